@@ -1,0 +1,150 @@
+// The byte-level hot loops, as one interface with two makers: WebAssembly (kernels-wasm.ts, from assembly/*.ts) and plain TypeScript
+// (kernels-typescript.ts), which serves where SIMD is absent or an input is larger than the module's memory. Both are checked
+// against each other by seeded differential fuzz tests. Every kernel checks bounds: decoders read network and disk input.
+//
+// Memory: inputs are any Uint8Array. An input that lives in the kernels' own memory (`allocate`) is used in place, any other is
+// copied in first, which costs 1/13 ns per byte. Results are written to the caller's arrays, or returned as views that are valid
+// until the next call of any kernel.
+
+/** What a decoder of hostile input found wrong. */
+export class MalformedInput extends Error {
+  override readonly name = "MalformedInput";
+}
+
+/** Columns that `parseCri` fills, one slot per line. */
+export interface CriColumns {
+  /** 1: the line has CRI form and the other columns are set; 0: it has not. */
+  readonly ok: Uint8Array;
+  readonly contentStart: Int32Array;
+  /** Time field: where it ends (it starts with the line), and its value when `timeOk`. */
+  readonly timeEnd: Int32Array;
+  readonly timeOk: Uint8Array;
+  readonly sec: Int32Array;
+  readonly nanos: Int32Array;
+  /** 0 stdout, 1 stderr. */
+  readonly stream: Uint8Array;
+  /** Flags field; `partial` is 1 when it is exactly `P`. */
+  readonly flagsStart: Int32Array;
+  readonly flagsEnd: Int32Array;
+  readonly partial: Uint8Array;
+}
+
+/** How a JSON value was found by `scanJson`. */
+export const JSON_ABSENT = 0;
+/** A string without escapes: the span is its content, without quotes. */
+export const JSON_PLAIN_STRING = 1;
+/** A string with escapes: the span is its content, without quotes, still escaped. */
+export const JSON_ESCAPED_STRING = 2;
+export const JSON_NUMBER = 3;
+export const JSON_TRUE = 4;
+export const JSON_FALSE = 5;
+export const JSON_NULL = 6;
+/** An object or array: the span is its JSON text. */
+export const JSON_NESTED = 7;
+
+/** `scanJson`'s verdict on a whole line. */
+export const JSON_LINE_OBJECT = 1;
+/** Not decided by the kernel (malformed, an escaped key, a duplicate of a wanted key, deep nesting …): ask a full parser. */
+export const JSON_LINE_UNSURE = 0;
+
+/** What `decodePush` found. All views are valid until the next call of any kernel. */
+export interface DecodedPush {
+  /** All lines, in order of arrival, each followed by one line feed (lines may contain line feeds themselves). */
+  readonly bytes: Uint8Array;
+  readonly entryCount: number;
+  /** Line i is `bytes[i === 0 ? 0 : ends[i - 1] + 1, ends[i])`. */
+  readonly ends: Int32Array;
+  readonly sec: Int32Array;
+  readonly nanos: Int32Array;
+  readonly streamCount: number;
+  /** Four per stream: labels' start and end in the body, first entry, end of entries. */
+  readonly streams: Int32Array;
+  readonly metadataCount: number;
+  /** Five per pair of structured metadata: entry, name start and end, value start and end, in the body. Sorted by entry. */
+  readonly metadata: Int32Array;
+}
+
+/** A literal to look for, prepared once: which two of its bytes are the rarest, and its folded form. */
+export interface Needle {
+  readonly bytes: Uint8Array;
+  readonly ignoreCase: boolean;
+  readonly probeA: number;
+  readonly probeB: number;
+}
+
+export interface Kernels {
+  readonly flavour: "wasm" | "typescript";
+
+  /** Memory inside the kernels' own, never freed, for buffers that live as long as the program (page scratch, read buffers).
+   *  Falls back to ordinary memory when the kernels' is used up. */
+  allocate(bytes: number): Uint8Array;
+
+  /**
+   * Finds the lines of `bytes[from, to)` that end with a line feed. Writes start and end (without the line feed) of each, at most
+   * `starts.length` of them, and returns how many. The next byte to read is `ends[count - 1] + 1`.
+   */
+  splitLines(bytes: Uint8Array, from: number, to: number, starts: Int32Array, ends: Int32Array): number;
+
+  /** Kubernetes' container log form `<time> <stdout|stderr> <flags> <content>` of the lines 0..count, reference agent-features §2.7. */
+  parseCri(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, count: number, out: CriColumns): void;
+
+  /** RFC 3339 with any number of fraction digits, as Go's RFC3339Nano parses it, of the spans 0..count. A span with start < 0 is not ok. */
+  parseRfc3339(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, count: number, sec: Int32Array, nanos: Int32Array, ok: Uint8Array): void;
+
+  /**
+   * Looks for top-level keys of a JSON object in each of the lines 0..count. For key k of line i, slot `i * keys.length + k` of
+   * `kind` says what was found (JSON_…) and of `valueStart`/`valueEnd` where. `verdict[i]` is JSON_LINE_OBJECT only when the whole
+   * line is one well-formed object (leading and trailing white space allowed) and each slot is certain.
+   */
+  scanJson(
+    bytes: Uint8Array, starts: Int32Array, ends: Int32Array, count: number, keys: readonly Uint8Array[],
+    verdict: Uint8Array, kind: Uint8Array, valueStart: Int32Array, valueEnd: Int32Array,
+  ): void;
+
+  /**
+   * Appends protobuf EntryAdapter fields (tag 0x12, reference agent-features §7.2) for the entries `picks[0, pickCount)` to `out` at
+   * `at`. Returns the new end, or -1 when `out` is too small (nothing is promised about its content then). An upper bound of the
+   * room needed: line bytes + 40 per entry.
+   */
+  encodeEntries(
+    bytes: Uint8Array, starts: Int32Array, ends: Int32Array, sec: Int32Array, nanos: Int32Array,
+    picks: Int32Array, pickCount: number, out: Uint8Array, at: number,
+  ): number;
+
+  /** Decodes a protobuf PushRequest. Throws MalformedInput. Unknown fields are skipped. */
+  decodePush(body: Uint8Array): DecodedPush;
+
+  /** Snappy block format. Returns a view of the compressed bytes. */
+  snappyCompress(source: Uint8Array): Uint8Array;
+  /** @param maxBytes refuses a larger declared length before anything is allocated. Throws MalformedInput. */
+  snappyDecompress(source: Uint8Array, maxBytes: number): Uint8Array;
+
+  /** LZ4 block format (no frame); the caller keeps the raw length. */
+  lz4Compress(source: Uint8Array): Uint8Array;
+  /** Decodes exactly `rawBytes` into `out` at 0. Throws MalformedInput. */
+  lz4Decompress(source: Uint8Array, out: Uint8Array, rawBytes: number): void;
+
+  /**
+   * Page codec: LZ4 sequences with Huffman-coded literals and sequence bytes (format: page-codec.ts). Ratio of zstd -3 within about
+   * a sixth, decoding near LZ4's speed.
+   */
+  packPage(source: Uint8Array): Uint8Array;
+  /** Decodes exactly `rawBytes` into `out` at 0. Throws MalformedInput. */
+  unpackPage(source: Uint8Array, out: Uint8Array, rawBytes: number): void;
+
+  /** Position of the needle in `bytes[from, to)`, or -1. */
+  find(bytes: Uint8Array, from: number, to: number, needle: Needle): number;
+
+  /**
+   * Line filter over a whole page: sets `hits[0..n)` to the ascending indexes of the lines that contain the needle, returns n. Line i is
+   * `bytes[i === 0 ? 0 : ends[i - 1] + 1, ends[i])`.
+   */
+  findLines(bytes: Uint8Array, ends: Int32Array, count: number, needle: Needle, hits: Int32Array): number;
+
+  /**
+   * Gram filter (format and reasoning: gram-filter.ts): hashes of the sampled, case-folded byte grams of `bytes`, such that any text
+   * of GRAM_WINDOW_BYTES or more contains at least one gram that every superstring samples as well. Sets their bits in `filter`,
+   * whose length is a power of two.
+   */
+  addGrams(bytes: Uint8Array, filter: Uint8Array): void;
+}

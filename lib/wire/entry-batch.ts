@@ -1,0 +1,202 @@
+// Entries travel in batches of columns, never as an object per line (DESIGN.md, "Speed is designed in").
+//
+// A batch is one byte block plus parallel columns. A stage reads and writes columns; it drops an entry by leaving its index out of
+// `live`, so nothing ever moves. Indexes are stable for the life of the batch; the order of entries is the order of `live`.
+
+import { LabelSet } from "./labels.ts";
+
+/** What a pipeline may hold in its extracted data: Go's string, float64, bool and nil, plus decoded JSON arrays and objects. */
+export type Value = string | number | boolean | null | readonly unknown[] | { readonly [key: string]: unknown };
+
+/** One name of the extracted data, over all entries of a batch. `undefined` is "this entry has no such key". */
+export interface Column {
+  get(i: number): Value | undefined;
+  set(i: number, value: Value | undefined): void;
+}
+
+export type MetadataPair = readonly [name: string, value: string];
+
+/**
+ * A share in the promise that a source's bytes have been dealt with. Whoever keeps an entry beyond the call it was handed in holds
+ * the batch's tickets, and releases them when the entry is acknowledged, or dropped and counted. The source commits its position
+ * when the last hold is gone.
+ */
+export interface Ticket {
+  hold(): void;
+  release(): void;
+}
+
+const encoder = new TextEncoder();
+
+export class EntryBatch {
+  /** The block that `starts` and `ends` point into. Belongs to the batch: stages append to it, sources must not reuse it. */
+  bytes: Uint8Array;
+  /** Bytes of the block in use; appended text goes here. */
+  bytesUsed: number;
+  /** Entries ever added; `live` says which of them are still there. */
+  count = 0;
+  starts: Int32Array;
+  ends: Int32Array;
+  /** Time of the entry: whole seconds since 1970 and nanoseconds 0..999 999 999. */
+  sec: Int32Array;
+  nanos: Int32Array;
+  labels: LabelSet[] = [];
+  /** Indexes of the entries that are still there, in order: the first `liveCount` of the array. */
+  live: Int32Array;
+  liveCount = 0;
+  /** Structured metadata by entry; sparse, undefined when no entry has any. */
+  metadata: (MetadataPair[] | undefined)[] | undefined;
+  /** Labels at the pipeline's start, which a missing extracted column is read from. See `extract`. */
+  initialLabels: readonly LabelSet[] | undefined;
+  readonly extracted = new Map<string, Column>();
+  /** Released by whoever ends the batch's way; held again by whoever keeps entries longer. */
+  tickets: Ticket[] = [];
+
+  /** @param bytes the block; @param capacity entries to make room for (grows by itself) */
+  constructor(bytes: Uint8Array = new Uint8Array(0), capacity = 16, bytesUsed = bytes.length) {
+    this.bytes = bytes;
+    this.bytesUsed = bytesUsed;
+    this.starts = new Int32Array(capacity);
+    this.ends = new Int32Array(capacity);
+    this.sec = new Int32Array(capacity);
+    this.nanos = new Int32Array(capacity);
+    this.live = new Int32Array(capacity);
+  }
+
+  /** Adds an entry whose line is `bytes[start, end)`, live and last. Returns its index. */
+  add(start: number, end: number, sec: number, nanos: number, labels: LabelSet): number {
+    const i = this.count;
+    if (i === this.starts.length || this.liveCount === this.live.length) this.#grow();
+    this.starts[i] = start;
+    this.ends[i] = end;
+    this.sec[i] = sec;
+    this.nanos[i] = nanos;
+    this.labels.push(labels);
+    this.live[this.liveCount++] = i;
+    this.count = i + 1;
+    return i;
+  }
+
+  /** Adds an entry with its own text. Returns its index. */
+  addText(text: string | Uint8Array, sec: number, nanos: number, labels: LabelSet): number {
+    const [start, end] = this.appendText(text);
+    return this.add(start, end, sec, nanos, labels);
+  }
+
+  /** The line's bytes: a view into the block, valid until text is appended to the batch. */
+  lineBytes(i: number): Uint8Array {
+    return this.bytes.subarray(this.starts[i]!, this.ends[i]!);
+  }
+
+  /** The line as text; invalid UTF-8 becomes U+FFFD. */
+  line(i: number): string {
+    return textOf(this.bytes, this.starts[i]!, this.ends[i]!);
+  }
+
+  lineLength(i: number): number {
+    return this.ends[i]! - this.starts[i]!;
+  }
+
+  setLine(i: number, text: string | Uint8Array): void {
+    const [start, end] = this.appendText(text);
+    this.starts[i] = start;
+    this.ends[i] = end;
+  }
+
+  /** Copies text to the end of the block; returns where it is. Views of the block taken before may be stale afterwards. */
+  appendText(text: string | Uint8Array): [start: number, end: number] {
+    const start = this.bytesUsed;
+    const most = typeof text === "string" ? text.length * 3 : text.length;
+    if (start + most > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(start + most, this.bytes.length * 2, 1024));
+      grown.set(this.bytes.subarray(0, start));
+      this.bytes = grown;
+    }
+    if (typeof text === "string") this.bytesUsed += encoder.encodeInto(text, this.bytes.subarray(start)).written;
+    else {
+      this.bytes.set(text, start);
+      this.bytesUsed += text.length;
+    }
+    return [start, this.bytesUsed];
+  }
+
+  addMetadata(i: number, name: string, value: string): void {
+    this.metadata ??= [];
+    const pairs = this.metadata[i];
+    if (pairs === undefined) this.metadata[i] = [[name, value]];
+    else pairs.push([name, value]);
+  }
+
+  /** The value a pipeline's `extracted[name]` has for entry i: what a stage set, else the label of that name at the pipeline's start. */
+  extract(name: string, i: number): Value | undefined {
+    const value = this.extracted.get(name)?.get(i);
+    if (value !== undefined || this.initialLabels === undefined) return value;
+    const labels = this.initialLabels[i];
+    return labels?.has(name) ? labels.get(name) : undefined;
+  }
+
+  setExtracted(name: string, i: number, value: Value | undefined): void {
+    let column = this.extracted.get(name);
+    if (column === undefined) this.extracted.set(name, (column = new ValueColumn()));
+    column.set(i, value);
+  }
+
+  /** Keeps only the live entries for which `keep` is true. */
+  filterLive(keep: (i: number) => boolean): void {
+    let kept = 0;
+    for (let k = 0; k < this.liveCount; k++) {
+      const i = this.live[k]!;
+      if (keep(i)) this.live[kept++] = i;
+    }
+    this.liveCount = kept;
+  }
+
+  /** Replaces the list of live entries. `indexes` is copied. */
+  setLive(indexes: Int32Array | readonly number[], count = indexes.length): void {
+    if (count > this.live.length) this.live = new Int32Array(Math.max(count, this.live.length * 2));
+    for (let k = 0; k < count; k++) this.live[k] = indexes[k]!;
+    this.liveCount = count;
+  }
+
+  #grow(): void {
+    const capacity = Math.max(16, this.starts.length * 2, this.live.length * 2);
+    const wider = (from: Int32Array): Int32Array => {
+      const to = new Int32Array(capacity);
+      to.set(from);
+      return to;
+    };
+    this.starts = wider(this.starts);
+    this.ends = wider(this.ends);
+    this.sec = wider(this.sec);
+    this.nanos = wider(this.nanos);
+    this.live = wider(this.live);
+  }
+}
+
+/** Values as they were set, one slot per entry. */
+export class ValueColumn implements Column {
+  readonly #values: (Value | undefined)[] = [];
+  get(i: number): Value | undefined {
+    return this.#values[i];
+  }
+  set(i: number, value: Value | undefined): void {
+    this.#values[i] = value;
+  }
+}
+
+/** Text of `bytes[start, end)`; invalid UTF-8 becomes U+FFFD, a byte order mark is kept. */
+export function textOf(bytes: Uint8Array, start: number, end: number): string {
+  if (end - start > 48) return decodeUtf8(bytes, start, end);
+  let text = "";
+  for (let p = start; p < end; p++) {
+    const byte = bytes[p]!;
+    if (byte >= 128) return decodeUtf8(bytes, start, end);
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
+function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
+  // Buffer's decoder is the fastest of Node 20 and, unlike TextDecoder's default, keeps a byte order mark.
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("utf8");
+}

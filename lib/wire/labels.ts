@@ -1,0 +1,167 @@
+// Label sets: the small, indexed set of name=value pairs that identifies a stream.
+//
+// Sets are interned: two sets with the same pairs are the same object, so a stream is found by identity and a set can be a Map
+// key. The intern table holds sets weakly; a set remembers its most recent transitions (`with`, `without`), so that the hot
+// path of a pipeline (`labels.with("stream", "stdout")` for each entry) is two Map look-ups and no allocation.
+
+/** Transitions remembered per set; past this the cache is emptied, which costs time and never correctness. */
+const TRANSITIONS_MAX = 2_048;
+
+const interned = new Map<string, WeakRef<LabelSet>>();
+const collected = new FinalizationRegistry<string>((text) => {
+  if (interned.get(text)?.deref() === undefined) interned.delete(text);
+});
+
+export type LabelPair = readonly [name: string, value: string];
+
+export class LabelSet implements Iterable<LabelPair> {
+  /** Sorted by code point, without repeats; `values[i]` belongs to `names[i]`. */
+  readonly names: readonly string[];
+  readonly values: readonly string[];
+  readonly #text: string;
+  #with: Map<string, Map<string, LabelSet>> | undefined;
+  #transitions = 0;
+
+  private constructor(names: readonly string[], values: readonly string[], text: string) {
+    this.names = names;
+    this.values = values;
+    this.#text = text;
+  }
+
+  static readonly EMPTY: LabelSet = LabelSet.of([]);
+
+  /** The set of these pairs. A repeated name keeps its last value; an empty value means the label is absent. */
+  static of(pairs: Iterable<LabelPair>): LabelSet {
+    const last = new Map<string, string>(pairs);
+    const names = [...last.keys()].filter((name) => last.get(name) !== "").sort(compareCodePoints);
+    return LabelSet.#intern(
+      names,
+      names.map((name) => last.get(name)!),
+    );
+  }
+
+  static fromObject(object: Readonly<Record<string, string>>): LabelSet {
+    return LabelSet.of(Object.entries(object));
+  }
+
+  static #intern(names: readonly string[], values: readonly string[]): LabelSet {
+    const text = printLabels(names, values);
+    const known = interned.get(text)?.deref();
+    if (known !== undefined) return known;
+    const set = new LabelSet(names, values, text);
+    interned.set(text, new WeakRef(set));
+    collected.register(set, text);
+    return set;
+  }
+
+  get size(): number {
+    return this.names.length;
+  }
+
+  /** The label's value, `""` when the set lacks it (an absent label and an empty one are the same to every matcher). */
+  get(name: string): string {
+    const at = this.names.indexOf(name);
+    return at < 0 ? "" : this.values[at]!;
+  }
+
+  has(name: string): boolean {
+    return this.names.includes(name);
+  }
+
+  /** This set with one label set to `value`; an empty value removes the label. */
+  with(name: string, value: string): LabelSet {
+    let byValue = this.#with?.get(name);
+    const known = byValue?.get(value);
+    if (known !== undefined) return known;
+    const next = this.#change(name, value);
+    if (this.#transitions++ >= TRANSITIONS_MAX) {
+      this.#with = undefined;
+      this.#transitions = 0;
+      byValue = undefined;
+    }
+    this.#with ??= new Map();
+    if (byValue === undefined) this.#with.set(name, (byValue = new Map()));
+    byValue.set(value, next);
+    return next;
+  }
+
+  without(name: string): LabelSet {
+    return this.has(name) ? this.with(name, "") : this;
+  }
+
+  #change(name: string, value: string): LabelSet {
+    if (this.get(name) === value) return this;
+    const pairs: LabelPair[] = [...this];
+    pairs.push([name, value]);
+    return LabelSet.of(pairs);
+  }
+
+  *[Symbol.iterator](): Iterator<LabelPair> {
+    for (let i = 0; i < this.names.length; i++) yield [this.names[i]!, this.values[i]!];
+  }
+
+  toObject(): Record<string, string> {
+    return Object.fromEntries(this);
+  }
+
+  /** Canonical text: `{a="b", c="d"}`, names sorted, values quoted as Go quotes them. */
+  toString(): string {
+    return this.#text;
+  }
+}
+
+function printLabels(names: readonly string[], values: readonly string[]): string {
+  let text = "{";
+  for (let i = 0; i < names.length; i++) text += `${i > 0 ? ", " : ""}${names[i]}=${quoteGo(values[i]!)}`;
+  return text + "}";
+}
+
+/** Sorts as Go and Loki sort: by bytes of the UTF-8 form, which is by code point (JavaScript's `<` is by UTF-16 unit). */
+export function compareCodePoints(a: string, b: string): number {
+  const shorter = Math.min(a.length, b.length);
+  for (let i = 0; i < shorter; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x === y) continue;
+    // Surrogates stand for code points above every other unit.
+    const xHigh = x >= 0xd800 && x <= 0xdfff;
+    const yHigh = y >= 0xd800 && y <= 0xdfff;
+    return xHigh === yHigh ? x - y : xHigh ? 1 : -1;
+  }
+  return a.length - b.length;
+}
+
+const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+const SHORT_ESCAPES: Readonly<Record<string, string>> = {
+  "\x07": "\\a",
+  "\b": "\\b",
+  "\f": "\\f",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\v": "\\v",
+  "\\": "\\\\",
+  '"': '\\"',
+};
+const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u;
+
+/** A string in double quotes, as Go's strconv.Quote writes it: printable Unicode stays, the rest is escaped. */
+export function quoteGo(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
+  let out = '"';
+  for (const char of text) {
+    const short = SHORT_ESCAPES[char];
+    const code = char.codePointAt(0)!;
+    if (short !== undefined) out += short;
+    else if (code === 0x20 || (code < 0x7f && code > 0x20) || (code > 0xa0 && PRINTABLE.test(char))) out += char;
+    else if (code < 0x80) out += `\\x${code.toString(16).padStart(2, "0")}`;
+    else if (code < 0x10000) out += `\\u${code.toString(16).padStart(4, "0")}`;
+    else out += `\\U${code.toString(16).padStart(8, "0")}`;
+  }
+  return out + '"';
+}
+
+/** `[a-zA-Z_][a-zA-Z0-9_]*`: what Prometheus, Promtail and Loki accept as a label's name. */
+export function isLabelName(name: string): boolean {
+  return /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name);
+}

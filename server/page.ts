@@ -1,0 +1,68 @@
+// What storage and query agree on: pages. A page is a run of entries of one stream, sorted by time, column by column; it is the unit of
+// compression, pruning and scanning. Storage makes and finds pages; the query engine reads them, in workers or on the main thread.
+
+import type { LabelSet } from "../lib/wire/labels.ts";
+import type { MetadataPair } from "../lib/wire/entry-batch.ts";
+import type { Matcher } from "../lib/logql/ast.ts";
+
+/** Facts about a page that are known without reading it. */
+export interface PageStats {
+  readonly entryCount: number;
+  /** Bytes of the lines, without separators. */
+  readonly lineBytes: number;
+  /** Bytes of structured metadata names and values. */
+  readonly metadataBytes: number;
+  readonly minSec: number;
+  readonly minNanos: number;
+  readonly maxSec: number;
+  readonly maxNanos: number;
+}
+
+/** Where a page is: in a stored block, or still in memory. Structured-clonable, so that it can be sent to a worker. */
+export type PageLocation =
+  | { readonly kind: "block"; readonly key: string; readonly page: number; readonly offset: number; readonly bytes: number; readonly filterOffset: number; readonly filterBytes: number }
+  | { readonly kind: "memory"; readonly encoded: Uint8Array };
+
+export interface PageRef {
+  readonly stats: PageStats;
+  readonly location: PageLocation;
+}
+
+/** All pages of one stream that a query may have to read, in no particular order; their times may overlap. */
+export interface StreamPages {
+  readonly labels: LabelSet;
+  readonly pages: readonly PageRef[];
+}
+
+/** Time bounds in nanoseconds since 1970, both inclusive. */
+export interface TimeRange {
+  readonly startNs: bigint;
+  readonly endNs: bigint;
+}
+
+/** What a query sees of a tenant's data: one consistent moment of catalogue and head. */
+export interface DataView {
+  /** Streams that satisfy every matcher and have a page that overlaps `range`. */
+  select(tenant: string, matchers: readonly Matcher[], range: TimeRange): StreamPages[];
+}
+
+/** A decoded page. Columns are decoded when first asked for; arrays and views are valid until the next page is opened with the same reader. */
+export interface Page {
+  readonly stats: PageStats;
+  /** All lines in time order, each followed by one line feed (lines may contain line feeds themselves). */
+  readonly bytes: Uint8Array;
+  /** Line i is `bytes[i === 0 ? 0 : ends[i - 1] + 1, ends[i])`. Longer than entryCount; the rest is rubbish. */
+  readonly ends: Int32Array;
+  /** Ascending times. Longer than entryCount. */
+  readonly sec: Int32Array;
+  readonly nanos: Int32Array;
+  /** Structured metadata by entry, undefined when the page has none. */
+  readonly metadata: readonly (readonly MetadataPair[] | undefined)[] | undefined;
+}
+
+/** Opens pages, one at a time, into scratch memory of its own. One per worker. */
+export interface PageReader {
+  /** False only when no line of the page can contain `literal` (bytes; `ignoreCase`: in any ASCII case). Reads at most the page's filter. */
+  mayContain(location: PageLocation, literal: Uint8Array): Promise<boolean> | boolean;
+  open(ref: PageRef): Promise<Page> | Page;
+}
