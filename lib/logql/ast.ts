@@ -48,7 +48,13 @@ export type CompareOp = "==" | "=" | "!=" | ">" | ">=" | "<" | "<=";
 export type LabelFilter =
   | { readonly kind: "string"; readonly matcher: Matcher }
   /** `value` is the number; seconds for a duration, bytes for bytes. `text` is what was written. */
-  | { readonly kind: "number" | "duration" | "bytes"; readonly name: string; readonly op: CompareOp; readonly value: number; readonly text: string }
+  | {
+      readonly kind: "number" | "duration" | "bytes";
+      readonly name: string;
+      readonly op: CompareOp;
+      readonly value: number;
+      readonly text: string;
+    }
   | { readonly kind: "ip"; readonly name: string; readonly op: "=" | "!="; readonly pattern: string }
   | { readonly kind: "and" | "or"; readonly left: LabelFilter; readonly right: LabelFilter };
 
@@ -72,8 +78,21 @@ export interface DropKeep {
 export type MetricExpr = RangeAggregation | VectorAggregation | BinaryExpr | Literal | LabelReplace | VectorExpr | Variants;
 
 export type RangeFn =
-  | "rate" | "rate_counter" | "count_over_time" | "bytes_rate" | "bytes_over_time" | "avg_over_time" | "sum_over_time" | "min_over_time"
-  | "max_over_time" | "stdvar_over_time" | "stddev_over_time" | "quantile_over_time" | "first_over_time" | "last_over_time" | "absent_over_time";
+  | "rate"
+  | "rate_counter"
+  | "count_over_time"
+  | "bytes_rate"
+  | "bytes_over_time"
+  | "avg_over_time"
+  | "sum_over_time"
+  | "min_over_time"
+  | "max_over_time"
+  | "stdvar_over_time"
+  | "stddev_over_time"
+  | "quantile_over_time"
+  | "first_over_time"
+  | "last_over_time"
+  | "absent_over_time";
 export interface RangeAggregation {
   readonly kind: "rangeAggregation";
   readonly fn: RangeFn;
@@ -96,7 +115,19 @@ export interface Unwrap {
   readonly filters: readonly LabelFilter[];
 }
 
-export type VectorFn = "sum" | "avg" | "min" | "max" | "count" | "stddev" | "stdvar" | "topk" | "bottomk" | "sort" | "sort_desc" | "approx_topk";
+export type VectorFn =
+  | "sum"
+  | "avg"
+  | "min"
+  | "max"
+  | "count"
+  | "stddev"
+  | "stdvar"
+  | "topk"
+  | "bottomk"
+  | "sort"
+  | "sort_desc"
+  | "approx_topk";
 export interface VectorAggregation {
   readonly kind: "vectorAggregation";
   readonly fn: VectorFn;

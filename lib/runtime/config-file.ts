@@ -1,0 +1,196 @@
+// YAML configuration files: parsed with positions, checked by a strict zod schema, every fault with file:line:column and, for an
+// unknown key, the nearest known one. Both programs read their files through here.
+
+import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
+import type { z } from "zod";
+
+export type ConfigPath = readonly (string | number)[];
+
+export interface ConfigIssue {
+  readonly severity: "error" | "warning";
+  readonly path: ConfigPath;
+  readonly message: string;
+}
+
+/** All faults of a file, one per line: `promtail.yaml:3:5: …`. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly issues: readonly string[];
+  constructor(issues: readonly string[]) {
+    super(issues.join("\n"));
+    this.issues = issues;
+  }
+}
+
+/** A parsed file that still knows where everything stood. */
+export interface ConfigDocument {
+  readonly file: string;
+  /** Plain JavaScript values; `null` for an empty file. */
+  readonly value: unknown;
+  /** `file:line:column` of a key (or, for a list item, of the item); of the nearest parent when the path is not in the file. */
+  where(path: ConfigPath): string;
+}
+
+/** Aliases may be used, but not to blow a small file up: the YAML library stops at this many expansions. */
+const ALIASES_MAX = 100;
+
+/**
+ * @param text the file's text, after environment expansion
+ * @throws ConfigError for text that is not YAML, for tabs, duplicate keys and alias bombs
+ */
+export function parseYaml(text: string, file: string): ConfigDocument {
+  const lines = new LineCounter();
+  const document = parseDocument(text.replace(/^\uFEFF/, ""), {
+    version: "1.1",
+    merge: true,
+    lineCounter: lines,
+    uniqueKeys: true,
+    prettyErrors: false,
+    logLevel: "silent",
+  });
+  const at = (offset: number): string => {
+    const { line, col } = lines.linePos(offset);
+    return `${file}:${line}:${col}`;
+  };
+  if (document.errors.length > 0) {
+    throw new ConfigError(document.errors.map((error) => `${at(error.pos[0])}: ${error.message.split("\n")[0]}`));
+  }
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: ALIASES_MAX });
+  } catch (error) {
+    throw new ConfigError([`${file}:1:1: ${error instanceof Error ? error.message : String(error)}`]);
+  }
+  return { file, value, where: (path) => at(offsetOf(document.contents, path)) };
+}
+
+function offsetOf(root: unknown, path: ConfigPath): number {
+  let node: unknown = root;
+  let offset = startOf(root);
+  for (const step of path) {
+    if (isAlias(node)) break;
+    if (isMap(node)) {
+      const pair = (node.items as unknown[]).find(
+        (item): item is Pair => isPair(item) && isScalar(item.key) && String(item.key.value) === String(step),
+      );
+      if (pair === undefined) break;
+      offset = startOf(pair.key);
+      node = pair.value;
+    } else if (isSeq(node)) {
+      node = node.items[Number(step)];
+      offset = startOf(node) || offset;
+    } else break;
+  }
+  return offset;
+}
+
+function startOf(node: unknown): number {
+  return (node as Node | null)?.range?.[0] ?? 0;
+}
+
+/**
+ * Checks a parsed file against its schema.
+ *
+ * @throws ConfigError naming every fault with its position
+ */
+export function checkConfig<T>(
+  document: ConfigDocument,
+  schema: z.ZodType<T>,
+  part: unknown = document.value ?? {},
+  prefix: ConfigPath = [],
+): T {
+  const result = schema.safeParse(part);
+  if (result.success) return result.data;
+  throw new ConfigError(
+    issuesOf(result.error, part, schema).map((issue) => describe(document, { ...issue, path: [...prefix, ...issue.path] })),
+  );
+}
+
+export function describe(document: ConfigDocument, issue: { readonly path: ConfigPath; readonly message: string }): string {
+  return `${document.where(issue.path)}: ${issue.message}`;
+}
+
+/** Flattens zod's issues: one per unknown key, each with the whole path and a sentence. */
+export function issuesOf(error: z.ZodError, input: unknown, schema: z.ZodType): ConfigIssue[] {
+  const out: ConfigIssue[] = [];
+  for (const issue of error.issues) {
+    const path = issue.path.map((step) => (typeof step === "symbol" ? String(step) : step));
+    if (issue.code === "unrecognized_keys") {
+      const known = knownKeys(schema, path);
+      for (const key of issue.keys) {
+        const near = nearest(key, known);
+        out.push({
+          severity: "error",
+          path: [...path, key],
+          message: `unknown key ${printPath([...path, key])}${near === undefined ? "" : `; did you mean "${near}"?`}`,
+        });
+      }
+    } else if (issue.code === "invalid_union" && issue.errors.length > 0) {
+      out.push({
+        severity: "error",
+        path,
+        message: `${printPath(path)}: ${issue.errors.map((e) => e[0]?.message ?? "invalid").join(", or ")}`,
+      });
+    } else {
+      const got = path.reduce<unknown>((value, step) => (value as Record<string, unknown> | undefined)?.[step as string], input);
+      const missing = got === undefined && issue.code === "invalid_type";
+      out.push({ severity: "error", path, message: missing ? `${printPath(path)} is required` : `${printPath(path)}: ${issue.message}` });
+    }
+  }
+  return out;
+}
+
+function printPath(path: ConfigPath): string {
+  return path.length === 0
+    ? "the file"
+    : path.map((step, i) => (typeof step === "number" ? `[${step}]` : i === 0 ? step : `.${step}`)).join("");
+}
+
+/** The keys a schema knows at a path, as far as it can be walked. */
+function knownKeys(schema: z.ZodType, path: ConfigPath): string[] {
+  let here: unknown = schema;
+  for (const step of [...path, undefined]) {
+    here = unwrapSchema(here);
+    const shape = (here as { shape?: Record<string, unknown> }).shape;
+    if (step === undefined) return shape === undefined ? [] : Object.keys(shape);
+    here = shape !== undefined ? shape[step] : (here as { element?: unknown }).element;
+    if (here === undefined) return [];
+  }
+  return [];
+}
+
+function unwrapSchema(schema: unknown): unknown {
+  let here = schema as { def?: { innerType?: unknown; in?: unknown; schema?: unknown } } | undefined;
+  for (let depth = 0; depth < 10; depth++) {
+    const inner = here?.def?.innerType ?? here?.def?.in ?? here?.def?.schema;
+    if (inner === undefined) break;
+    here = inner as typeof here;
+  }
+  return here;
+}
+
+/** The known word within an edit distance of a third of the length, if there is one. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(word, candidate);
+    if (distance < bestDistance) {
+      bestDistance = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

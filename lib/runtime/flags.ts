@@ -1,0 +1,55 @@
+// Command-line flags as Go's flag package takes them: `-name value`, `-name=value`, `--name`, booleans without a value.
+
+export interface FlagSpec {
+  readonly kind: "string" | "boolean";
+  readonly help: string;
+  readonly default?: string;
+}
+
+export interface ParsedFlags {
+  /** Only the flags that were given. A repeated flag keeps its last value; `all` has each. */
+  readonly given: ReadonlyMap<string, string>;
+  readonly rest: readonly string[];
+}
+
+/** Wrong use of the command line: the program prints the message and ends with status 2. */
+export class FlagError extends Error {
+  override readonly name = "FlagError";
+}
+
+/** @throws FlagError with Go's words for an unknown flag, a missing value or a bad boolean */
+export function parseFlags(args: readonly string[], specs: Readonly<Record<string, FlagSpec>>): ParsedFlags {
+  const given = new Map<string, string>();
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (arg === "--") return { given, rest: args.slice(i + 1) };
+    const match = /^--?([^-=][^=]*)(?:=([\s\S]*))?$/.exec(arg);
+    if (match === null) return { given, rest: args.slice(i) };
+    const name = match[1]!;
+    const spec = specs[name];
+    if (spec === undefined) throw new FlagError(`flag provided but not defined: -${name}`);
+    let value = match[2];
+    if (spec.kind === "boolean") {
+      value ??= "true";
+      if (!/^(1|t|T|true|TRUE|True|0|f|F|false|FALSE|False)$/.test(value))
+        throw new FlagError(`invalid boolean value "${value}" for -${name}: parse error`);
+      value = /^[1tT]/.test(value) ? "true" : "false";
+    } else if (value === undefined) {
+      if (i + 1 >= args.length) throw new FlagError(`flag needs an argument: -${name}`);
+      value = args[++i]!;
+    }
+    given.set(name, value);
+  }
+  return { given, rest: [] };
+}
+
+/** The usage text, one flag per paragraph, as Go prints it. */
+export function usageOf(program: string, specs: Readonly<Record<string, FlagSpec>>): string {
+  const lines = Object.entries(specs)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(
+      ([name, spec]) =>
+        `  -${name}${spec.kind === "string" ? " value" : ""}\n    \t${spec.help}${spec.default ? ` (default ${spec.default})` : ""}\n`,
+    );
+  return `Usage of ${program}:\n${lines.join("")}`;
+}

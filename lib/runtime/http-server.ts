@@ -1,0 +1,225 @@
+// A small HTTP server under both programs: a route table, request bodies with a limit, HEAD answered as GET, metrics per route, and
+// a drain that lets requests in flight finish.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+
+export interface Request {
+  readonly raw: IncomingMessage;
+  readonly method: string;
+  /** Path without prefix and query, percent-decoding left to the handler of `{name}` parts (see `params`). */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Values of the route's `{name}` parts, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  /** The whole body. @throws BodyTooLarge before more than `limitBytes` are kept. */
+  body(limitBytes: number): Promise<Buffer>;
+  /** Aborts when the client goes away before the answer is finished. */
+  readonly signal: AbortSignal;
+}
+
+export type Handler = (request: Request, response: ServerResponse) => Promise<void> | void;
+
+export interface Route {
+  /** Empty: any method. `GET` also answers HEAD. */
+  readonly methods: readonly string[];
+  /** `/loki/api/v1/label/{name}/values` */
+  readonly path: string;
+  readonly handler: Handler;
+}
+
+export interface HttpServerOptions {
+  readonly address: string;
+  readonly port: number;
+  readonly prefix?: string;
+  readonly routes: readonly Route[];
+  readonly notFound?: Handler;
+  /** Called once per answered request, with the route's path or "other". */
+  readonly observe?: (route: string, method: string, status: number, seconds: number) => void;
+  /** A handler threw; the answer is written here. */
+  readonly onError: (error: unknown, request: Request, response: ServerResponse) => void;
+  readonly onUpgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  readonly timeouts?: { readonly readMs: number; readonly idleMs: number };
+}
+
+export interface HttpServer {
+  readonly port: number;
+  readonly server: Server;
+  /** Stops listening, waits up to `graceMs` for requests in flight, then cuts what is left. */
+  close(graceMs: number): Promise<void>;
+}
+
+export class BodyTooLarge extends Error {
+  override readonly name = "BodyTooLarge";
+  readonly gotBytes: number;
+  readonly limitBytes: number;
+  constructor(gotBytes: number, limitBytes: number) {
+    super(`request body too large: ${gotBytes} bytes, limit: ${limitBytes} bytes`);
+    this.gotBytes = gotBytes;
+    this.limitBytes = limitBytes;
+  }
+}
+
+export async function listen(options: HttpServerOptions): Promise<HttpServer> {
+  const match = compileRoutes(options.routes);
+  const server = createServer((raw, response) => void answer(raw, response));
+  server.keepAliveTimeout = options.timeouts?.idleMs ?? 120_000;
+  server.headersTimeout = 30_000;
+  server.requestTimeout = options.timeouts?.readMs ?? 300_000;
+  if (options.onUpgrade !== undefined) server.on("upgrade", options.onUpgrade);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.address === "" ? undefined : options.address, resolve);
+  });
+  return { port: (server.address() as AddressInfo).port, server, close: (graceMs) => closeGracefully(server, graceMs) };
+
+  async function answer(raw: IncomingMessage, response: ServerResponse): Promise<void> {
+    const started = performance.now();
+    const [target, queryText = ""] = splitOnce(raw.url ?? "/", "?");
+    const path = stripPrefix(target, options.prefix ?? "");
+    const method = raw.method ?? "GET";
+    const found = path === undefined ? undefined : match(method === "HEAD" ? "GET" : method, path);
+    const request = toRequest(raw, response, path ?? target, queryText, found?.params ?? {});
+    if (options.observe !== undefined) {
+      response.once("close", () =>
+        options.observe?.(found?.route?.path ?? "other", method, response.statusCode, (performance.now() - started) / 1000),
+      );
+    }
+    try {
+      if (found?.route !== undefined) await found.route.handler(request, response);
+      else if (found !== undefined) plain(response, 405, "Method Not Allowed\n", { allow: found.allowed.join(", ") });
+      else if (options.notFound !== undefined) await options.notFound(request, response);
+      else plain(response, 404, "404 page not found\n");
+    } catch (error) {
+      options.onError(error, request, response);
+    }
+  }
+}
+
+/** A short text answer, as Go's http.Error writes it. */
+export function plain(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
+  if (response.headersSent) return void response.end();
+  response.writeHead(status, { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff", ...headers });
+  response.end(text);
+}
+
+function toRequest(
+  raw: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  queryText: string,
+  params: Record<string, string>,
+): Request {
+  let abort: AbortController | undefined;
+  return {
+    raw,
+    method: raw.method ?? "GET",
+    path,
+    query: new URLSearchParams(queryText),
+    params,
+    body: (limitBytes) => readBody(raw, limitBytes),
+    get signal() {
+      if (abort === undefined) {
+        const controller = new AbortController();
+        abort = controller;
+        response.once("close", () => {
+          if (!response.writableFinished) controller.abort();
+        });
+      }
+      return abort.signal;
+    },
+  };
+}
+
+async function readBody(raw: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  const declared = Number(raw.headers["content-length"] ?? 0);
+  if (declared > limitBytes) {
+    raw.resume();
+    throw new BodyTooLarge(declared, limitBytes);
+  }
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of raw as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    if (bytes > limitBytes) {
+      raw.resume();
+      throw new BodyTooLarge(bytes, limitBytes);
+    }
+    parts.push(part);
+  }
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts, bytes);
+}
+
+interface Found {
+  readonly route: Route | undefined;
+  readonly params: Record<string, string>;
+  readonly allowed: readonly string[];
+}
+
+function compileRoutes(routes: readonly Route[]): (method: string, path: string) => Found | undefined {
+  const exact = new Map<string, Route[]>();
+  const patterns: { readonly parts: readonly string[]; readonly route: Route }[] = [];
+  for (const route of routes) {
+    if (route.path.includes("{")) patterns.push({ parts: route.path.split("/"), route });
+    else exact.set(route.path, [...(exact.get(route.path) ?? []), route]);
+  }
+  return (method, path) => {
+    const same = exact.get(path);
+    if (same !== undefined) return choose(same, method, {});
+    const parts = path.split("/");
+    for (const pattern of patterns) {
+      const params = matchParts(pattern.parts, parts);
+      if (params === undefined) continue;
+      const chosen = choose(
+        patterns.filter((p) => matchParts(p.parts, parts)).map((p) => p.route),
+        method,
+        params,
+      );
+      return chosen;
+    }
+    return undefined;
+  };
+}
+
+function choose(routes: readonly Route[], method: string, params: Record<string, string>): Found {
+  const route = routes.find((r) => r.methods.length === 0 || r.methods.includes(method));
+  return { route, params, allowed: routes.flatMap((r) => r.methods) };
+}
+
+function matchParts(pattern: readonly string[], parts: readonly string[]): Record<string, string> | undefined {
+  if (pattern.length !== parts.length) return undefined;
+  const params: Record<string, string> = {};
+  for (let i = 0; i < pattern.length; i++) {
+    const name = /^\{(\w+)\}$/.exec(pattern[i]!)?.[1];
+    if (name === undefined) {
+      if (pattern[i] !== parts[i]) return undefined;
+    } else {
+      try {
+        params[name] = decodeURIComponent(parts[i]!);
+      } catch {
+        return undefined;
+      }
+    }
+  }
+  return params;
+}
+
+function stripPrefix(path: string, prefix: string): string | undefined {
+  if (prefix === "" || prefix === "/") return path;
+  const clean = prefix.replace(/\/$/, "");
+  return path === clean ? "/" : path.startsWith(`${clean}/`) ? path.slice(clean.length) : undefined;
+}
+
+function splitOnce(text: string, separator: string): [string, string?] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+async function closeGracefully(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(timer);
+}

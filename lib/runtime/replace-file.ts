@@ -1,0 +1,34 @@
+// The one small file that is replaced: written aside, synced, renamed, and the folder synced, so that a reader or a power cut sees
+// the old content or the new one, never a part.
+
+import { open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/** @throws the file system's error; the old content is then still in place */
+export async function replaceFile(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
+  const aside = `${path}.tmp-${process.pid}`;
+  try {
+    const file = await open(aside, "w", mode);
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(aside, path);
+  } catch (cause) {
+    await rm(aside, { force: true }).catch(() => {});
+    throw cause;
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Makes names created, renamed or removed in a folder survive a power cut. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
