@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+// The one program: `skald <command> …`. Each command is loaded only when asked for, so that the agent does not pay for the server.
+
+type Main = (args: readonly string[]) => Promise<number>;
+
+const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: () => Promise<Main> }>> = {
+  up: { help: "run server and agent together: this machine's logs in the browser", load: async () => (await import("./up.ts")).up },
+  agent: { help: "collect logs and push them (Promtail's flags and configuration)", load: async () => (await import("../agent/main.ts")).main },
+  server: { help: "store logs and answer LogQL (Loki's flags and configuration)", load: async () => (await import("../server/main.ts")).main },
+  query: { help: "run a LogQL query against a server", load: async () => (await import("./query.ts")).query },
+  labels: { help: "list label names, or the values of one label", load: async () => (await import("./labels.ts")).labels },
+};
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name = "help", ...rest] = args;
+  const command = COMMANDS[name];
+  if (command !== undefined) return (await command.load())(rest);
+  if (["version", "-version", "--version"].includes(name)) {
+    const { VERSION } = await import("../lib/runtime/version.ts");
+    process.stdout.write(`skald, version ${VERSION}\n`);
+    return 0;
+  }
+  const help = ["help", "-h", "-help", "--help"].includes(name);
+  const lines = Object.entries(COMMANDS).map(([key, { help: text }]) => `  ${key.padEnd(8)} ${text}`);
+  const usage = `usage: skald <command> [flags]\n\n${lines.join("\n")}\n  version  print the version\n\n'skald <command> -help' lists a command's flags.\n`;
+  (help ? process.stdout : process.stderr).write(help ? usage : `unknown command "${name}"\n\n${usage}`);
+  return help ? 0 : 2;
+}
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exitCode = 1;
+  },
+);
