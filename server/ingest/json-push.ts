@@ -1,0 +1,104 @@
+// The JSON form of a push, with the leniencies and refusals of Loki's decoder (reference server-features §1.3, table "Rule").
+
+import { quoteGo } from "../../lib/wire/labels.ts";
+import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
+import { RequestError } from "../errors.ts";
+import { PushBuilder, type PushColumns } from "./push-columns.ts";
+
+/**
+ * @param legacyPath `/api/prom/push`, whose bodies name the labels as one text; a body of the other form there stores nothing
+ * @throws RequestError 400 naming the place in the body
+ */
+export function decodeJsonPush(body: Buffer, legacyPath: boolean): PushColumns {
+  const request = parse(body);
+  const builder = new PushBuilder();
+  if (request === null) return builder.finish();
+  if (!isObject(request)) throw refused("the body", "an object", request);
+  const streams = request.streams ?? [];
+  if (!Array.isArray(streams)) throw refused("streams", "an array", streams);
+  streams.forEach((stream, s) => {
+    if (stream === null) return;
+    if (!isObject(stream)) throw refused(`streams[${s}]`, "an object", stream);
+    if (legacyPath) addLegacyStream(builder, stream, s);
+    else addStream(builder, stream, s);
+  });
+  return builder.finish();
+}
+
+function parse(body: Buffer): unknown {
+  const text = body.toString("utf8");
+  if (text.trim() === "") throw new RequestError(400, "EOF");
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new RequestError(400, `push body is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function addStream(builder: PushBuilder, stream: Record<string, unknown>, s: number): void {
+  const labels = stream.stream ?? {};
+  if (!isObject(labels)) throw refused(`streams[${s}].stream`, "an object", labels);
+  builder.beginStream(labelsText(labels));
+  const values = stream.values ?? [];
+  if (!Array.isArray(values)) throw refused(`streams[${s}].values`, "an array", values);
+  values.forEach((entry, i) => {
+    if (entry !== null) addEntry(builder, entry, `streams[${s}].values[${i}]`);
+  });
+}
+
+function addEntry(builder: PushBuilder, entry: unknown, where: string): void {
+  if (!Array.isArray(entry)) throw refused(where, "an array", entry);
+  const [time, line = "", metadata] = entry as unknown[];
+  if (typeof time !== "string") throw refused(`${where}[0]`, "the time as a text of nanoseconds", time);
+  if (typeof line !== "string") throw refused(`${where}[1]`, "a text", line);
+  const [sec, nanos] = parseNanoseconds(time, `${where}[0]`);
+  builder.add(sec, nanos, line, entry.length > 2 ? metadataPairs(metadata, `${where}[2]`) : undefined);
+}
+
+function metadataPairs(metadata: unknown, where: string): MetadataPair[] {
+  if (!isObject(metadata)) throw refused(where, "an object of structured metadata", metadata);
+  return Object.entries(metadata).map(([name, value]): MetadataPair => {
+    if (typeof value !== "string") throw refused(`${where}.${name}`, "a text", value);
+    return [name, value];
+  });
+}
+
+/** `{"labels": "{a=\"b\"}", "entries": [{"ts": RFC 3339, "line": …}]}` */
+function addLegacyStream(builder: PushBuilder, stream: Record<string, unknown>, s: number): void {
+  const { labels = "", entries = [] } = stream;
+  if (typeof labels !== "string") throw refused(`streams[${s}].labels`, "a text", labels);
+  if (!Array.isArray(entries)) throw refused(`streams[${s}].entries`, "an array", entries);
+  builder.beginStream(labels);
+  entries.forEach((entry: unknown, i) => {
+    const where = `streams[${s}].entries[${i}]`;
+    if (!isObject(entry)) throw refused(where, "an object", entry);
+    const { ts, line = "" } = entry;
+    if (typeof ts !== "string" || Number.isNaN(Date.parse(ts))) throw refused(`${where}.ts`, "an RFC 3339 time", ts);
+    if (typeof line !== "string") throw refused(`${where}.line`, "a text", line);
+    const fraction = /\.(\d{1,9})/.exec(ts)?.[1] ?? "";
+    builder.add(Math.floor(Date.parse(ts) / 1000), Number(fraction.padEnd(9, "0")), line, undefined);
+  });
+}
+
+function labelsText(labels: Record<string, unknown>): string {
+  const pairs = Object.entries(labels).map(([name, value]) => {
+    if (typeof value === "object" && value !== null) throw refused(`label ${name}`, "a text", value);
+    return `${name}=${quoteGo(value === null ? "" : String(value))}`;
+  });
+  return `{${pairs.join(", ")}}`;
+}
+
+function parseNanoseconds(text: string, where: string): [sec: number, nanos: number] {
+  if (!/^[+-]?\d{1,19}$/.test(text)) throw refused(where, "the time as a text of nanoseconds", text);
+  const ns = BigInt(text);
+  const nanos = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  return [Number((ns - nanos) / 1_000_000_000n), Number(nanos)];
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function refused(where: string, wanted: string, got: unknown): RequestError {
+  return new RequestError(400, `push body: ${where} is ${JSON.stringify(got)?.slice(0, 100)}, expected ${wanted}`);
+}
