@@ -1,0 +1,61 @@
+// How handlers answer: JSON, compressed when the client takes it, and errors in Loki's form.
+
+import { gzip } from "node:zlib";
+import type { ServerResponse } from "node:http";
+import { LogqlError } from "../../lib/logql/errors.ts";
+import { messageOf } from "../../lib/runtime/invariant.ts";
+import { plain, type Request } from "../../lib/runtime/http-server.ts";
+import type { Log } from "../../lib/runtime/log.ts";
+import { RequestError } from "../errors.ts";
+
+/** Smaller answers are not worth compressing. */
+const GZIP_BYTES_MIN = 1024;
+
+export function json(request: Request, response: ServerResponse, value: unknown, status = 200): void {
+  body(request, response, status, "application/json; charset=UTF-8", JSON.stringify(value));
+}
+
+export function body(request: Request, response: ServerResponse, status: number, type: string, text: string | Buffer): void {
+  const bytes = typeof text === "string" ? Buffer.from(text) : text;
+  if (bytes.length < GZIP_BYTES_MIN || !acceptsGzip(request)) {
+    response.writeHead(status, { "content-type": type, "content-length": bytes.length });
+    response.end(bytes);
+    return;
+  }
+  gzip(bytes, { level: 1 }, (error, packed) => {
+    if (error !== null) return void response.destroy(error);
+    response.writeHead(status, { "content-type": type, "content-encoding": "gzip", vary: "Accept-Encoding", "content-length": packed.length });
+    response.end(packed);
+  });
+}
+
+export function acceptsGzip(request: Request): boolean {
+  return /\bgzip\b/.test(String(request.raw.headers["accept-encoding"] ?? ""));
+}
+
+/** Errors that a client made are its answer; others are logged and answered as 500. */
+export function answerError(error: unknown, response: ServerResponse, log: Log): void {
+  if (error instanceof RequestError) return plain(response, error.status, error.newline ? `${error.message}\n` : error.message);
+  if (error instanceof LogqlError) return plain(response, 400, error.message);
+  const status = (error as { status?: unknown }).status;
+  if (typeof status === "number") return plain(response, status, messageOf(error));
+  if (response.destroyed) return;
+  log.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, "request failed");
+  plain(response, 500, `${messageOf(error)}\n`);
+}
+
+/** Parameters of a read: the URL's, and a form's when one was posted. */
+export async function parametersOf(request: Request): Promise<URLSearchParams> {
+  if (request.method !== "POST") return request.query;
+  const type = String(request.raw.headers["content-type"] ?? "");
+  const parameters = new URLSearchParams();
+  if (type.startsWith("application/x-www-form-urlencoded")) {
+    const form = (await request.body(FORM_BYTES_MAX)).toString("utf8");
+    for (const [name, value] of new URLSearchParams(form)) parameters.append(name, value);
+  }
+  // Go's r.Form: values of the body come before those of the URL.
+  for (const [name, value] of request.query) parameters.append(name, value);
+  return parameters;
+}
+
+const FORM_BYTES_MAX = 10 * 1024 * 1024;
