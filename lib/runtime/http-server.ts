@@ -22,8 +22,9 @@ export interface Request {
 export type Handler = (request: Request, response: ServerResponse) => Promise<void> | void;
 
 export interface Route {
-  /** Empty: any method. `GET` also answers HEAD. */
+  /** Empty: any method. `GET` also answers HEAD, unless `noHead`. */
   readonly methods: readonly string[];
+  readonly noHead?: boolean;
   /** `/loki/api/v1/label/{name}/values` */
   readonly path: string;
   readonly handler: Handler;
@@ -79,7 +80,7 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
     const [target, queryText = ""] = splitOnce(raw.url ?? "/", "?");
     const path = stripPrefix(target, options.prefix ?? "");
     const method = raw.method ?? "GET";
-    const found = path === undefined ? undefined : match(method === "HEAD" ? "GET" : method, path);
+    const found = path === undefined ? undefined : match(method, path);
     const request = toRequest(raw, response, path ?? target, queryText, found?.params ?? {});
     if (options.observe !== undefined) {
       response.once("close", () =>
@@ -183,7 +184,7 @@ function compileRoutes(routes: readonly Route[]): (method: string, path: string)
 }
 
 function choose(routes: readonly Route[], method: string, params: Record<string, string>): Found {
-  const route = routes.find((r) => r.methods.length === 0 || r.methods.includes(method));
+  const route = routes.find((r) => r.methods.length === 0 || r.methods.includes(method) || (method === "HEAD" && r.methods.includes("GET") && r.noHead !== true));
   return { route, params, allowed: routes.flatMap((r) => r.methods) };
 }
 

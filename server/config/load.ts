@@ -8,6 +8,8 @@ import { type ServerConfig, serverSchema } from "./schema.ts";
 
 export interface LoadedConfig {
   readonly config: ServerConfig;
+  /** The file's values with the flags applied, before defaults. */
+  readonly raw: Readonly<Record<string, unknown>>;
   /** One line for each key that was accepted and changes nothing. */
   readonly notes: readonly string[];
 }
@@ -20,7 +22,7 @@ export interface LoadedConfig {
 export function loadServerConfig(files: readonly string[], options: { expandEnv: boolean; overrides: Readonly<Record<string, unknown>> }): LoadedConfig {
   const document = files.length === 0 ? parseYaml("", "defaults") : readConfig(files, options.expandEnv);
   const value = withOverrides(document.value, options.overrides);
-  return { config: checkConfig(document, serverSchema, value), notes: effectless(document, value) };
+  return { config: checkConfig(document, serverSchema, value), raw: value as Record<string, unknown>, notes: effectless(document, value) };
 }
 
 function readConfig(files: readonly string[], expand: boolean): ConfigDocument {
