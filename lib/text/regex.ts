@@ -1,0 +1,447 @@
+// Regular expressions with RE2's language, linear in the text, at V8's speed where that is possible.
+//
+// re2js (an RE2 in JavaScript, 10 to 50 times slower) judges the syntax and gives the error text. To run, a pattern becomes
+//
+//   shape     a search for literals, when it is no more than that (`.*foo.*`, `foo|bar`)
+//   guarded   a JavaScript RegExp that V8's linear engine takes over from when it backtracks too much
+//   bounded   a JavaScript RegExp the linear engine does not know, but without loops and with few ways to match
+//   re2       re2js
+//
+// Matches are leftmost-first, as RE2's and Go's. Where JavaScript would differ (empty rounds of a loop, groups that keep their text from
+// an earlier round, half surrogate pairs, line ends), re2js answers.
+
+import { setFlagsFromString } from "node:v8";
+import { type Matcher, RE2JS } from "re2js";
+import { emitRegex } from "./regex-emit.ts";
+import {
+  type RegexLiteral,
+  type RegexShape,
+  type RequiredLiterals,
+  requiredLiteralsOf,
+  shapeOf,
+  startsWithAnyText,
+  trimForTest,
+} from "./regex-literals.ts";
+import { type Instrumented, instrumentSpans } from "./regex-spans.ts";
+import { isNullable, parseRegex, type RegexNode, type RegexTree, walk } from "./regex-syntax.ts";
+
+export type { RegexLiteral, RegexShape, RequiredLiterals } from "./regex-literals.ts";
+
+// The first lets a RegExp that backtracks too often continue on V8's linear engine; the second lets us ask, by flag `l`, whether that
+// engine knows a pattern.
+setFlagsFromString("--enable-experimental-regexp-engine-on-excessive-backtracks");
+setFlagsFromString("--enable-experimental-regexp-engine");
+
+/** A pattern RE2 refuses, in Go's words: ``error parsing regexp: missing closing ]: `[a` ``. */
+export class RegexError extends Error {
+  override readonly name = "RegexError";
+  readonly pattern: string;
+  constructor(message: string, pattern: string) {
+    super(message);
+    this.pattern = pattern;
+  }
+}
+
+/** A match: `[0]` the whole, `[i]` group i, undefined when it took no part; `index` is where it starts, in UTF-16 units. */
+export interface RegexMatch extends ReadonlyArray<string | undefined> {
+  readonly index: number;
+  readonly 0: string;
+}
+
+export interface RegexOptions {
+  /** The pattern has to match the whole text. */
+  readonly anchored?: boolean;
+  /** The dot takes line feeds, as if `(?s)` stood first. */
+  readonly dotAll?: boolean;
+}
+
+export interface Regex {
+  /** The pattern as it was written. */
+  readonly source: string;
+  /** Name of group i at index i, `""` for an unnamed one; index 0 is `""`. A name may occur twice. */
+  readonly groupNames: readonly string[];
+  readonly groupCount: number;
+  /** What every match contains, for prefilters. */
+  readonly literals: RequiredLiterals;
+  /** The whole pattern as a search for literals, when it is one. */
+  readonly shape: RegexShape;
+  readonly engine: "shape" | "guarded" | "bounded" | "re2";
+  test(text: string): boolean;
+  /** The leftmost match at or behind `from`. */
+  exec(text: string, from?: number): RegexMatch | null;
+  /** As `exec`, but positions: `[start0, end0, start1, end1, …]`, -1 for a group that took no part. */
+  execSpans(text: string, from?: number): Int32Array | null;
+  /** All matches, without overlaps; an empty match that touches the one before is left out, as in Go. */
+  matchAll(text: string): RegexMatch[];
+  /** `spans` of all matches, by the rule of `matchAll`. */
+  matchAllSpans(text: string): Int32Array[];
+  /** Go's ReplaceAllStringFunc: each match replaced by what the function makes of it. */
+  replaceAll(text: string, replacement: (match: RegexMatch) => string): string;
+}
+
+/** Compiles an RE2 pattern. @throws RegexError */
+export function compileRegex(pattern: string, options: RegexOptions = {}): Regex {
+  return new CompiledRegex(pattern, options.anchored === true, options.dotAll === true);
+}
+
+/** Literals that every match of the pattern contains. @throws RegexError */
+export function requiredLiterals(pattern: string): RequiredLiterals {
+  return compileRegex(pattern).literals;
+}
+
+/**
+ * Go's Regexp.Expand: `$1 ${1} $name ${name}` stand for groups (the longest possible name, an unknown one for nothing), `$$` for a
+ * dollar sign.
+ */
+export function expandTemplate(template: string, match: RegexMatch, groupNames: readonly string[]): string {
+  return template.replace(/\$(?:\$|(\w+)|\{(\w+)\})/g, (_, bare: string | undefined, braced: string | undefined) => {
+    const name = bare ?? braced;
+    if (name === undefined) return "$";
+    if (/^\d+$/.test(name)) return match[Number(name)] ?? "";
+    for (let i = 1; i < groupNames.length; i++) if (groupNames[i] === name && match[i] !== undefined) return match[i]!;
+    return "";
+  });
+}
+
+/** One way to run a pattern, and the texts it must not be used for. */
+interface Runner {
+  readonly regexp: RegExp;
+  readonly hazard: RegExp | null;
+  readonly guarded: boolean;
+}
+
+interface Plan {
+  readonly narrow: Runner | null;
+  /** For texts that the narrow form's hazard finds; made when first needed. */
+  wide: Runner | null | undefined;
+  readonly root: RegexNode;
+  readonly captures: boolean;
+}
+
+/** A literal shorter than this is not worth a search of its own before the regex runs. */
+const PREFILTER_UNITS_MIN = 3;
+/** Ways to match at one place, up to which backtracking without the linear engine behind it is harmless. */
+const WAYS_MAX = 1_000;
+
+class CompiledRegex implements Regex {
+  readonly source: string;
+  readonly groupNames: readonly string[];
+  readonly groupCount: number;
+  readonly literals: RequiredLiterals;
+  readonly shape: RegexShape;
+  readonly #tree: RegexTree;
+  readonly #testing: Plan;
+  readonly #re2Pattern: string;
+  readonly #re2Flags: number;
+  readonly #prefilter: string | null;
+  readonly #tiedToStart: boolean;
+  #execPlan: Plan | undefined;
+  #tiedPlan: Plan | undefined;
+  #spanPlan: { plan: Plan; instrumented: Instrumented } | undefined;
+  #re2: RE2JS | undefined;
+
+  constructor(pattern: string, anchored: boolean, dotAll: boolean) {
+    this.source = pattern;
+    this.#re2Flags = dotAll ? RE2JS.DOTALL : 0;
+    const accepted = judge(pattern, this.#re2Flags);
+    this.#re2Pattern = anchored ? `\\A(?:${accepted})\\z` : accepted;
+    const tree = parseRegex(pattern, dotAll);
+    this.groupNames = tree.groupNames;
+    this.groupCount = tree.groupNames.length - 1;
+    this.literals = requiredLiteralsOf(tree);
+    this.shape = shapeOf(tree, anchored);
+    this.#tree = anchored ? { ...tree, root: anchor(tree.root) } : tree;
+    const testRoot = anchored ? this.#tree.root : trimForTest(tree.root);
+    this.#testing = planFor(testRoot, false);
+    this.#prefilter = prefilterOf(this.literals, testRoot);
+    this.#tiedToStart = !anchored && startsWithAnyText(tree.root);
+  }
+
+  get engine(): "shape" | "guarded" | "bounded" | "re2" {
+    if (this.shape.kind !== "regex") return "shape";
+    if (this.#testing.narrow === null) return "re2";
+    return this.#testing.narrow.guarded ? "guarded" : "bounded";
+  }
+
+  test(text: string): boolean {
+    const shape = this.shape;
+    if (shape.kind !== "regex") {
+      const verdict = testShape(shape, text);
+      if (verdict !== null) return verdict;
+    }
+    if (this.#prefilter !== null && !text.includes(this.#prefilter)) return false;
+    const runner = runnerFor(this.#testing, text);
+    if (runner === null) return this.#matcher(text).find();
+    runner.regexp.lastIndex = 0;
+    return runner.regexp.test(text);
+  }
+
+  exec(text: string, from = 0): RegexMatch | null {
+    if (this.#prefilter !== null && !text.includes(this.#prefilter, from)) return null;
+    const runner = runnerFor(this.#planForExec(text, from), text);
+    if (runner === null) return this.#execRe2(text, from);
+    runner.regexp.lastIndex = from;
+    return runner.regexp.exec(text) as RegexMatch | null;
+  }
+
+  execSpans(text: string, from = 0): Int32Array | null {
+    if (this.groupCount === 0) {
+      const match = this.exec(text, from);
+      return match === null ? null : Int32Array.of(match.index, match.index + match[0].length);
+    }
+    if (this.#prefilter !== null && !text.includes(this.#prefilter, from)) return null;
+    const { plan, instrumented } = (this.#spanPlan ??= this.#instrument());
+    const runner = runnerFor(plan, text);
+    if (runner === null) return this.#spansRe2(text, from);
+    runner.regexp.lastIndex = from;
+    const match = runner.regexp.exec(text);
+    return match === null ? null : instrumented.locate(match, match.index, this.groupCount);
+  }
+
+  matchAll(text: string): RegexMatch[] {
+    const found: RegexMatch[] = [];
+    this.#eachMatch(
+      text,
+      (from) => {
+        const match = this.exec(text, from);
+        return match === null ? null : { match, start: match.index, end: match.index + match[0].length };
+      },
+      (match) => found.push(match),
+    );
+    return found;
+  }
+
+  matchAllSpans(text: string): Int32Array[] {
+    const found: Int32Array[] = [];
+    this.#eachMatch(
+      text,
+      (from) => {
+        const match = this.execSpans(text, from);
+        return match === null ? null : { match, start: match[0]!, end: match[1]! };
+      },
+      (match) => found.push(match),
+    );
+    return found;
+  }
+
+  replaceAll(text: string, replacement: (match: RegexMatch) => string): string {
+    let out = "";
+    let copied = 0;
+    for (const match of this.matchAll(text)) {
+      out += text.slice(copied, match.index) + replacement(match);
+      copied = match.index + match[0].length;
+    }
+    return out + text.slice(copied);
+  }
+
+  #eachMatch<M>(text: string, find: (from: number) => { match: M; start: number; end: number } | null, keep: (match: M) => void): void {
+    let from = 0;
+    let lastEnd = -1;
+    while (from <= text.length) {
+      const found = find(from);
+      if (found === null) return;
+      const { match, start, end } = found;
+      if (end > from || start !== lastEnd) keep(match);
+      from = end > from ? end : from + (text.codePointAt(from)! > 0xffff ? 2 : 1);
+      lastEnd = end;
+    }
+  }
+
+  /** A pattern that starts with `.*` matches a text of one line at its start or nowhere: no need to try each place. */
+  #planForExec(text: string, from: number): Plan {
+    if (this.#tiedToStart && from === 0 && !text.includes("\n")) {
+      const root: RegexNode = { kind: "concat", of: [{ kind: "assert", what: "textStart" }, group(this.#tree.root)] };
+      return (this.#tiedPlan ??= this.#groupsAsInRe2(root));
+    }
+    return (this.#execPlan ??= this.#groupsAsInRe2(this.#tree.root));
+  }
+
+  #groupsAsInRe2(root: RegexNode): Plan {
+    return matchesDiffer(root) ? { narrow: null, wide: null, root, captures: true } : planFor(root, true);
+  }
+
+  #instrument(): { plan: Plan; instrumented: Instrumented } {
+    const instrumented = instrumentSpans(this.#tree.root);
+    const differ = matchesDiffer(this.#tree.root);
+    return {
+      instrumented,
+      plan: differ ? { narrow: null, wide: null, root: this.#tree.root, captures: true } : planFor(instrumented.root, true),
+    };
+  }
+
+  #matcher(text: string): Matcher {
+    return (this.#re2 ??= RE2JS.compile(this.#re2Pattern, this.#re2Flags)).matcher(text);
+  }
+
+  #spansRe2(text: string, from: number): Int32Array | null {
+    const matcher = this.#matcher(text);
+    if (!matcher.find(from)) return null;
+    const spans = new Int32Array(2 * this.groupCount + 2);
+    for (let i = 0; i <= this.groupCount; i++) {
+      spans[2 * i] = matcher.start(i);
+      spans[2 * i + 1] = matcher.end(i);
+    }
+    return spans;
+  }
+
+  #execRe2(text: string, from: number): RegexMatch | null {
+    const spans = this.#spansRe2(text, from);
+    if (spans === null) return null;
+    const groups: (string | undefined)[] = [];
+    for (let i = 0; i <= this.groupCount; i++) groups.push(spans[2 * i]! < 0 ? undefined : text.slice(spans[2 * i], spans[2 * i + 1]));
+    return Object.assign(groups, { index: spans[0]! }) as unknown as RegexMatch;
+  }
+}
+
+/** Has re2js accept the pattern; returns it with repeated group names made different, which Go allows and re2js does not. */
+function judge(pattern: string, flags: number): string {
+  let accepted = pattern;
+  for (let round = 0; ; round++) {
+    try {
+      RE2JS.compile(accepted, flags);
+      return accepted;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const repeated = /^error parsing regexp: duplicate capture group name: `(\w+)`$/.exec(message);
+      if (repeated === null || round > 1_000) throw new RegexError(message.endsWith("`") ? message : `${message}: \`\``, pattern);
+      accepted = renameLast(accepted, repeated[1]!, `${repeated[1]}_${round}_`);
+    }
+  }
+}
+
+function renameLast(pattern: string, name: string, fresh: string): string {
+  const at = pattern.lastIndexOf(`<${name}>`);
+  return `${pattern.slice(0, at + 1)}${fresh}${pattern.slice(at + 1 + name.length)}`;
+}
+
+const group = (node: RegexNode): RegexNode =>
+  node.kind === "alternate" ? { kind: "repeat", of: node, min: 1, max: 1, greedy: true } : node;
+
+function anchor(root: RegexNode): RegexNode {
+  return {
+    kind: "concat",
+    of: [{ kind: "assert", what: "textStart" }, group(root), { kind: "assert", what: "textEnd" }],
+  };
+}
+
+function planFor(root: RegexNode, captures: boolean): Plan {
+  return { narrow: makeRunner(root, captures, false), wide: undefined, root, captures };
+}
+
+/** The form of the pattern that is right for this text; null: re2js. */
+function runnerFor(plan: Plan, text: string): Runner | null {
+  const narrow = plan.narrow;
+  if (narrow === null || narrow.hazard === null || !narrow.hazard.test(text)) return narrow;
+  if (plan.wide === undefined) plan.wide = makeRunner(plan.root, plan.captures, true);
+  const wide = plan.wide;
+  return wide?.hazard?.test(text) ? null : wide;
+}
+
+function makeRunner(root: RegexNode, captures: boolean, wide: boolean): Runner | null {
+  for (const expandCounts of [false, true]) {
+    const emitted = emitRegex(root, { wide, captures, expandCounts });
+    if (emitted !== null && isLinear(emitted.source, emitted.flags)) return runner(emitted.source, emitted.flags, emitted.hazard, true);
+  }
+  const emitted = emitRegex(root, { wide, captures, expandCounts: false });
+  if (emitted === null || waysToMatch(root) > WAYS_MAX) return null;
+  return runner(emitted.source, emitted.flags, emitted.hazard, false);
+}
+
+function runner(source: string, flags: string, hazard: RegExp | null, guarded: boolean): Runner | null {
+  try {
+    const regexp = new RegExp(source, `g${flags}`);
+    // V8 compiles when a RegExp first runs; one that is too large fails then.
+    regexp.test("");
+    return { regexp, hazard, guarded };
+  } catch {
+    return null;
+  }
+}
+
+/** Does V8's linear engine know the pattern? */
+function isLinear(source: string, flags: string): boolean {
+  try {
+    new RegExp(source, `l${flags}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** An upper bound of the ways in which backtracking can go through the pattern from one place; Infinity for a loop. */
+function waysToMatch(node: RegexNode): number {
+  switch (node.kind) {
+    case "group":
+      return waysToMatch(node.of);
+    case "concat":
+      return node.of.reduce((ways, child) => ways * waysToMatch(child), 1);
+    case "alternate":
+      return node.of.reduce((ways, child) => ways + waysToMatch(child), 0);
+    case "repeat": {
+      if (node.max === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
+      const each = waysToMatch(node.of);
+      let ways = 0;
+      for (let rounds = node.min; rounds <= node.max && ways <= WAYS_MAX; rounds++) ways += each ** rounds;
+      return ways;
+    }
+    default:
+      return 1;
+  }
+}
+
+/**
+ * May JavaScript's match or groups differ from RE2's? In a loop it refuses rounds that match nothing, and forgets groups of earlier
+ * rounds. (Whether there is a match at all is the same.)
+ */
+function matchesDiffer(root: RegexNode): boolean {
+  let differ = false;
+  walk(root, (node) => {
+    if (node.kind !== "repeat") return;
+    if (node.max > 1) differ ||= isNullable(node.of) || hasOptionalGroup(node.of, false);
+    else if (node.max === 0) differ ||= hasOptionalGroup(node.of, true);
+    // `(a*)?` and `(|a)?`: an optional round that matches nothing is refused as well.
+    else if (node.min === 0) differ ||= isNullable(node.of);
+  });
+  return differ;
+}
+
+function hasOptionalGroup(node: RegexNode, optional: boolean): boolean {
+  switch (node.kind) {
+    case "group":
+      return optional || hasOptionalGroup(node.of, false);
+    case "concat":
+      return node.of.some((child) => hasOptionalGroup(child, optional));
+    case "alternate":
+      return node.of.some((child) => hasOptionalGroup(child, true));
+    case "repeat":
+      return hasOptionalGroup(node.of, optional || node.min === 0);
+    default:
+      return false;
+  }
+}
+
+/** A text without which nothing matches, when searching it first is cheaper than starting the regex; null otherwise. */
+function prefilterOf(literals: RequiredLiterals, root: RegexNode): string | null {
+  const best = literals.all.find((literal) => !literal.ignoreCase && literal.text.length >= PREFILTER_UNITS_MIN);
+  const first = root.kind === "concat" ? root.of[0]! : root;
+  // V8 searches fast for a pattern that starts with literal text.
+  return best === undefined || (first.kind === "char" && first.codePoint >= 0) ? null : best.text;
+}
+
+/** Null: the literals fold in ways that plain text search does not follow. */
+function testShape(shape: RegexShape, text: string): boolean | null {
+  if (shape.kind === "always") return true;
+  if (shape.kind === "nonEmpty") return text !== "";
+  if (shape.kind === "regex") return null;
+  for (const literal of shape.literals) {
+    if (literal.ignoreCase) return null;
+    if (testLiteral(shape.kind, literal, text)) return true;
+  }
+  return false;
+}
+
+function testLiteral(kind: "contains" | "equals" | "prefix" | "suffix", literal: RegexLiteral, text: string): boolean {
+  if (kind === "contains") return text.includes(literal.text);
+  if (kind === "equals") return text === literal.text;
+  return kind === "prefix" ? text.startsWith(literal.text) : text.endsWith(literal.text);
+}
