@@ -46,8 +46,12 @@ export class EntryBatch {
   liveCount = 0;
   /** Structured metadata by entry; sparse, undefined when no entry has any. */
   metadata: (MetadataPair[] | undefined)[] | undefined;
-  /** Labels at the pipeline's start, which a missing extracted column is read from. See `extract`. */
-  initialLabels: readonly LabelSet[] | undefined;
+  /** Labels at the pipeline's start, which a missing extracted column is read from. See `extract`. The pipeline's own array. */
+  initialLabels: LabelSet[] | undefined;
+  /** Where the entries come from (a file's path and identity), so that what is joined is of one source; `""` when unknown. */
+  source = "";
+  /** Seconds that `sec` cannot hold (before 1901, after 2038), by entry; `sec` then holds the nearest it can. See `secondsOf`. */
+  farSec: Map<number, number> | undefined;
   readonly extracted = new Map<string, Column>();
   /** Released by whoever ends the batch's way; held again by whoever keeps entries longer. */
   tickets: Ticket[] = [];
@@ -118,6 +122,24 @@ export class EntryBatch {
       this.bytesUsed += text.length;
     }
     return [start, this.bytesUsed];
+  }
+
+  /** The entry's time in whole seconds since 1970, of any year. */
+  secondsOf(i: number): number {
+    return this.farSec?.get(i) ?? this.sec[i]!;
+  }
+
+  /** Sets the entry's time: whole seconds of any year, and nanoseconds 0..999 999 999. */
+  setTime(i: number, sec: number, nanos: number): void {
+    this.nanos[i] = nanos;
+    this.sec[i] = sec;
+    if (this.sec[i] === sec) {
+      this.farSec?.delete(i);
+      return;
+    }
+    this.sec[i] = sec < 0 ? -(2 ** 31) : 2 ** 31 - 1;
+    this.farSec ??= new Map();
+    this.farSec.set(i, sec);
   }
 
   addMetadata(i: number, name: string, value: string): void {

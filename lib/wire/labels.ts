@@ -20,6 +20,7 @@ export class LabelSet implements Iterable<LabelPair> {
   readonly values: readonly string[];
   readonly #text: string;
   #with: Map<string, Map<string, LabelSet>> | undefined;
+  #putEmpty: Map<string, LabelSet> | undefined;
   #transitions = 0;
 
   private constructor(names: readonly string[], values: readonly string[], text: string) {
@@ -89,11 +90,34 @@ export class LabelSet implements Iterable<LabelPair> {
     return this.has(name) ? this.with(name, "") : this;
   }
 
+  /** As `with`, but an empty value is kept as a label with an empty value: so do pipelines, whose stages Promtail lets set one. */
+  put(name: string, value: string): LabelSet {
+    if (value !== "") return this.with(name, value);
+    let next = this.#putEmpty?.get(name);
+    if (next === undefined) {
+      next = this.has(name) && this.get(name) === "" ? this : this.#replace(name, "");
+      this.#putEmpty ??= new Map();
+      this.#putEmpty.set(name, next);
+    }
+    return next;
+  }
+
   #change(name: string, value: string): LabelSet {
-    if (this.get(name) === value) return this;
-    const pairs: LabelPair[] = [...this];
-    pairs.push([name, value]);
-    return LabelSet.of(pairs);
+    if (value !== "") return this.get(name) === value ? this : this.#replace(name, value);
+    if (!this.has(name)) return this;
+    const kept = this.names.filter((other) => other !== name);
+    return LabelSet.#intern(
+      kept,
+      kept.map((other) => this.get(other)),
+    );
+  }
+
+  #replace(name: string, value: string): LabelSet {
+    const names = this.has(name) ? this.names : [...this.names, name].sort(compareCodePoints);
+    return LabelSet.#intern(
+      names,
+      names.map((other) => (other === name ? value : this.get(other))),
+    );
   }
 
   *[Symbol.iterator](): Iterator<LabelPair> {
