@@ -1,0 +1,149 @@
+// The main promise, with real processes: files are appended to and rotated in four ways, agent and server are killed with SIGKILL at
+// random; afterwards every line is in the store, in order within its stream, repeated at most where a batch was in flight.
+// SKALD_KILLS sets how many kills (npm run faults: 50), SKALD_SEED the order of events.
+
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { seededRandom } from "../../lib/runtime/clock.ts";
+import { freePort, isReady, type Program, readStreams, sleep, startSkald, until } from "./processes.ts";
+import { type Rotation, RotatingWriter } from "./rotating-writer.ts";
+
+const KILLS = Number(process.env.SKALD_KILLS ?? 8);
+const SEED = Number(process.env.SKALD_SEED ?? 20261123);
+const ROTATIONS: readonly Rotation[] = ["rename", "copytruncate", "recreate", "symlink"];
+
+const folder = mkdtempSync(join(tmpdir(), "skald-e2e-"));
+const logs = join(folder, "logs");
+const programs: Program[] = [];
+
+afterAll(async () => {
+  await Promise.all(programs.map((program) => program.stop("SIGKILL")));
+  if (process.env.SKALD_KEEP === undefined) rmSync(folder, { recursive: true, force: true });
+});
+
+test(`nothing is lost over ${KILLS} kills (seed ${SEED})`, { timeout: 60_000 + KILLS * 15_000 }, async () => {
+  const random = seededRandom(SEED);
+  const startedMs = Date.now() - 60_000;
+  mkdirSync(logs);
+  const [serverPort, agentPort] = [await freePort(), await freePort()];
+  writeFileSync(join(folder, "server.yaml"), serverConfig(serverPort));
+  writeFileSync(join(folder, "agent.yaml"), agentConfig(serverPort, agentPort));
+  const startServer = (): Program => keep(startSkald(["server", `-config.file=${join(folder, "server.yaml")}`], join(folder, "server.log")));
+  const startAgent = (): Program => keep(startSkald(["agent", `-config.file=${join(folder, "agent.yaml")}`], join(folder, "agent.log")));
+
+  const writers = ROTATIONS.map((rotation) => new RotatingWriter(logs, rotation));
+  let server = startServer();
+  let agent = startAgent();
+  await until("server ready", () => isReady(serverPort));
+
+  for (let kill = 0; kill < KILLS; kill++) {
+    await busyTime(writers, random, agentPort);
+    if (random() < 0.5) {
+      await server.stop("SIGKILL");
+      await busyTime(writers, random, agentPort);
+      // Twice while the server is away: the file in the middle must not be forgotten.
+      for (const writer of writers.filter(({ rotation }) => rotation === "rename" || rotation === "symlink")) {
+        writer.write(20);
+        writer.rotate();
+        writer.write(20);
+        writer.rotate();
+        writer.write(20);
+      }
+      server = startServer();
+      await until("server ready again", () => isReady(serverPort));
+    } else {
+      await agent.stop("SIGKILL");
+      for (const writer of writers) writer.write(1 + Math.floor(random() * 50));
+      for (const writer of writers) if (writer.rotation === "rename" && random() < 0.7) writer.rotate();
+      agent = startAgent();
+      // Files are deleted and truncated only when the agent has read them: what is gone cannot be read by anybody.
+      await until("agent ready again", () => isReady(agentPort));
+    }
+  }
+
+  const written = new Map(writers.map((writer) => [writer.rotation, writer.written]));
+  let streams = new Map<Rotation, number[]>();
+  await until("every line in the store", async () => {
+    streams = await readNumbers(serverPort, startedMs);
+    return ROTATIONS.every((rotation) => new Set(streams.get(rotation)).size === written.get(rotation));
+  }, 60_000).catch(async (error: unknown) => {
+    const missing = ROTATIONS.map((rotation) => `${rotation}: ${missingNumbers(streams.get(rotation) ?? [], written.get(rotation)!)}`);
+    throw new Error(`${String(error)}\nmissing of ${[...written]}: ${missing.join("; ")}\n${readFileSync(join(folder, "agent.log"), "utf8").slice(-3000)}`);
+  });
+
+  for (const rotation of ROTATIONS) {
+    const numbers = streams.get(rotation)!;
+    const firsts = [...new Set(numbers)];
+    expect(firsts, `${rotation}: lines in order`).toEqual(Array.from({ length: written.get(rotation)! }, (_, i) => i + 1));
+    expect(numbers.length - firsts.length, `${rotation}: repeated lines`).toBeLessThanOrEqual(KILLS * 4_000);
+  }
+  await agent.stop();
+  await server.stop();
+});
+
+function keep(program: Program): Program {
+  programs.push(program);
+  return program;
+}
+
+/** Some hundred milliseconds of writing and rotating. */
+async function busyTime(writers: readonly RotatingWriter[], random: () => number, agentPort: number): Promise<void> {
+  const rounds = 2 + Math.floor(random() * 5);
+  for (let round = 0; round < rounds; round++) {
+    for (const writer of writers) {
+      writer.write(1 + Math.floor(random() * 200));
+      if (random() > 0.35) continue;
+      // A deleted or truncated file keeps its bytes only for who has it open or has read it.
+      if (writer.rotation === "copytruncate" || writer.rotation === "recreate") await until("agent has read all", () => hasRead(agentPort, writer.path));
+      writer.rotate();
+    }
+    await sleep(random() * 120);
+  }
+}
+
+/** Whether the agent has read, or holds open, everything of the file: its own metrics say so. */
+async function hasRead(agentPort: number, path: string): Promise<boolean> {
+  const text = await fetch(`http://127.0.0.1:${agentPort}/metrics`).then((response) => response.text(), () => "");
+  const size = readFileSync(path).length;
+  const read = new RegExp(`^promtail_read_bytes_total\\{path="${path}"\\} (\\d+)`, "m").exec(text)?.[1];
+  return size === 0 || Number(read ?? -1) >= size;
+}
+
+async function readNumbers(port: number, sinceMs: number): Promise<Map<Rotation, number[]>> {
+  const byRotation = new Map<Rotation, number[]>();
+  for (const [stream, entries] of await readStreams(port, '{job="e2e"}', sinceMs)) {
+    const rotation = ROTATIONS.find((name) => stream.includes(`/${name}.log`))!;
+    const numbers = entries.map(({ line }) => Number(/ n=(\d+) /.exec(line)?.[1]));
+    byRotation.set(rotation, [...(byRotation.get(rotation) ?? []), ...numbers]);
+  }
+  return byRotation;
+}
+
+function missingNumbers(numbers: readonly number[], last: number): string {
+  const seen = new Set(numbers);
+  const missing = Array.from({ length: last }, (_, i) => i + 1).filter((n) => !seen.has(n));
+  return missing.length === 0 ? "none" : `${missing.length} lines, ${missing[0]}..${missing.at(-1)}`;
+}
+
+function serverConfig(port: number): string {
+  return `
+auth_enabled: false
+server: {http_listen_address: 127.0.0.1, http_listen_port: ${port}, log_level: warn}
+common: {path_prefix: ${folder}/data}
+limits_config: {ingestion_rate_mb: 1000, ingestion_burst_size_mb: 1000, per_stream_rate_limit: 1GB, per_stream_rate_limit_burst: 1GB, max_entries_limit_per_query: 5000000, discover_log_levels: false}
+`;
+}
+
+function agentConfig(serverPort: number, agentPort: number): string {
+  return `
+server: {http_listen_address: 127.0.0.1, http_listen_port: ${agentPort}, grpc_listen_port: 0}
+positions: {filename: ${folder}/positions.yaml, sync_period: 200ms}
+target_config: {sync_period: 500ms}
+clients: [{url: "http://127.0.0.1:${serverPort}/loki/api/v1/push", batchwait: 100ms, backoff_config: {min_period: 50ms, max_period: 500ms, max_retries: 0}}]
+scrape_configs:
+  - job_name: e2e
+    static_configs: [{labels: {job: e2e, __path__: ${logs}/*.log}}]
+`;
+}
