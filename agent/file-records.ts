@@ -1,0 +1,78 @@
+// What we know of each file beyond Promtail's path: which physical file an offset belongs to. Kept in a sidecar beside the
+// positions file, so that a renamed file is found again and an offset of another file is recognised.
+//
+//   line 1     {"format":"skald-identity-1","positions":"<digest>","before":"<digest>","records":<count>}
+//   line 2..   one JSON object per file (FileRecord)
+//
+// The digests are of the positions file this sidecar was written along with, and of the one it replaced: if the positions file on
+// disk is neither, somebody else (Promtail, a person) has written it since, and its offsets count.
+
+import { hash } from "node:crypto";
+
+export interface FileRecord {
+  /** Who reads it: labels and glob of the target, digested. Two targets may read one file. */
+  readonly owner: string;
+  /** Where the file was last seen. */
+  readonly path: string;
+  /** The matched path it is read as: value of the `filename` label and key in the positions file. */
+  readonly name: string;
+  /** Device and inode, decimal: they may exceed 2^53. */
+  readonly dev: string;
+  readonly ino: string;
+  /** Digest of the file's first bytes, and how many they are (at most 1 KiB, fewer when less had been read). */
+  readonly headBytes: number;
+  readonly headDigest: string;
+  /** Acknowledged up to here. */
+  readonly offset: number;
+  /** Digest of the bytes before `offset`; empty when unknown. */
+  readonly markDigest: string;
+  readonly sizeBytes: number;
+  /** Whether `name` belongs to another file by now, and this one is only read to its end. */
+  readonly rotated: boolean;
+  /** When the file was last looked at, ms since 1970. */
+  readonly seenMs: number;
+}
+
+const FORMAT = "skald-identity-1";
+
+export interface Sidecar {
+  readonly positionsDigest: string;
+  readonly beforeDigest: string;
+  readonly records: readonly FileRecord[];
+}
+
+/** 96 bits of SHA-1 in base64url: for telling apart, not for secrecy. */
+export function digest(content: string | Uint8Array): string {
+  return hash("sha1", content, "base64url").slice(0, 16);
+}
+
+export function printSidecar(sidecar: Sidecar): string {
+  const head = { format: FORMAT, positions: sidecar.positionsDigest, before: sidecar.beforeDigest, records: sidecar.records.length };
+  return [head, ...sidecar.records].map((line) => JSON.stringify(line)).join("\n") + "\n";
+}
+
+/** @throws Error when the text is not a whole sidecar of this format */
+export function parseSidecar(text: string): Sidecar {
+  const lines = text.trimEnd().split("\n");
+  const head = JSON.parse(lines[0] ?? "") as { format?: unknown; positions?: unknown; before?: unknown; records?: unknown };
+  if (head.format !== FORMAT) throw new Error(`format is ${JSON.stringify(head.format)}, expected "${FORMAT}"`);
+  if (head.records !== lines.length - 1)
+    throw new Error(`has ${lines.length - 1} records, its first line says ${JSON.stringify(head.records)}`);
+  return {
+    positionsDigest: String(head.positions),
+    beforeDigest: String(head.before),
+    records: lines.slice(1).map((line) => checkRecord(JSON.parse(line))),
+  };
+}
+
+const TEXTS = ["owner", "path", "name", "dev", "ino", "headDigest", "markDigest"] as const;
+const NUMBERS = ["headBytes", "offset", "sizeBytes", "seenMs"] as const;
+
+function checkRecord(value: unknown): FileRecord {
+  const record = value as Record<string, unknown>;
+  for (const key of TEXTS) if (typeof record[key] !== "string") throw new Error(`record without ${key}`);
+  for (const key of NUMBERS)
+    if (!Number.isSafeInteger(record[key]) || (record[key] as number) < 0) throw new Error(`record without ${key}`);
+  if (typeof record.rotated !== "boolean") throw new Error("record without rotated");
+  return value as FileRecord;
+}

@@ -1,0 +1,283 @@
+// How far each target has been consumed, on disk. Two files: Promtail's positions.yaml (path → offset, exactly as Promtail writes it)
+// and beside it a sidecar that says which physical file each offset belongs to (file-records.ts).
+//
+// File positions are not pushed in here line by line: tails are asked for theirs at each sync, so that what is written is what is
+// acknowledged at that moment, and an acknowledgement costs nothing here.
+
+import { mkdir, readFile, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Registry } from "prom-client";
+import type { Clock } from "../lib/runtime/clock.ts";
+import { messageOf } from "../lib/runtime/invariant.ts";
+import type { Log } from "../lib/runtime/log.ts";
+import { replaceFile } from "../lib/runtime/replace-file.ts";
+import { digest, type FileRecord, parseSidecar, printSidecar, type Sidecar } from "./file-records.ts";
+import { counter } from "./metric.ts";
+import { parsePositions, printPositions } from "./positions-file.ts";
+
+export interface PositionsOptions {
+  readonly path: string;
+  readonly syncPeriodMs: number;
+  /** A file that is not YAML counts as empty instead of stopping the start. */
+  readonly ignoreInvalidYaml: boolean;
+  /** Nothing is written (`-dry-run`). */
+  readonly readOnly: boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly registry?: Registry;
+}
+
+/** One reader's state, asked for at each sync. */
+export interface PositionSource {
+  /** Of every file it has begun and not finished. */
+  records(): Iterable<FileRecord>;
+  /** Keys of positions.yaml and their values; a key it no longer lists is removed. */
+  positions(): Iterable<readonly [key: string, value: string]>;
+  /** Whether it has stopped and nothing of it can change any more: it is asked once more, then forgotten. */
+  settled(): boolean;
+}
+
+export interface Positions {
+  get(key: string): string | undefined;
+  set(key: string, value: string): void;
+  remove(key: string): void;
+  /** Records of files as they were found at start or left by stopped readers, not yet taken over by a reader. */
+  records(): readonly FileRecord[];
+  /** Takes a record over: from now on the taker's source reports it. */
+  claim(record: FileRecord): void;
+  addSource(source: PositionSource): void;
+  /** Stops asking a source; its last values stay. */
+  removeSource(source: PositionSource): void;
+  /** Writes both files if anything changed. An error is logged and counted, and the next sync tries again. Never rejects. */
+  sync(): Promise<void>;
+  /** Ends the periodic writing with a last sync. */
+  close(): Promise<void>;
+}
+
+/** Records nobody took over are kept this long, for a target that discovery brings later or a configuration that comes back. */
+const UNCLAIMED_RECORD_MS = 24 * 3_600_000;
+
+/** @throws Error when a file is there and cannot be read, or is not a positions file and `ignoreInvalidYaml` is off */
+export async function openPositions(options: PositionsOptions): Promise<Positions> {
+  const { path, log } = options;
+  const text = await readIfThere(path);
+  const positions = readPositions(text ?? "", options);
+  const sidecarText = await readIfThere(`${path}.identity`).catch((error: unknown) => {
+    log.warn({ file: `${path}.identity`, error: messageOf(error) }, "could not read the file identities, going by paths");
+    return undefined;
+  });
+  const sidecar = sidecarText === undefined ? undefined : readSidecar(sidecarText, options);
+  return new PositionStore(options, positions, text ?? "", sidecar);
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function readPositions(text: string, { path, ignoreInvalidYaml, log }: PositionsOptions): Map<string, string> {
+  try {
+    return parsePositions(text, path);
+  } catch (error) {
+    if (!ignoreInvalidYaml) {
+      throw new Error(
+        `invalid yaml positions file: ${messageOf(error)}; repair or remove ${path}, or start with -positions.ignore-invalid-yaml to begin anew`,
+      );
+    }
+    log.warn({ file: path, error: messageOf(error) }, "ignoring invalid positions file, beginning anew");
+    return new Map();
+  }
+}
+
+function readSidecar(text: string, { path, log }: PositionsOptions): Sidecar | undefined {
+  try {
+    return parseSidecar(text);
+  } catch (error) {
+    log.warn({ file: `${path}.identity`, error: messageOf(error) }, "file identities are damaged, going by paths");
+    return undefined;
+  }
+}
+
+class PositionStore implements Positions {
+  readonly #options: PositionsOptions;
+  readonly #values: Map<string, string>;
+  readonly #unclaimed = new Set<FileRecord>();
+  readonly #sources = new Set<PositionSource>();
+  readonly #listedBySource = new Map<PositionSource, Set<string>>();
+  readonly #failures: { inc(): void } | undefined;
+  readonly #closing = new AbortController();
+  readonly #loop: Promise<void>;
+  #writtenText: string;
+  #writtenSidecar = "";
+  #syncing: Promise<void> | undefined;
+
+  constructor(options: PositionsOptions, values: Map<string, string>, text: string, sidecar: Sidecar | undefined) {
+    this.#options = options;
+    this.#values = values;
+    this.#writtenText = text;
+    for (const record of sidecar === undefined ? [] : trustedRecords(sidecar, values, text)) this.#unclaimed.add(record);
+    if (options.registry !== undefined) {
+      this.#failures = counter(options.registry, "promtail_positions_write_failures_total", "Failed writes of the positions file.");
+    }
+    this.#loop = this.#run();
+  }
+
+  get(key: string): string | undefined {
+    return this.#values.get(key);
+  }
+
+  set(key: string, value: string): void {
+    this.#values.set(key, value);
+  }
+
+  remove(key: string): void {
+    this.#values.delete(key);
+  }
+
+  records(): readonly FileRecord[] {
+    return [...this.#unclaimed];
+  }
+
+  claim(record: FileRecord): void {
+    this.#unclaimed.delete(record);
+  }
+
+  addSource(source: PositionSource): void {
+    this.#sources.add(source);
+  }
+
+  removeSource(source: PositionSource): void {
+    if (!this.#sources.delete(source)) return;
+    this.#collectPositions([...this.#sources, source]);
+    this.#listedBySource.delete(source);
+    for (const record of source.records()) this.#unclaimed.add(record);
+  }
+
+  async sync(): Promise<void> {
+    // One write at a time; who asks meanwhile wants what changed since, hence another.
+    while (this.#syncing !== undefined) await this.#syncing;
+    this.#syncing = this.#write();
+    try {
+      await this.#syncing;
+    } finally {
+      this.#syncing = undefined;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#loop;
+    await this.sync();
+  }
+
+  async #run(): Promise<void> {
+    const { clock, syncPeriodMs } = this.#options;
+    while (!this.#closing.signal.aborted) {
+      await clock.sleep(syncPeriodMs, this.#closing.signal);
+      if (!this.#closing.signal.aborted) await this.sync();
+    }
+  }
+
+  async #write(): Promise<void> {
+    this.#collectPositions(this.#sources);
+    await this.#pruneGone();
+    const records = this.#collectRecords();
+    for (const source of this.#sources) if (source.settled()) this.removeSource(source);
+    if (this.#options.readOnly) return;
+    const text = printPositions(this.#values);
+    const sidecar = printSidecar({ positionsDigest: digest(text), beforeDigest: digest(this.#writtenText), records });
+    try {
+      await this.#replaceBoth(text, sidecar, records.length > 0);
+    } catch (error) {
+      this.#failures?.inc();
+      this.#options.log.error(
+        { file: this.#options.path, error: messageOf(error) },
+        "could not write positions; they stay in memory and the next sync tries again",
+      );
+    }
+  }
+
+  /** The sidecar first: it is trusted together with the positions file before as well as with the one after. */
+  async #replaceBoth(text: string, sidecar: string, wanted: boolean): Promise<void> {
+    const { path } = this.#options;
+    // That a file was looked at again is no reason to write.
+    const body = (printed: string): string => printed.slice(printed.indexOf("\n")).replace(/"seenMs":\d+/g, "");
+    const changed = text !== this.#writtenText;
+    if (!changed && body(sidecar) === body(this.#writtenSidecar)) return;
+    await mkdir(dirname(path), { recursive: true });
+    if (wanted || this.#writtenSidecar !== "") {
+      await replaceFile(`${path}.identity`, sidecar, 0o600);
+      this.#writtenSidecar = sidecar;
+    }
+    if (!changed) return;
+    await replaceFile(path, text, 0o600);
+    this.#writtenText = text;
+  }
+
+  /** A key that several sources list (a file read by two targets) gets the smallest of their positions. */
+  #collectPositions(sources: Iterable<PositionSource>): void {
+    const now = new Map<string, string>();
+    const gone = new Set<string>();
+    for (const source of sources) {
+      const listed = new Set<string>();
+      for (const [key, value] of source.positions()) {
+        listed.add(key);
+        const other = now.get(key);
+        if (other === undefined || Number(value) < Number(other)) now.set(key, value);
+      }
+      for (const key of this.#listedBySource.get(source) ?? []) if (!listed.has(key)) gone.add(key);
+      this.#listedBySource.set(source, listed);
+    }
+    for (const key of gone) this.#values.delete(key);
+    for (const [key, value] of now) this.#values.set(key, value);
+  }
+
+  #collectRecords(): FileRecord[] {
+    const oldest = this.#options.clock.nowMs() - UNCLAIMED_RECORD_MS;
+    for (const record of this.#unclaimed) if (record.seenMs < oldest) this.#unclaimed.delete(record);
+    const records = [...this.#unclaimed];
+    for (const source of this.#sources) records.push(...source.records());
+    return records;
+  }
+
+  /** Positions of files that are gone go, as with Promtail; cursors and journal positions stay, and what a reader lists is its affair. */
+  async #pruneGone(): Promise<void> {
+    const listed = [...this.#listedBySource.values()];
+    for (const key of [...this.#values.keys()]) {
+      if (key.startsWith("cursor-") || key.startsWith("journal-") || listed.some((keys) => keys.has(key))) continue;
+      if (await isGone(key)) this.#values.delete(key);
+    }
+  }
+}
+
+/** True only when the file system says so; a folder that cannot be read is no reason to forget. */
+async function isGone(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return false;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    return code === "ENOENT" || code === "ENOTDIR";
+  }
+}
+
+/**
+ * The sidecar's records, with the offsets that count. If somebody else has written the positions file since, its offsets do, and
+ * what it has dropped is dropped; the digests of the bytes before an offset hold only for the offset they were made for.
+ */
+function trustedRecords(sidecar: Sidecar, values: ReadonlyMap<string, string>, text: string): FileRecord[] {
+  const found = digest(text);
+  if (found === sidecar.positionsDigest || found === sidecar.beforeDigest) return [...sidecar.records];
+  const records: FileRecord[] = [];
+  for (const record of sidecar.records) {
+    if (record.rotated) records.push(record);
+    const value = Number(values.get(record.name));
+    if (record.rotated || !Number.isSafeInteger(value) || value < 0) continue;
+    records.push(value === record.offset ? record : { ...record, offset: value, markDigest: "" });
+  }
+  return records;
+}

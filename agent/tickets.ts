@@ -1,0 +1,108 @@
+// From acknowledgements, which come in any order, to a position, which only moves over what is dealt with.
+//
+//   read order     [ticket 0 | ends 100][ticket 1 | ends 250][ticket 2 | ends 400]
+//   holds left            0                    1                    0
+//   committed      ------- 100                                             (2 is done, but 1 is not)
+
+import { invariant } from "../lib/runtime/invariant.ts";
+import type { Ticket } from "../lib/wire/entry-batch.ts";
+
+export interface TicketEvents {
+  /** The committed position has moved. `mark` is what was given to `issue` for it. */
+  readonly onCommit?: (position: number, mark: string) => void;
+  /** A ticket's last hold is gone (in any order); `sizeBytes` is what it covered. */
+  readonly onDone?: (sizeBytes: number) => void;
+}
+
+interface IssuedTicket extends Ticket {
+  readonly end: number;
+  readonly mark: string;
+  readonly holdCount: number;
+}
+
+/** The promises of one file generation (or any source with a growing position), in read order. */
+export class TicketLedger {
+  readonly #events: TicketEvents;
+  readonly #queue: IssuedTicket[] = [];
+  #first = 0;
+  #committed: number;
+  #committedMark: string;
+  #issued: number;
+
+  /** @param position where reading starts: everything before it counts as dealt with */
+  constructor(position: number, mark = "", events: TicketEvents = {}) {
+    this.#committed = position;
+    this.#issued = position;
+    this.#committedMark = mark;
+    this.#events = events;
+  }
+
+  /**
+   * A ticket for what was read up to `endPosition`, held once by the caller, who releases it when the batch has been handed on.
+   *
+   * @param mark travels with the position to `committedMark` (a fingerprint of the bytes before it)
+   */
+  issue(endPosition: number, mark = ""): Ticket {
+    invariant(endPosition >= this.#issued, `positions are issued in order: ${endPosition} after ${this.#issued}`);
+    const sizeBytes = endPosition - this.#issued;
+    let holds = 1;
+    const ticket: IssuedTicket = {
+      end: endPosition,
+      mark,
+      get holdCount() {
+        return holds;
+      },
+      hold: () => {
+        invariant(holds > 0, "a ticket is not held after its last release");
+        holds++;
+      },
+      release: () => {
+        invariant(holds > 0, "a ticket is released once per hold");
+        if (--holds > 0) return;
+        this.#events.onDone?.(sizeBytes);
+        this.#advance();
+      },
+    };
+    this.#issued = endPosition;
+    this.#queue.push(ticket);
+    return ticket;
+  }
+
+  /** End of the longest prefix of tickets whose holds are all gone. */
+  committed(): number {
+    return this.#committed;
+  }
+
+  committedMark(): string {
+    return this.#committedMark;
+  }
+
+  /** End of the last ticket: how far the source has been read. */
+  issued(): number {
+    return this.#issued;
+  }
+
+  get settled(): boolean {
+    return this.#first === this.#queue.length;
+  }
+
+  #advance(): void {
+    const before = this.#first;
+    while (this.#first < this.#queue.length && this.#queue[this.#first]!.holdCount === 0) {
+      this.#committed = this.#queue[this.#first]!.end;
+      this.#committedMark = this.#queue[this.#first]!.mark;
+      this.#first++;
+    }
+    if (this.#first === before) return;
+    if (this.#first === this.#queue.length || this.#first > 64) {
+      this.#queue.splice(0, this.#first);
+      this.#first = 0;
+    }
+    this.#events.onCommit?.(this.#committed, this.#committedMark);
+  }
+}
+
+/** How many holds a ticket of a ledger has; the source may reuse a batch's bytes when only its own is left. */
+export function holdCountOf(ticket: Ticket): number {
+  return (ticket as IssuedTicket).holdCount;
+}
