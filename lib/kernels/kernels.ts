@@ -89,7 +89,15 @@ export interface Kernels {
   parseCri(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, count: number, out: CriColumns): void;
 
   /** RFC 3339 with any number of fraction digits, as Go's RFC3339Nano parses it, of the spans 0..count. A span with start < 0 is not ok. */
-  parseRfc3339(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, count: number, sec: Int32Array, nanos: Int32Array, ok: Uint8Array): void;
+  parseRfc3339(
+    bytes: Uint8Array,
+    starts: Int32Array,
+    ends: Int32Array,
+    count: number,
+    sec: Int32Array,
+    nanos: Int32Array,
+    ok: Uint8Array,
+  ): void;
 
   /**
    * Looks for top-level keys of a JSON object in each of the lines 0..count. For key k of line i, slot `i * keys.length + k` of
@@ -97,8 +105,15 @@ export interface Kernels {
    * line is one well-formed object (leading and trailing white space allowed) and each slot is certain.
    */
   scanJson(
-    bytes: Uint8Array, starts: Int32Array, ends: Int32Array, count: number, keys: readonly Uint8Array[],
-    verdict: Uint8Array, kind: Uint8Array, valueStart: Int32Array, valueEnd: Int32Array,
+    bytes: Uint8Array,
+    starts: Int32Array,
+    ends: Int32Array,
+    count: number,
+    keys: readonly Uint8Array[],
+    verdict: Uint8Array,
+    kind: Uint8Array,
+    valueStart: Int32Array,
+    valueEnd: Int32Array,
   ): void;
 
   /**
@@ -107,8 +122,15 @@ export interface Kernels {
    * room needed: line bytes + 40 per entry.
    */
   encodeEntries(
-    bytes: Uint8Array, starts: Int32Array, ends: Int32Array, sec: Int32Array, nanos: Int32Array,
-    picks: Int32Array, pickCount: number, out: Uint8Array, at: number,
+    bytes: Uint8Array,
+    starts: Int32Array,
+    ends: Int32Array,
+    sec: Int32Array,
+    nanos: Int32Array,
+    picks: Int32Array,
+    pickCount: number,
+    out: Uint8Array,
+    at: number,
   ): number;
 
   /** Decodes a protobuf PushRequest. Throws MalformedInput. Unknown fields are skipped. */
@@ -140,11 +162,4 @@ export interface Kernels {
    * `bytes[i === 0 ? 0 : ends[i - 1] + 1, ends[i])`.
    */
   findLines(bytes: Uint8Array, ends: Int32Array, count: number, needle: Needle, hits: Int32Array): number;
-
-  /**
-   * Gram filter (format and reasoning: gram-filter.ts): hashes of the sampled, case-folded byte grams of `bytes`, such that any text
-   * of GRAM_WINDOW_BYTES or more contains at least one gram that every superstring samples as well. Sets their bits in `filter`,
-   * whose length is a power of two.
-   */
-  addGrams(bytes: Uint8Array, filter: Uint8Array): void;
 }

@@ -1,0 +1,32 @@
+// The kernels in plain TypeScript: for machines without WebAssembly SIMD, for inputs larger than the module's memory, and as the
+// other side of the differential tests.
+
+import type { Kernels } from "./kernels.ts";
+import { parseCri } from "./typescript/cri.ts";
+import { find, findLines } from "./typescript/find.ts";
+import { scanJson } from "./typescript/json.ts";
+import { splitLines } from "./typescript/lines.ts";
+import { lz4Compress, lz4Decompress } from "./typescript/lz4.ts";
+import { packPage, unpackPage } from "./typescript/page.ts";
+import { decodePush, encodeEntries } from "./typescript/push.ts";
+import { parseRfc3339 } from "./typescript/rfc3339.ts";
+import { snappyCompress, snappyDecompress } from "./typescript/snappy.ts";
+
+export const typescriptKernels: Kernels = {
+  flavour: "typescript",
+  allocate: (bytes) => new Uint8Array(bytes),
+  splitLines,
+  parseCri,
+  parseRfc3339,
+  scanJson,
+  encodeEntries,
+  decodePush,
+  snappyCompress,
+  snappyDecompress,
+  lz4Compress,
+  lz4Decompress,
+  packPage,
+  unpackPage,
+  find,
+  findLines,
+};
