@@ -1,0 +1,159 @@
+// Label names, label values, series and index statistics: what is answered from the index alone.
+
+import { parseSelector } from "../../lib/logql/index.ts";
+import type { Matcher } from "../../lib/logql/ast.ts";
+import type { Clock } from "../../lib/runtime/clock.ts";
+import type { Route } from "../../lib/runtime/http-server.ts";
+import { compareCodePoints, type LabelSet } from "../../lib/wire/labels.ts";
+import type { Limits } from "../config/limits.ts";
+import { RequestError } from "../errors.ts";
+import type { TimeRange } from "../page.ts";
+import { json, parametersOf } from "./answers.ts";
+import { parseTimes } from "./query-params.ts";
+import type { TenantResolver } from "./tenant.ts";
+
+/** The part of storage that these routes ask. */
+export interface StreamIndex {
+  /** Streams that satisfy the matchers and may have entries in the range. */
+  streams(tenant: string, matchers: readonly Matcher[], range: TimeRange): readonly LabelSet[];
+  /** Sums over the pages in the range. */
+  stats(tenant: string, matchers: readonly Matcher[], range: TimeRange): { streams: number; chunks: number; bytes: number; entries: number };
+}
+
+export interface LabelRouteOptions {
+  readonly index: StreamIndex;
+  readonly tenants: TenantResolver;
+  readonly limitsOf: (tenant: string) => Limits;
+  readonly clock: Clock;
+}
+
+const TENANT_LABEL = "__tenant_id__";
+const DEFAULT_RANGE_MS = 6 * 3_600_000;
+
+export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptions): Route[] {
+  return [
+    names("/loki/api/v1/labels", false),
+    names("/loki/api/v1/label", false),
+    names("/api/prom/label", true),
+    values("/loki/api/v1/label/{name}/values", false),
+    values("/api/prom/label/{name}/values", true),
+    // Go's router answers the empty name so.
+    { methods: ["GET"], path: "/loki/api/v1/label//values", handler: (_, response) => void response.writeHead(301, { location: "/loki/api/v1/label/values" }).end() },
+    series("/loki/api/v1/series"),
+    series("/api/prom/series"),
+    stats("/loki/api/v1/index/stats"),
+  ];
+
+  function names(path: string, legacy: boolean): Route {
+    return {
+      methods: ["GET", "POST"],
+      path,
+      async handler(request, response) {
+        const { ids, parameters } = await read(request);
+        const range = rangeOf(parameters, ids);
+        const found = new Set<string>(ids.length > 1 ? [TENANT_LABEL] : []);
+        for (const labels of streamsOf(ids, selectorOf(parameters), range)) for (const name of labels.names) found.add(name);
+        answerList(request, response, [...found].sort(compareCodePoints), legacy);
+      },
+    };
+  }
+
+  function values(path: string, legacy: boolean): Route {
+    return {
+      methods: ["GET", "POST"],
+      path,
+      async handler(request, response) {
+        const name = request.params.name ?? "";
+        const { ids, parameters } = await read(request);
+        const range = rangeOf(parameters, ids);
+        const found = new Set<string>(ids.length > 1 && name === TENANT_LABEL ? ids : []);
+        for (const labels of streamsOf(ids, selectorOf(parameters), range)) if (labels.has(name)) found.add(labels.get(name));
+        answerList(request, response, [...found].sort(compareCodePoints), legacy);
+      },
+    };
+  }
+
+  function series(path: string): Route {
+    return {
+      methods: ["GET", "POST"],
+      path,
+      async handler(request, response) {
+        const { ids, parameters } = await read(request);
+        const range = rangeOf(parameters, ids);
+        const selectors = [...parameters.getAll("match[]"), ...parameters.getAll("match")];
+        // No selector at all, or `{}`, is every stream; anything else is held to the rules of selectors.
+        const matchers = selectors.length === 0 ? [[]] : selectors.map((text) => (/^\s*\{\s*\}\s*$/.test(text) ? [] : onlySelector(text)));
+        const found = new Map<string, Record<string, string>>();
+        for (const tenant of ids) {
+          for (const one of matchers) {
+            for (const labels of index.streams(tenant, one, range)) {
+              const object = ids.length > 1 ? { ...labels.toObject(), [TENANT_LABEL]: tenant } : labels.toObject();
+              found.set(`${ids.length > 1 ? tenant : ""}${labels}`, object);
+            }
+          }
+        }
+        json(request, response, { status: "success", data: [...found.values()] });
+      },
+    };
+  }
+
+  function stats(path: string): Route {
+    return {
+      methods: ["GET", "POST"],
+      path,
+      async handler(request, response) {
+        const { ids, parameters } = await read(request);
+        const range = rangeOf(parameters, ids);
+        const matchers = onlySelector(parameters.get("query") ?? "");
+        const total = { streams: 0, chunks: 0, bytes: 0, entries: 0 };
+        for (const tenant of ids) {
+          const part = index.stats(tenant, matchers, range);
+          total.streams += part.streams;
+          total.chunks += part.chunks;
+          total.bytes += part.bytes;
+          total.entries += part.entries;
+        }
+        json(request, response, total);
+      },
+    };
+  }
+
+  async function read(request: Parameters<Route["handler"]>[0]): Promise<{ ids: readonly string[]; parameters: URLSearchParams }> {
+    return { ids: tenants.many(request.raw), parameters: await parametersOf(request) };
+  }
+
+  function rangeOf(parameters: URLSearchParams, ids: readonly string[]): TimeRange {
+    const { startNs, endNs } = parseTimes(parameters, { nowMs: clock.nowMs(), defaultRangeMs: DEFAULT_RANGE_MS });
+    if (endNs < startNs) throw badRequest("this data is no longer available, it is past now - max_query_lookback (0s)");
+    for (const id of ids) {
+      const longest = limitsOf(id).max_query_length;
+      if (longest > 0 && endNs - startNs > BigInt(longest) * 1_000_000n) {
+        throw badRequest(`the query time range exceeds the limit (query length: ${goDuration(endNs - startNs)}, limit: ${goDuration(BigInt(longest) * 1_000_000n)})`);
+      }
+    }
+    return { startNs, endNs };
+  }
+
+  function* streamsOf(ids: readonly string[], matchers: readonly Matcher[], range: TimeRange): Iterable<LabelSet> {
+    for (const tenant of ids) yield* index.streams(tenant, matchers, range);
+  }
+}
+
+function selectorOf(parameters: URLSearchParams): readonly Matcher[] {
+  const text = parameters.get("query") ?? "";
+  return text === "" ? [] : onlySelector(text);
+}
+
+/** A selector and nothing behind it. @throws LogqlError, RequestError 400 */
+function onlySelector(text: string): readonly Matcher[] {
+  return parseSelector(text);
+}
+
+function answerList(request: Parameters<Route["handler"]>[0], response: Parameters<Route["handler"]>[1], list: readonly string[], legacy: boolean): void {
+  if (legacy) json(request, response, { values: list });
+  else json(request, response, list.length === 0 ? { status: "success" } : { status: "success", data: list });
+}
+
+function badRequest(text: string): RequestError {
+  return new RequestError(400, text, { newline: false });
+}
