@@ -38,7 +38,7 @@ function run(suite: "agent" | "server", args: readonly string[], read: (results:
 function confirm(suite: "agent" | "server", outcome: Outcome, again: (filter: string) => Outcome): readonly string[] {
   const surprising = outcome.failed.filter((id) => !known[suite].includes(id));
   if (surprising.length === 0 || surprising.length > 40) return outcome.failed;
-  const second = again(`^(${surprising.map((id) => id.replace(/ .*/, "").replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|")})$`);
+  const second = again(`(^|/)(${surprising.map((id) => id.replace(/ .*/, "").replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|")})$`);
   return outcome.failed.filter((id) => known[suite].includes(id) || second.failed.includes(id));
 }
 
