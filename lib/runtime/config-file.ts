@@ -1,7 +1,7 @@
 // YAML configuration files: parsed with positions, checked by a strict zod schema, every fault with file:line:column and, for an
 // unknown key, the nearest known one. Both programs read their files through here.
 
-import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
+import { type Document, isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
 import type { z } from "zod";
 
 export type ConfigPath = readonly (string | number)[];
@@ -31,14 +31,19 @@ export interface ConfigDocument {
   where(path: ConfigPath): string;
 }
 
+/** Changes a parsed document before its values are taken, and returns the faults it found: where in the text, and a sentence. */
+export type PrepareDocument = (document: Document.Parsed) => readonly (readonly [offset: number, message: string])[];
+
 /** Aliases may be used, but not to blow a small file up: the YAML library stops at this many expansions. */
 const ALIASES_MAX = 100;
 
 /**
+ * Parses the first document of a text; what follows it is not read, as in Go's decoder.
+ *
  * @param text the file's text, after environment expansion
- * @throws ConfigError for text that is not YAML, for tabs, duplicate keys and alias bombs
+ * @throws ConfigError for text that is not YAML, for tabs, duplicate keys and alias bombs, and for what `prepare` finds
  */
-export function parseYaml(text: string, file: string): ConfigDocument {
+export function parseYaml(text: string, file: string, prepare?: PrepareDocument): ConfigDocument {
   const lines = new LineCounter();
   const document = parseDocument(text.replace(/^\uFEFF/, ""), {
     version: "1.1",
@@ -52,9 +57,10 @@ export function parseYaml(text: string, file: string): ConfigDocument {
     const { line, col } = lines.linePos(offset);
     return `${file}:${line}:${col}`;
   };
-  if (document.errors.length > 0) {
-    throw new ConfigError(document.errors.map((error) => `${at(error.pos[0])}: ${error.message.split("\n")[0]}`));
-  }
+  const errors = document.errors.filter((error) => error.code !== "MULTIPLE_DOCS");
+  if (errors.length > 0) throw new ConfigError(errors.map((error) => `${at(error.pos[0])}: ${error.message.split("\n")[0]}`));
+  const faults = prepare?.(document) ?? [];
+  if (faults.length > 0) throw new ConfigError(faults.map(([offset, message]) => `${at(offset)}: ${message}`));
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: ALIASES_MAX });

@@ -1,0 +1,33 @@
+// The blocks `clients` and `client`: where entries are pushed.
+
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { bool, goDuration, int, labels, text, textMap, url } from "./fields.ts";
+import { backoffSchema, httpClientFaults, httpClientFields } from "./http-client.ts";
+
+export const clientSchema = () =>
+  z
+    .strictObject({
+      name: text().default(""),
+      url: url().default(""),
+      tenant_id: text().default(""),
+      batchwait: goDuration().prefault("1s"),
+      batchsize: int().default(1_048_576),
+      headers: textMap().optional(),
+      backoff_config: backoffSchema({ min: "500ms", max: "5m", retries: 10 }, int()).prefault({}),
+      drop_rate_limited_batches: bool().default(false),
+      external_labels: labels().prefault({}),
+      timeout: goDuration().prefault("10s"),
+      stream_lag_labels: text().optional(),
+      ...httpClientFields(),
+    })
+    .superRefine((client, context) => {
+      for (const message of httpClientFaults(client)) context.addIssue({ code: "custom", message });
+    });
+
+export type ClientConfig = z.infer<ReturnType<typeof clientSchema>>;
+
+/** The name, or what stands for it: the first six hexadecimal digits of a SHA-256 of the configuration. */
+export function nameOfClient(client: ClientConfig): string {
+  return client.name !== "" ? client.name : createHash("sha256").update(JSON.stringify(client)).digest("hex").slice(0, 6);
+}

@@ -1,0 +1,137 @@
+// The kinds of value a Promtail configuration has, read as Go's YAML decoder reads them: quoted numbers and booleans are refused where
+// a number or a boolean is wanted, any bare scalar is taken as written where a text is wanted. Times become milliseconds, sizes bytes.
+
+import { z } from "zod";
+import { messageOf } from "../../lib/runtime/invariant.ts";
+import { parseConfigBytes } from "../../lib/text/byte-size.ts";
+import { parseGoDurationMs, parsePrometheusDurationMs } from "../../lib/text/duration.ts";
+import { Plain } from "./written.ts";
+
+/** A schema out of a function that returns the value or throws what is wrong with it. */
+export function field<T>(read: (value: unknown) => T): z.ZodType<T> {
+  return z.unknown().transform((value, context): T => {
+    try {
+      if (value === undefined) throw new Error("is required");
+      return read(value);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: messageOf(error) });
+      return z.NEVER;
+    }
+  }) as unknown as z.ZodType<T>;
+}
+
+function expected(wanted: string, value: unknown): Error {
+  if (typeof value === "string") {
+    const quoted = /^([-+]?[\d.]+|true|false|yes|no|on|off)$/i.test(value) ? ": remove the quotes" : "";
+    return new Error(`expected ${wanted}, got the text ${JSON.stringify(value)}${quoted}`);
+  }
+  if (value instanceof Plain) return new Error(`expected ${wanted}, got ${value.written}`);
+  return new Error(`expected ${wanted}, got ${Array.isArray(value) ? "a list" : value === null ? "nothing" : "a map"}`);
+}
+
+function readText(value: unknown): string {
+  if (value === null) return "";
+  if (typeof value === "string") return value;
+  if (value instanceof Plain) return value.written;
+  throw expected("a text", value);
+}
+
+function readNumber(wanted: string, value: unknown): number {
+  if (value instanceof Plain && typeof value.value === "number") return value.value;
+  throw expected(wanted, value);
+}
+
+export const text = (): z.ZodType<string> => field(readText);
+
+/** A text out of a few. */
+export function oneOf<T extends string>(allowed: readonly T[]): z.ZodType<T> {
+  return field((value) => {
+    const got = readText(value);
+    const found = allowed.find((word) => word === got);
+    if (found === undefined) throw new Error(`expected one of ${allowed.join(", ")}, got ${JSON.stringify(got)}`);
+    return found;
+  });
+}
+
+/** A whole number; what stands behind a decimal point is cut off, as Go's decoder does. */
+export const int = (min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER): z.ZodType<number> =>
+  field((value) => {
+    const number = Math.trunc(readNumber("a whole number", value));
+    if (!(number >= min && number <= max)) throw new Error(`expected a whole number from ${min} to ${max}, got ${number}`);
+    return number;
+  });
+
+export const float = (): z.ZodType<number> => field((value) => readNumber("a number", value));
+
+export const bool = (): z.ZodType<boolean> =>
+  field((value) => {
+    if (value instanceof Plain && typeof value.value === "boolean") return value.value;
+    throw expected("true or false", value);
+  });
+
+/** Go's durations (`1h30m`, `1.5s`; no days); a bare number is nanoseconds. Milliseconds. */
+export const goDuration = (): z.ZodType<number> =>
+  field((value) => {
+    if (value instanceof Plain) return readNumber("a duration such as 10s or 1h30m", value) / 1e6;
+    if (typeof value !== "string") throw expected("a duration such as 10s or 1h30m", value);
+    return parseGoDurationMs(value);
+  });
+
+/** Prometheus' durations (`30d`, `1w`), which discoveries take. Milliseconds. */
+export const promDuration = (): z.ZodType<number> => field((value) => parsePrometheusDurationMs(readText(value)));
+
+/** `256kb`, `2M`, or a number of bytes. */
+export const byteSize = (): z.ZodType<number> => field((value) => parseConfigBytes(readText(value)));
+
+export const list = <T>(item: z.ZodType<T>): z.ZodType<T[]> => z.array(item, { error: "expected a list" }) as unknown as z.ZodType<T[]>;
+export const textList = (): z.ZodType<string[]> => list(text());
+
+/** Names to texts; a name without a value vanishes. */
+export const textMap = (): z.ZodType<Record<string, string>> =>
+  z.record(z.string(), text(), { error: "expected a map of names to texts" }).transform(withoutEmpty) as unknown as z.ZodType<
+    Record<string, string>
+  >;
+
+/** Labels: an empty label is no label. */
+export const labels = textMap;
+
+function withoutEmpty(map: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(map).filter(([, value]) => value !== ""));
+}
+
+/** A URL as Go's net/url takes it: nearly everything, for instance `${LOKI_URL}` as a whole, but no stray characters in host or port. */
+export const url = (): z.ZodType<string> =>
+  field((value) => {
+    const written = readText(value);
+    const fault = urlFault(written);
+    if (fault !== undefined) throw new Error(`parse ${JSON.stringify(written)}: ${fault}`);
+    return written;
+  });
+
+function urlFault(written: string): string | undefined {
+  if (/[\0-\x1f\x7f]/.test(written)) return "invalid control character in URL";
+  if (written.startsWith(":")) return "missing protocol scheme";
+  const [, scheme, rest = ""] = /^(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(.*)$/s.exec(written)!;
+  if (scheme === undefined && /^[^/?#]*:/.test(rest)) return "first path segment in URL cannot contain colon";
+  if (/%(?![0-9a-fA-F]{2})/.test(rest.replace(/[?].*$/s, ""))) return "invalid URL escape";
+  if (!rest.startsWith("//")) return undefined;
+  const authority = /^\/\/([^/?#]*)/.exec(rest)![1]!;
+  const host = authority.slice(authority.lastIndexOf("@") + 1);
+  return hostFault(host);
+}
+
+function hostFault(host: string): string | undefined {
+  if (host.startsWith("[")) {
+    const end = host.lastIndexOf("]");
+    if (end < 0) return "missing ']' in host";
+    return portFault(host.slice(end + 1));
+  }
+  const stray = /[^\w.~!$&'()*+,;=:[\]<>"%\u0080-\u{10ffff}-]/u.exec(host)?.[0];
+  if (stray !== undefined) return `invalid character ${JSON.stringify(stray)} in host name`;
+  const colon = host.lastIndexOf(":");
+  return colon < 0 ? undefined : portFault(host.slice(colon));
+}
+
+function portFault(port: string): string | undefined {
+  return port === "" || /^:\d*$/.test(port) ? undefined : `invalid port ${JSON.stringify(port)} after host`;
+}

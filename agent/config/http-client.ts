@@ -1,0 +1,111 @@
+// How to reach an HTTP server: the keys that clients and discoveries have in common (Prometheus' HTTP client configuration).
+
+import type { z } from "zod";
+import { z as zod } from "zod";
+import { bool, goDuration, text, textList, textMap, url } from "./fields.ts";
+
+export const tlsSchema = () =>
+  zod.strictObject({
+    ca: text().optional(),
+    cert: text().optional(),
+    key: text().optional(),
+    ca_file: text().optional(),
+    cert_file: text().optional(),
+    key_file: text().optional(),
+    server_name: text().optional(),
+    insecure_skip_verify: bool().default(false),
+    min_version: text().optional(),
+    max_version: text().optional(),
+  });
+
+const proxyFields = () => ({
+  proxy_url: url().optional(),
+  no_proxy: text().optional(),
+  proxy_from_environment: bool().optional(),
+  proxy_connect_header: zod.record(zod.string(), textList()).optional(),
+});
+
+export const basicAuthSchema = () =>
+  zod.strictObject({
+    username: text().default(""),
+    username_file: text().optional(),
+    username_ref: text().optional(),
+    password: text().optional(),
+    password_file: text().optional(),
+    password_ref: text().optional(),
+  });
+
+const oauth2Schema = () =>
+  zod.strictObject({
+    client_id: text().default(""),
+    client_secret: text().optional(),
+    client_secret_file: text().optional(),
+    client_secret_ref: text().optional(),
+    scopes: textList().optional(),
+    token_url: text().default(""),
+    endpoint_params: textMap().optional(),
+    tls_config: tlsSchema().optional(),
+    ...proxyFields(),
+  });
+
+const authorizationSchema = () =>
+  zod.strictObject({
+    type: text().optional(),
+    credentials: text().optional(),
+    credentials_file: text().optional(),
+    credentials_ref: text().optional(),
+  });
+
+/** Fields to spread into a block. */
+export const httpClientFields = () => ({
+  basic_auth: basicAuthSchema().optional(),
+  authorization: authorizationSchema().optional(),
+  oauth2: oauth2Schema().optional(),
+  bearer_token: text().optional(),
+  bearer_token_file: text().optional(),
+  tls_config: tlsSchema().optional(),
+  follow_redirects: bool().default(true),
+  enable_http2: bool().default(true),
+  ...proxyFields(),
+  http_headers: zod.record(zod.string(), zod.unknown()).optional(),
+});
+
+export const backoffSchema = (defaults: { min: string; max: string; retries: number }, intField: z.ZodType<number>) =>
+  zod.strictObject({
+    min_period: goDuration().prefault(defaults.min),
+    max_period: goDuration().prefault(defaults.max),
+    max_retries: intField.default(defaults.retries),
+  });
+
+export type HttpClientConfig = z.infer<z.ZodObject<ReturnType<typeof httpClientFields>>>;
+
+/** What prometheus/common refuses when more than one way to authenticate is given; its words. */
+export function httpClientFaults(client: HttpClientConfig): string[] {
+  const faults: string[] = [];
+  const given = (...values: unknown[]): number => values.filter((value) => value !== undefined && value !== "").length;
+  const { basic_auth: basic, authorization, oauth2, bearer_token, bearer_token_file } = client;
+  if (given(bearer_token, bearer_token_file) > 1) faults.push("at most one of bearer_token & bearer_token_file must be configured");
+  if (given(basic, oauth2) > 0 && given(bearer_token, bearer_token_file) > 0)
+    faults.push("at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured");
+  if (basic !== undefined) {
+    if (given(basic.username, basic.username_file) > 1)
+      faults.push("at most one of basic_auth username & username_file must be configured");
+    if (given(basic.password, basic.password_file) > 1)
+      faults.push("at most one of basic_auth password & password_file must be configured");
+  }
+  if (authorization !== undefined) {
+    if (given(bearer_token, bearer_token_file) > 0) faults.push("authorization is not compatible with bearer_token & bearer_token_file");
+    if (given(authorization.credentials, authorization.credentials_file) > 1)
+      faults.push("at most one of authorization credentials & credentials_file must be configured");
+    if (/^basic$/i.test(authorization.type?.trim() ?? ""))
+      faults.push('authorization type cannot be set to "basic", use "basic_auth" instead');
+    if (given(basic, oauth2) > 0) faults.push("at most one of basic_auth, oauth2 & authorization must be configured");
+  } else if (given(basic, oauth2) > 1) faults.push("at most one of basic_auth, oauth2 & authorization must be configured");
+  if (oauth2 !== undefined) {
+    if (oauth2.client_id === "") faults.push("oauth2 client_id must be configured");
+    if (oauth2.token_url === "") faults.push("oauth2 token_url must be configured");
+    if (given(oauth2.client_secret, oauth2.client_secret_file) > 1)
+      faults.push("at most one of oauth2 client_secret & client_secret_file must be configured");
+  }
+  return faults;
+}

@@ -1,0 +1,100 @@
+// Go decodes a scalar by the type of the field that takes it: for a text field `1.50`, `yes` and `0123` are what was written, for a
+// number or a boolean they are values. YAML libraries decide before they know the field, so numbers and booleans travel as `Plain`
+// with both faces until a field has read them (fields.ts). Pipeline stages get plain values: Promtail decides there as we do.
+
+import { type Document, isAlias, isMap, isPair, isScalar, isSeq, type Pair, type Scalar, visit, type YAMLMap } from "yaml";
+
+/** A number or a boolean that stood without quotes. */
+export class Plain {
+  readonly value: number | boolean;
+  readonly written: string;
+  constructor(value: number | boolean, written = String(value)) {
+    this.value = value;
+    this.written = written;
+  }
+}
+
+type Fault = readonly [offset: number, message: string];
+
+/**
+ * Makes scalars keep how they were written, and refuses what Go's YAML refuses and ours would take: a key that is also in the merged
+ * map, and in pipeline stages a key that YAML 1.1 reads as a boolean or number (`n`, `5`).
+ */
+export function keepAsWritten(document: Document.Parsed): Fault[] {
+  const faults: Fault[] = [];
+  visit(document, {
+    Scalar(position, node, ancestors) {
+      if (typeof node.value === "string" || node.value === null || isMergeKey(node)) return;
+      const value = plainValue(node);
+      if (position !== "key") node.value = value;
+      else if (value instanceof Plain && isInStages(ancestors)) faults.push([offsetOf(node), keyFault(value)]);
+      else node.value = value instanceof Plain ? value.written : value;
+    },
+    Map(_, node) {
+      faults.push(...mergeFaults(node, document));
+    },
+  });
+  return faults;
+}
+
+function plainValue(node: Scalar): unknown {
+  const written = node.source ?? String(node.value);
+  if (node.value instanceof Date || node.format === "TIME") return written;
+  return typeof node.value === "number" || typeof node.value === "boolean" ? new Plain(node.value, written) : node.value;
+}
+
+/** Go's decoder knows neither `12:30` as a number nor dates: texts, in stages too. */
+function isInStages(ancestors: readonly unknown[]): boolean {
+  return ancestors.some((node) => isPair(node) && isScalar(node.key) && node.key.value === "pipeline_stages");
+}
+
+function keyFault({ value, written }: Plain): string {
+  return `pipeline_stages: the key ${written} of a stage (json, labels, …) is the ${typeof value} ${value} in YAML 1.1; put it in quotes`;
+}
+
+function mergeFaults(map: YAMLMap, document: Document.Parsed): Fault[] {
+  const pairs = (map.items as Pair[]).filter((pair) => isScalar(pair.key));
+  const merged = new Set<unknown>();
+  for (const pair of pairs.filter(({ key }) => isMergeKey(key))) {
+    const sources = isSeq(pair.value) ? pair.value.items : [pair.value];
+    for (const source of sources) {
+      const target = isAlias(source) ? source.resolve(document) : source;
+      if (isMap(target)) for (const { key } of target.items) if (isScalar(key)) merged.add(String(key.value));
+    }
+  }
+  return pairs
+    .filter(({ key }) => !isMergeKey(key) && merged.has(String((key as Scalar).value)))
+    .map(({ key }) => [offsetOf(key as Scalar), `key ${String((key as Scalar).value)} is already set by the merged map (<<)`]);
+}
+
+function isMergeKey(key: unknown): boolean {
+  return (
+    isScalar(key) && (key.value === "<<" || typeof key.value === "symbol") && key.type !== "QUOTE_DOUBLE" && key.type !== "QUOTE_SINGLE"
+  );
+}
+
+function offsetOf(node: Scalar): number {
+  return node.range?.[0] ?? 0;
+}
+
+/** A tree with plain numbers and booleans in place of `Plain`. */
+export function withoutWritten(value: unknown): unknown {
+  if (value instanceof Plain) return value.value;
+  if (Array.isArray(value)) return value.map(withoutWritten);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutWritten(inner)]));
+}
+
+/**
+ * An empty block, or a key without a value, means its default; an empty label vanishes. Under relabel_configs it is kept there, because
+ * an empty `replacement` deletes a label.
+ */
+export function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== "object" || value === null || value instanceof Plain) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, inner]) => inner !== null)
+      .map(([key, inner]) => [key, key === "relabel_configs" || key === "pipeline_stages" ? inner : withoutNulls(inner)]),
+  );
+}
