@@ -8,8 +8,10 @@ import { messageOf } from "../../lib/runtime/invariant.ts";
 
 const reasons = new WeakMap<object, string>();
 
+type NoEffect = z.ZodOptional<z.ZodUnknown>;
+
 /** A key that is accepted whatever its value, and named once at start with the reason why it changes nothing. */
-export function noEffect(reason: string): z.ZodType<unknown> {
+export function noEffect(reason: string): NoEffect {
   const schema = z.unknown().optional();
   reasons.set(schema, reason);
   return schema;
@@ -20,8 +22,8 @@ export function noEffectReason(schema: unknown): string | undefined {
 }
 
 /** The same reason for several keys. */
-export function noEffects<K extends string>(reason: string, keys: readonly K[]): Record<K, z.ZodType<unknown>> {
-  return Object.fromEntries(keys.map((key) => [key, noEffect(reason)])) as Record<K, z.ZodType<unknown>>;
+export function noEffects<K extends string>(reason: string, keys: readonly K[]): Record<K, NoEffect> {
+  return Object.fromEntries(keys.map((key) => [key, noEffect(reason)])) as Record<K, NoEffect>;
 }
 
 function parsed<T>(parse: (value: string | number) => T, wanted: string): z.ZodType<T> {

@@ -8,7 +8,7 @@ import { RequestError } from "../errors.ts";
 import type { AcceptedPush } from "./accepted-push.ts";
 import type { IngestMetrics } from "./ingest-metrics.ts";
 import { createLevelFinder, DETECTED_LEVEL, keepOrNormalise, type LevelFinder } from "./levels.ts";
-import { lineStart, type PushColumns, type PushStream } from "./push-columns.ts";
+import { lineStart, type PushColumns, type PushStream } from "../../lib/wire/push-columns.ts";
 import { type KnownStream, TenantStreams } from "./tenant-streams.ts";
 import {
   checkMetadata, checkTime, ingestionRateLimited, lineTooLong, metadataName, type Rejection, rfc3339, streamLimit, summarise, type TimeBounds, timeBounds,

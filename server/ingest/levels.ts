@@ -5,7 +5,7 @@ import { kernels } from "../../lib/kernels/index.ts";
 import { JSON_ESCAPED_STRING, JSON_LINE_OBJECT, JSON_PLAIN_STRING } from "../../lib/kernels/kernels.ts";
 import { textOf, type MetadataPair } from "../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
-import { lineStart, type PushColumns } from "./push-columns.ts";
+import { lineStart, type PushColumns } from "../../lib/wire/push-columns.ts";
 
 export const DETECTED_LEVEL = "detected_level";
 const UNKNOWN = "unknown";

@@ -1,6 +1,12 @@
 // A push, decoded: columns over all its entries and the streams as runs of entries. What every encoding of a push becomes.
 
-import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
+import type { MetadataPair } from "./entry-batch.ts";
+import type { LabelSet } from "./labels.ts";
+
+/** A body that is not a push. The text names what is wrong and where. */
+export class PushError extends Error {
+  override readonly name = "PushError";
+}
 
 export interface PushColumns {
   /** All lines in order of arrival, each followed by one line feed. Views may be the kernels': valid until the next kernel call. */
@@ -78,4 +84,10 @@ export class PushBuilder {
       metadata: this.#metadata,
     };
   }
+}
+
+/** A stream with its entries one by one, for writers that are not in a hurry (tests, commands). */
+export interface PushStreamEntries {
+  readonly labels: LabelSet;
+  readonly entries: readonly { readonly sec: number; readonly nanos: number; readonly line: string; readonly metadata?: readonly MetadataPair[] }[];
 }

@@ -1,15 +1,28 @@
-// The JSON form of a push, with the leniencies and refusals of Loki's decoder (reference server-features §1.3, table "Rule").
+// The JSON form of a push: `{"streams": [{"stream": {"a": "b"}, "values": [["<ns>", "line", {"name": "value"}]]}]}`. Decoding has the
+// leniencies and refusals of Loki's decoder.
 
-import { quoteGo } from "../../lib/wire/labels.ts";
-import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
-import { RequestError } from "../errors.ts";
-import { PushBuilder, type PushColumns } from "./push-columns.ts";
+import type { MetadataPair } from "./entry-batch.ts";
+import { quoteGo } from "./labels.ts";
+import { PushBuilder, type PushColumns, PushError, type PushStreamEntries } from "./push-columns.ts";
+
+/** The JSON text of a push. */
+export function encodePushJson(streams: readonly PushStreamEntries[]): string {
+  return JSON.stringify({
+    streams: streams.map(({ labels, entries }) => ({
+      stream: labels.toObject(),
+      values: entries.map(({ sec, nanos, line, metadata }) => {
+        const ns = String(BigInt(sec) * 1_000_000_000n + BigInt(nanos));
+        return metadata === undefined || metadata.length === 0 ? [ns, line] : [ns, line, Object.fromEntries(metadata)];
+      }),
+    })),
+  });
+}
 
 /**
  * @param legacyPath `/api/prom/push`, whose bodies name the labels as one text; a body of the other form there stores nothing
- * @throws RequestError 400 naming the place in the body
+ * @throws PushError naming the place in the body
  */
-export function decodeJsonPush(body: Buffer, legacyPath: boolean): PushColumns {
+export function decodePushJson(body: Buffer, legacyPath: boolean): PushColumns {
   const request = parse(body);
   const builder = new PushBuilder();
   if (request === null) return builder.finish();
@@ -27,11 +40,11 @@ export function decodeJsonPush(body: Buffer, legacyPath: boolean): PushColumns {
 
 function parse(body: Buffer): unknown {
   const text = body.toString("utf8");
-  if (text.trim() === "") throw new RequestError(400, "EOF");
+  if (text.trim() === "") throw new PushError("EOF");
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new RequestError(400, `push body is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new PushError(`push body is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
@@ -99,6 +112,6 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function refused(where: string, wanted: string, got: unknown): RequestError {
-  return new RequestError(400, `push body: ${where} is ${JSON.stringify(got)?.slice(0, 100)}, expected ${wanted}`);
+function refused(where: string, wanted: string, got: unknown): PushError {
+  return new PushError(`push body: ${where} is ${JSON.stringify(got)?.slice(0, 100)}, expected ${wanted}`);
 }

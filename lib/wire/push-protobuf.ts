@@ -1,0 +1,123 @@
+// The protobuf form of a push, logproto.PushRequest in a snappy block (reference agent-features §7.2):
+//
+//   PushRequest { streams = 1 { labels = 1, entries = 2 { timestamp = 1 { seconds = 1, nanos = 2 }, line = 2, metadata = 3 { name = 1, value = 2 } } } }
+
+import { kernels } from "../kernels/index.ts";
+import { MalformedInput } from "../kernels/kernels.ts";
+import type { MetadataPair } from "./entry-batch.ts";
+import { type PushColumns, PushError, type PushStream, type PushStreamEntries } from "./push-columns.ts";
+
+/** The declared length of a body is above the limit; nothing was allocated for it. */
+export class PushTooLarge extends PushError {
+
+}
+
+/**
+ * @param packed a snappy block (not framed) of a PushRequest
+ * @param limitBytes of the unpacked request
+ * @returns columns whose arrays are the kernels' own: valid until the next kernel call
+ * @throws PushTooLarge, PushError
+ */
+export function decodePushProtobuf(packed: Uint8Array, limitBytes: number): PushColumns {
+  const declared = declaredBytes(packed);
+  if (declared > limitBytes) throw new PushTooLarge(`request body too large: ${declared} bytes, limit: ${limitBytes} bytes`);
+  try {
+    return columnsOf(unpack(packed, limitBytes));
+  } catch (error) {
+    if (error instanceof MalformedInput) throw new PushError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+function unpack(packed: Uint8Array, limitBytes: number): Uint8Array {
+  try {
+    return kernels.snappyDecompress(packed, limitBytes);
+  } catch (error) {
+    if (error instanceof MalformedInput) throw new PushError("snappy: corrupt input", { cause: error });
+    throw error;
+  }
+}
+
+/** A snappy block begins with its length as a varint; 0 when that is malformed, which the decoder then says. */
+function declaredBytes(packed: Uint8Array): number {
+  let value = 0;
+  for (let i = 0; i < Math.min(packed.length, 5); i++) {
+    value += (packed[i]! & 0x7f) * 2 ** (7 * i);
+    if (packed[i]! < 0x80) return value > 0xffffffff ? 0 : value;
+  }
+  return 0;
+}
+
+function columnsOf(request: Uint8Array): PushColumns {
+  // The request may lie in the kernels' memory, where decoding writes: texts are cut out of a view of it before anything else runs.
+  const text = Buffer.from(request.buffer, request.byteOffset, request.length);
+  const decoded = kernels.decodePush(request);
+  const streams: PushStream[] = [];
+  for (let s = 0; s < decoded.streamCount; s++) {
+    const at = s * 4;
+    streams.push({
+      labelsText: text.toString("utf8", decoded.streams[at]!, decoded.streams[at + 1]!),
+      from: decoded.streams[at + 2]!,
+      to: decoded.streams[at + 3]!,
+    });
+  }
+  return { ...decoded, streams, metadata: metadataOf(text, decoded.metadataCount, decoded.metadata) };
+}
+
+function metadataOf(text: Buffer, count: number, spans: Int32Array): (MetadataPair[] | undefined)[] | undefined {
+  if (count === 0) return undefined;
+  const byEntry: (MetadataPair[] | undefined)[] = [];
+  for (let m = 0; m < count; m++) {
+    const at = m * 5;
+    const entry = spans[at]!;
+    const pair: MetadataPair = [text.toString("utf8", spans[at + 1]!, spans[at + 2]!), text.toString("utf8", spans[at + 3]!, spans[at + 4]!)];
+    const pairs = byEntry[entry];
+    if (pairs === undefined) byEntry[entry] = [pair];
+    else pairs.push(pair);
+  }
+  return byEntry;
+}
+
+/** The snappy block of a push, entry by entry; the agent's client has a faster way for whole batches. */
+export function encodePushProtobuf(streams: readonly PushStreamEntries[]): Uint8Array {
+  return kernels.snappyCompress(encodePushRequest(streams)).slice();
+}
+
+/** The same before compression. */
+export function encodePushRequest(streams: readonly PushStreamEntries[]): Uint8Array {
+  return Buffer.concat(
+    streams.map(({ labels, entries }) =>
+      field(1, [
+        field(1, [Buffer.from(labels.toString())]),
+        ...entries.map(({ sec, nanos, line, metadata = [] }) =>
+          field(2, [
+            field(1, [...integer(1, sec), ...integer(2, nanos)]),
+            field(2, [Buffer.from(line)]),
+            ...metadata.map(([name, value]) => field(3, [field(1, [Buffer.from(name)]), field(2, [Buffer.from(value)])])),
+          ]),
+        ),
+      ]),
+    ),
+  );
+}
+
+function field(number: number, parts: readonly Uint8Array[]): Buffer {
+  const content = Buffer.concat(parts);
+  return Buffer.concat([varint((number << 3) | 2), varint(content.length), content]);
+}
+
+/** proto3 leaves zero out. */
+function integer(number: number, value: number): Buffer[] {
+  return value === 0 ? [] : [varint(number << 3), varint(value)];
+}
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  let rest = BigInt.asUintN(64, BigInt(value));
+  while (rest >= 0x80n) {
+    bytes.push(Number(rest & 0x7fn) | 0x80);
+    rest >>= 7n;
+  }
+  bytes.push(Number(rest));
+  return Buffer.from(bytes);
+}
