@@ -1,9 +1,10 @@
 // Label names, label values, series and index statistics: what is answered from the index alone.
 
-import { parseSelector } from "../../lib/logql/index.ts";
+import { parseMatchers } from "../../lib/logql/index.ts";
 import type { Matcher } from "../../lib/logql/ast.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import type { Route } from "../../lib/runtime/http-server.ts";
+import { printGoDuration } from "../../lib/text/duration.ts";
 import { compareCodePoints, type LabelSet } from "../../lib/wire/labels.ts";
 import type { Limits } from "../config/limits.ts";
 import { RequestError } from "../errors.ts";
@@ -82,7 +83,7 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
         const range = rangeOf(parameters, ids);
         const selectors = [...parameters.getAll("match[]"), ...parameters.getAll("match")];
         // No selector at all, or `{}`, is every stream; anything else is held to the rules of selectors.
-        const matchers = selectors.length === 0 ? [[]] : selectors.map((text) => (/^\s*\{\s*\}\s*$/.test(text) ? [] : onlySelector(text)));
+        const matchers = selectors.length === 0 ? [[]] : selectors.map((text) => (/^\s*\{\s*\}\s*$/.test(text) ? [] : parseMatchers(text)));
         const found = new Map<string, Record<string, string>>();
         for (const tenant of ids) {
           for (const one of matchers) {
@@ -104,7 +105,7 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
       async handler(request, response) {
         const { ids, parameters } = await read(request);
         const range = rangeOf(parameters, ids);
-        const matchers = onlySelector(parameters.get("query") ?? "");
+        const matchers = parseMatchers(parameters.get("query") ?? "");
         const total = { streams: 0, chunks: 0, bytes: 0, entries: 0 };
         for (const tenant of ids) {
           const part = index.stats(tenant, matchers, range);
@@ -128,7 +129,7 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
     for (const id of ids) {
       const longest = limitsOf(id).max_query_length;
       if (longest > 0 && endNs - startNs > BigInt(longest) * 1_000_000n) {
-        throw badRequest(`the query time range exceeds the limit (query length: ${goDuration(endNs - startNs)}, limit: ${goDuration(BigInt(longest) * 1_000_000n)})`);
+        throw badRequest(`the query time range exceeds the limit (query length: ${printGoDuration(Number(endNs - startNs))}, limit: ${printGoDuration(longest * 1e6)})`);
       }
     }
     return { startNs, endNs };
@@ -141,12 +142,7 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
 
 function selectorOf(parameters: URLSearchParams): readonly Matcher[] {
   const text = parameters.get("query") ?? "";
-  return text === "" ? [] : onlySelector(text);
-}
-
-/** A selector and nothing behind it. @throws LogqlError, RequestError 400 */
-function onlySelector(text: string): readonly Matcher[] {
-  return parseSelector(text);
+  return text === "" ? [] : parseMatchers(text);
 }
 
 function answerList(request: Parameters<Route["handler"]>[0], response: Parameters<Route["handler"]>[1], list: readonly string[], legacy: boolean): void {
