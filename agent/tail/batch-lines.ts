@@ -1,0 +1,101 @@
+// From a block of whole lines to a batch of entries: decode or repair the text, split, stamp.
+
+import { isUtf8 } from "node:buffer";
+import { kernels } from "../../lib/kernels/index.ts";
+import { EntryBatch } from "../../lib/wire/entry-batch.ts";
+import type { LabelSet } from "../../lib/wire/labels.ts";
+import type { Stamper } from "./stamps.ts";
+import type { TextEncoding } from "./text-encoding.ts";
+
+/** Lines of one batch; bounds the columns, which are made anew for each. */
+export const BATCH_LINES_MAX = 8_192;
+
+export interface CleanText {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  /** Lines with bytes that are malformed in the file's encoding; they are U+FFFD now. */
+  readonly malformedLineCount: number;
+}
+
+/** UTF-8 without malformed bytes: the block itself where it is that already, which costs 0.03 ns per byte to find out. */
+export function cleanText(block: Uint8Array, start: number, end: number, encoding: TextEncoding | undefined): CleanText {
+  const raw = block.subarray(start, end);
+  if (encoding !== undefined) {
+    const text = encoding.decode(raw);
+    const bytes = Buffer.from(text, "utf8");
+    return { bytes, start: 0, end: bytes.length, malformedLineCount: text.includes("\ufffd") ? countLinesWith(text, "\ufffd") : 0 };
+  }
+  if (isUtf8(raw)) return { bytes: block, start, end, malformedLineCount: 0 };
+  const bytes = Buffer.from(Buffer.from(raw.buffer, raw.byteOffset, raw.length).toString("utf8"), "utf8");
+  return { bytes, start: 0, end: bytes.length, malformedLineCount: countMalformedLines(raw) };
+}
+
+function countLinesWith(text: string, char: string): number {
+  let count = 0;
+  for (let at = text.indexOf(char); at >= 0; ) {
+    count++;
+    const next = text.indexOf("\n", at);
+    at = next < 0 ? -1 : text.indexOf(char, next);
+  }
+  return count;
+}
+
+function countMalformedLines(raw: Uint8Array): number {
+  let count = 0;
+  for (let start = 0; start < raw.length; ) {
+    const feed = raw.indexOf(10, start);
+    const end = feed < 0 ? raw.length : feed;
+    if (!isUtf8(raw.subarray(start, end))) count++;
+    start = end + 1;
+  }
+  return count;
+}
+
+/**
+ * Splits `bytes[start, end)`, whose last line may lack its line feed, into a batch of at most BATCH_LINES_MAX entries.
+ *
+ * @param lineCountGuess room to make at first
+ * @returns the batch, and where its last line (with line feed) ends
+ */
+export function batchLines(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  lineCountGuess: number,
+  labels: LabelSet,
+  stamp: Stamper,
+): { readonly batch: EntryBatch; readonly end: number } {
+  const batch = new EntryBatch(bytes, Math.min(Math.max(lineCountGuess, 16), BATCH_LINES_MAX), end);
+  let count = kernels.splitLines(bytes, start, end, batch.starts, batch.ends);
+  while (count === batch.starts.length && count < BATCH_LINES_MAX && (batch.ends[count - 1] ?? 0) + 1 < end) {
+    const room = Math.min(BATCH_LINES_MAX, count * 4);
+    batch.starts = new Int32Array(room);
+    batch.ends = new Int32Array(room);
+    count = kernels.splitLines(bytes, start, end, batch.starts, batch.ends);
+  }
+  let next = count === 0 ? start : batch.ends[count - 1]! + 1;
+  if (count < batch.starts.length && next < end && bytes.indexOf(10, next) < 0) {
+    batch.starts[count] = next;
+    batch.ends[count] = end;
+    next = end;
+    count++;
+  }
+  fillColumns(batch, count, labels, stamp);
+  return { batch, end: next };
+}
+
+function fillColumns(batch: EntryBatch, count: number, labels: LabelSet, stamp: Stamper): void {
+  const room = batch.starts.length;
+  if (batch.sec.length < room) {
+    batch.sec = new Int32Array(room);
+    batch.nanos = new Int32Array(room);
+    batch.live = new Int32Array(room);
+  }
+  stamp(batch.sec, batch.nanos, count);
+  const { live } = batch;
+  for (let i = 0; i < count; i++) live[i] = i;
+  batch.labels = new Array<LabelSet>(count).fill(labels);
+  batch.count = count;
+  batch.liveCount = count;
+}

@@ -1,0 +1,103 @@
+// Notices of change in folders, shared by all targets. `fs.watch` on folders, not a watching library: those also put one watch on each
+// file, which 20 000 files do not survive, and tell nothing that reading a file's state would not. Notices only wake: whatever is
+// missed (the queue overflows, the limit of watches is reached, a network file system) is found by the periodic reconcile.
+//
+// Writers that make a notice for each line would cost more than polling does; a folder that storms is watched by polling for a while.
+
+import { type FSWatcher, watch } from "node:fs";
+import type { Log } from "../../lib/runtime/log.ts";
+
+const STORM_NOTICES_PER_S = 400;
+const STORM_PAUSE_MS = 30_000;
+
+/** `undefined`: something in the folder changed, look at all of it. */
+export type FolderListener = (fileName: string | undefined, created: boolean) => void;
+
+export class DirectoryWatch {
+  readonly #log: Log;
+  readonly #folders = new Map<string, WatchedFolder>();
+  #limitTold = false;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** Folders that could not be watched, or are not for the moment: their files are found by polling alone. */
+  isPolled(folder: string): boolean {
+    return this.#folders.get(folder)?.watcher === undefined;
+  }
+
+  /** @returns a function that ends the subscription */
+  subscribe(folder: string, listener: FolderListener): () => void {
+    let watched = this.#folders.get(folder);
+    if (watched === undefined) {
+      watched = { listeners: new Set(), watcher: undefined, pause: undefined, windowStartMs: 0, noticeCount: 0 };
+      this.#folders.set(folder, watched);
+      this.#start(folder, watched);
+    }
+    const kept = watched;
+    kept.listeners.add(listener);
+    return () => {
+      kept.listeners.delete(listener);
+      if (kept.listeners.size > 0 || this.#folders.get(folder) !== kept) return;
+      this.#stop(kept);
+      this.#folders.delete(folder);
+    };
+  }
+
+  #start(folder: string, watched: WatchedFolder): void {
+    watched.pause = undefined;
+    try {
+      const watcher = watch(folder, { persistent: false }, (kind, name) => this.#notice(folder, watched, kind, name ?? undefined));
+      watcher.on("error", (error) => {
+        this.#log.debug({ folder, error: String(error) }, "watching a folder ended, polling it");
+        this.#stop(watched);
+      });
+      watched.watcher = watcher;
+    } catch (error) {
+      this.#failed(folder, error as NodeJS.ErrnoException);
+    }
+  }
+
+  #failed(folder: string, error: NodeJS.ErrnoException): void {
+    if (error.code !== "ENOSPC" && error.code !== "EMFILE") {
+      this.#log.debug({ folder, error: error.message }, "could not watch a folder, polling it");
+      return;
+    }
+    if (this.#limitTold) return;
+    this.#limitTold = true;
+    const setting = error.code === "ENOSPC" ? "fs.inotify.max_user_watches" : "fs.inotify.max_user_instances";
+    this.#log.warn({ folder, setting }, `the system's limit ${setting} is reached; folders beyond it are polled, raise it with sysctl`);
+  }
+
+  #notice(folder: string, watched: WatchedFolder, kind: string, name: string | undefined): void {
+    const nowMs = performance.now();
+    if (nowMs - watched.windowStartMs > 1000) {
+      watched.windowStartMs = nowMs;
+      watched.noticeCount = 0;
+    }
+    if (++watched.noticeCount > STORM_NOTICES_PER_S) {
+      this.#stop(watched);
+      watched.pause = setTimeout(() => {
+        this.#start(folder, watched);
+        for (const listener of watched.listeners) listener(undefined, true);
+      }, STORM_PAUSE_MS);
+      watched.pause.unref();
+    }
+    for (const listener of watched.listeners) listener(name, kind === "rename");
+  }
+
+  #stop(watched: WatchedFolder): void {
+    clearTimeout(watched.pause);
+    watched.watcher?.close();
+    watched.watcher = undefined;
+  }
+}
+
+interface WatchedFolder {
+  readonly listeners: Set<FolderListener>;
+  watcher: FSWatcher | undefined;
+  pause: NodeJS.Timeout | undefined;
+  windowStartMs: number;
+  noticeCount: number;
+}

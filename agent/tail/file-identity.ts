@@ -1,0 +1,116 @@
+// Which physical file this is. Device and inode name it while it exists; an inode is reused once the file is gone, and a file's
+// content may be replaced in place. So what was read is remembered by two digests, checked before an offset is trusted again:
+//
+//   |head, up to 1 KiB|  ...read...  |mark, up to 256 B|  <- offset   ...not read yet...
+//
+// The head tells files of different beginnings apart, the mark those that begin alike.
+
+import { readSync } from "node:fs";
+import { digest } from "../file-records.ts";
+
+export const HEAD_BYTES_MAX = 1024;
+export const MARK_BYTES_MAX = 256;
+
+/** What of a file is compared. Sizes beyond 2^53 do not occur, inodes beyond it do. */
+export interface FileId {
+  readonly dev: string;
+  readonly ino: string;
+}
+
+export interface Fingerprint {
+  readonly headBytes: number;
+  readonly headDigest: string;
+  readonly offset: number;
+  /** Empty: unknown, not compared. */
+  readonly markDigest: string;
+}
+
+export function idKey(id: FileId): string {
+  return `${id.dev}:${id.ino}`;
+}
+
+/** Whether the open file is, up to the fingerprint's offset, the one the fingerprint was taken of. */
+export function matchesFingerprint(fd: number, sizeBytes: number, print: Fingerprint): boolean {
+  if (sizeBytes < print.offset || sizeBytes < print.headBytes) return false;
+  if (print.headBytes > 0 && digest(readAt(fd, 0, print.headBytes)) !== print.headDigest) return false;
+  return print.markDigest === "" || digest(readMark(fd, print.offset)) === print.markDigest;
+}
+
+/** The bytes before `offset`, at most MARK_BYTES_MAX of them. */
+export function readMark(fd: number, offset: number): Buffer {
+  const bytes = Math.min(MARK_BYTES_MAX, offset);
+  return readAt(fd, offset - bytes, bytes);
+}
+
+/** Up to `bytes` bytes at `position`; fewer at the file's end. */
+export function readAt(fd: number, position: number, bytes: number): Buffer {
+  const buffer = Buffer.allocUnsafe(bytes);
+  let got = 0;
+  while (got < bytes) {
+    const n = readSync(fd, buffer, got, bytes - got, position + got);
+    if (n === 0) break;
+    got += n;
+  }
+  return buffer.subarray(0, got);
+}
+
+/** What has been read of one file, as far as it identifies it. */
+export class ReadTrace {
+  #head: Buffer;
+  #headDigest: string | undefined;
+  #mark: Buffer;
+
+  /** @param head the file's first bytes, at most HEAD_BYTES_MAX of those before the offset; @param mark the bytes before the offset */
+  constructor(head: Buffer = Buffer.alloc(0), mark: Buffer = Buffer.alloc(0)) {
+    this.#head = head;
+    this.#mark = mark;
+  }
+
+  /** The bytes before the offset, which each read fetches again and compares. */
+  get mark(): Buffer {
+    return this.#mark;
+  }
+
+  get headBytes(): number {
+    return this.#head.length;
+  }
+
+  get headDigest(): string {
+    this.#headDigest ??= digest(this.#head);
+    return this.#headDigest;
+  }
+
+  markDigest(): string {
+    return this.#mark.length === 0 ? "" : digest(this.#mark);
+  }
+
+  /** Notes that `bytes[start, end)` was read from `offset` on: `mark` and `headDigest` speak of the new offset from now. */
+  advance(offset: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#head.length < HEAD_BYTES_MAX && offset === this.#head.length) {
+      const more = Math.min(HEAD_BYTES_MAX - this.#head.length, end - start);
+      this.#head = Buffer.concat([this.#head, bytes.subarray(start, start + more)]);
+      this.#headDigest = undefined;
+    }
+    const length = Math.min(MARK_BYTES_MAX, end - start + this.#mark.length);
+    const fresh = Math.min(length, end - start);
+    const mark = Buffer.allocUnsafe(length);
+    if (fresh < length) this.#mark.copy(mark, 0, this.#mark.length - (length - fresh));
+    mark.set(bytes.subarray(end - fresh, end), length - fresh);
+    this.#mark = mark;
+  }
+
+  /** Notes that the offset has moved over bytes that were not looked at. */
+  jump(mark: Buffer): void {
+    this.#mark = mark;
+  }
+
+  /** Of the file as it has been read, for an offset and the digest of the bytes before it. */
+  fingerprint(offset: number, markDigest: string): Fingerprint {
+    return { headBytes: this.headBytes, headDigest: this.headDigest, offset, markDigest };
+  }
+}
+
+/** The trace of a file that is gone on with at `offset`. */
+export function traceAt(fd: number, offset: number): ReadTrace {
+  return new ReadTrace(readAt(fd, 0, Math.min(HEAD_BYTES_MAX, offset)), readMark(fd, offset));
+}

@@ -1,0 +1,133 @@
+// Where a file went when it left its path. Rotation renames it beside its old place (app.log.1, app.log-20240131, app-2024.log,
+// 0.log.20240131-120000) or copies it there and truncates the original; twice rotated while nobody looked, there is a generation in
+// between that was never seen at the path. All of them are found again by looking at the neighbours.
+
+import { closeSync, fstatSync, openSync, readdirSync, statSync } from "node:fs";
+import { basename, dirname, extname, join } from "node:path";
+import { type FileId, type Fingerprint, idKey, matchesFingerprint } from "./file-identity.ts";
+
+/** Neighbours looked at in a folder of any size; those with the file's own name in theirs come first. */
+const NEIGHBOURS_MAX = 2_000;
+
+export interface FoundFile {
+  readonly path: string;
+  readonly id: FileId;
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+  readonly bornMs: number;
+}
+
+/**
+ * The file of this identity among the neighbours of `paths`, checked by its content, open for reading.
+ *
+ * @param paths where it was: its matched path, and where links led
+ */
+export function findByIdentity(
+  paths: readonly string[],
+  id: FileId,
+  print: Fingerprint,
+): { readonly file: FoundFile; readonly fd: number } | undefined {
+  const key = idKey(id);
+  for (const candidate of neighbours(paths, () => true)) {
+    const file = statFile(candidate);
+    if (file === undefined || idKey(file.id) !== key) continue;
+    const fd = openIfMatching(file, print);
+    return fd === undefined ? undefined : { file, fd };
+  }
+  return undefined;
+}
+
+/** A copy of the file's former content (copy and truncate): another file of the family that goes on where the fingerprint ends. */
+export function findCopy(
+  paths: readonly string[],
+  print: Fingerprint,
+  isKnown: (id: FileId) => boolean,
+): { readonly file: FoundFile; readonly fd: number } | undefined {
+  // Without anything read there is nothing to know a copy by.
+  if (print.headBytes === 0) return undefined;
+  const family = familyOf(paths);
+  const found = neighbours(paths, family)
+    .map(statFile)
+    .filter((file): file is FoundFile => file !== undefined && file.sizeBytes >= print.offset && !isKnown(file.id))
+    .sort((a, b) => b.modifiedMs - a.modifiedMs);
+  for (const file of found) {
+    const fd = openIfMatching(file, print);
+    if (fd !== undefined) return { file, fd };
+  }
+  return undefined;
+}
+
+/** Generations of a path that came and went between two looks: of its family, not known, written to after `afterMs`; oldest first. */
+export function findUnseen(paths: readonly string[], afterMs: number, isKnown: (id: FileId) => boolean): FoundFile[] {
+  return neighbours(paths, familyOf(paths))
+    .filter((path) => !isCompressed(path))
+    .map(statFile)
+    .filter((file): file is FoundFile => file !== undefined && file.modifiedMs > afterMs && file.bornMs > afterMs && !isKnown(file.id))
+    .sort((a, b) => a.modifiedMs - b.modifiedMs || (a.path < b.path ? 1 : -1));
+}
+
+export function isCompressed(path: string): boolean {
+  return /\.(gz|z|bz2|xz|zst|lz4|zip|Z)$/.test(path);
+}
+
+/** Names that rotation gives: the file's name (or its stem, before the extension) with a number or date behind it. */
+export function familyOf(paths: readonly string[]): (name: string) => boolean {
+  const patterns = paths.flatMap((path) => {
+    const name = basename(path);
+    const extension = extname(name);
+    const stem = extension === "" ? name : name.slice(0, -extension.length);
+    const serial = "[-._]?\\d[\\dT:._-]*(?:\\.(?:old|bak|save))?";
+    return [
+      new RegExp(`^${escape(name)}(?:${serial}|[-._](?:old|bak|save|prev))$`),
+      new RegExp(`^${escape(stem)}[-._]${serial}${escape(extension)}$`),
+    ];
+  });
+  return (name) => patterns.some((pattern) => pattern.test(name));
+}
+
+function escape(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+function neighbours(paths: readonly string[], accepts: (name: string) => boolean): string[] {
+  const inFamily = familyOf(paths);
+  const out: string[] = [];
+  for (const folder of new Set(paths.map((path) => dirname(path)))) {
+    let names: string[];
+    try {
+      names = readdirSync(folder);
+    } catch {
+      continue;
+    }
+    const near = names.filter((name) => accepts(name) && inFamily(name));
+    const far = names.filter((name) => accepts(name) && !inFamily(name));
+    for (const name of [...near, ...far.slice(0, NEIGHBOURS_MAX)]) out.push(join(folder, name));
+  }
+  return out;
+}
+
+function statFile(path: string): FoundFile | undefined {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (stat === undefined || !stat.isFile()) return undefined;
+  return {
+    path,
+    id: { dev: String(stat.dev), ino: String(stat.ino) },
+    sizeBytes: Number(stat.size),
+    modifiedMs: Number(stat.mtimeNs) / 1e6,
+    bornMs: Number(stat.birthtimeNs) / 1e6,
+  };
+}
+
+function openIfMatching(file: FoundFile, print: Fingerprint): number | undefined {
+  let fd: number;
+  try {
+    fd = openSync(file.path, "r");
+  } catch {
+    return undefined;
+  }
+  const stat = fstatSync(fd, { bigint: true });
+  const same = String(stat.dev) === file.id.dev && String(stat.ino) === file.id.ino;
+  if (same && matchesFingerprint(fd, Number(stat.size), print)) return fd;
+  closeSync(fd);
+  return undefined;
+}

@@ -1,0 +1,140 @@
+// Path patterns as Promtail's glob library takes them: `*` and `?` within a segment (a leading dot included), `[a-z]`, `[^a]`, `{a,b}`,
+// and `**` as a whole segment for any number of folders. A path that exists as it is written is itself, whatever characters it has.
+
+import { type Dirent, readdirSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import picomatch from "picomatch";
+
+/** Folders below the pattern's start that are looked into: a guard against links that lead in circles. */
+const DEPTH_MAX = 40;
+
+export interface PathGlob {
+  readonly pattern: string;
+  /** Whether a path (absolute) matches. */
+  matches(path: string): boolean;
+  /** All existing regular files that match, in order, and all folders in which a match could appear. */
+  list(): { readonly files: string[]; readonly folders: string[] };
+}
+
+const OPTIONS = { dot: true, noextglob: true, nonegate: true, nobracket: false, strictSlashes: true } as const;
+
+/** @throws Error when the pattern is malformed (`[` without `]`, `{` without `}`) */
+export function openGlob(pattern: string): PathGlob {
+  const absolute = resolve("/", pattern) === pattern ? pattern : resolve(pattern);
+  checkBrackets(absolute);
+  const isMatch = compile(absolute);
+  const alternatives = splitSegments(absolute);
+  return {
+    pattern: absolute,
+    matches: (path) => path === absolute || isMatch(path),
+    list: () => {
+      if (isFile(absolute)) return { files: [absolute], folders: [join(absolute, "..")] };
+      const files = new Set<string>();
+      const folders = new Set<string>();
+      for (const segments of alternatives) walk("/", segments, 0, { files, folders, depth: 0 });
+      return { files: [...files].sort(), folders: [...folders] };
+    },
+  };
+}
+
+function compile(pattern: string): (text: string) => boolean {
+  return picomatch(pattern.replace(/\[\^/g, "[!"), OPTIONS);
+}
+
+interface Segment {
+  readonly text: string;
+  readonly kind: "plain" | "glob" | "any-depth";
+  readonly matches: (name: string) => boolean;
+}
+
+/** Splits at slashes outside braces; a brace group with slashes in it makes the rest one pattern per alternative. */
+function splitSegments(pattern: string): Segment[][] {
+  return expandBraces(pattern).map((alternative) =>
+    alternative
+      .split("/")
+      .filter((text) => text !== "")
+      .map((text): Segment => {
+        if (text === "**") return { text, kind: "any-depth", matches: () => true };
+        if (!/[*?[{\\]/.test(text)) return { text, kind: "plain", matches: (name) => name === text };
+        return { text, kind: "glob", matches: compile(text) };
+      }),
+  );
+}
+
+function expandBraces(pattern: string): string[] {
+  const open = pattern.search(/\{[^{}]*\/[^{}]*\}/);
+  if (open < 0) return [pattern];
+  const close = pattern.indexOf("}", open);
+  const [before, inside, after] = [pattern.slice(0, open), pattern.slice(open + 1, close), pattern.slice(close + 1)];
+  return inside.split(",").flatMap((choice) => expandBraces(before + choice + after));
+}
+
+interface Found {
+  readonly files: Set<string>;
+  readonly folders: Set<string>;
+  readonly depth: number;
+}
+
+function walk(folder: string, segments: readonly Segment[], at: number, found: Found): void {
+  const segment = segments[at];
+  if (segment === undefined || found.depth > DEPTH_MAX) return;
+  const last = at === segments.length - 1;
+  if (segment.kind === "plain" && !last) {
+    const next = join(folder, segment.text);
+    if (isFolder(next)) walk(next, segments, at + 1, { ...found, depth: found.depth + 1 });
+    else found.folders.add(folder);
+    return;
+  }
+  found.folders.add(folder);
+  for (const entry of readFolder(folder)) {
+    const path = join(folder, entry.name);
+    if (segment.kind === "any-depth") {
+      // `**` stands for no folder as well.
+      if (isFolderEntry(entry, path)) walk(path, segments, at, { ...found, depth: found.depth + 1 });
+      else if (last && isFileEntry(entry, path)) found.files.add(path);
+    } else if (segment.matches(entry.name)) {
+      if (last) {
+        if (isFileEntry(entry, path)) found.files.add(path);
+      } else if (isFolderEntry(entry, path)) walk(path, segments, at + 1, { ...found, depth: found.depth + 1 });
+    }
+  }
+  if (segment.kind === "any-depth" && !last) walk(folder, segments, at + 1, found);
+}
+
+function readFolder(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+}
+
+function isFolderEntry(entry: Dirent, path: string): boolean {
+  return entry.isDirectory() || (entry.isSymbolicLink() && isFolder(path));
+}
+
+function isFileEntry(entry: Dirent, path: string): boolean {
+  return entry.isFile() || (entry.isSymbolicLink() && isFile(path));
+}
+
+export function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+function checkBrackets(pattern: string): void {
+  let depth = 0;
+  for (let i = 0; i < pattern.length; i++) {
+    if (pattern[i] === "\\") i++;
+    else if (pattern[i] === "[") {
+      const close = pattern.indexOf("]", i + 2);
+      if (close < 0) throw new Error(`pattern ${pattern} has "[" without "]"; write \\[ for the character itself`);
+      i = close;
+    } else if (pattern[i] === "{") depth++;
+    else if (pattern[i] === "}") depth--;
+  }
+  if (depth !== 0) throw new Error(`pattern ${pattern} has "{" without "}"; write \\{ for the character itself`);
+}

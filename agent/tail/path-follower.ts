@@ -1,0 +1,434 @@
+// One matched path over time: the file that is there now, and those that have left it and are not read to their end.
+//
+//   chain   [app.log.2, rotated] [app.log.1, rotated] [app.log]      read in this order; the last one follows the path
+//
+// What a look can find: the file has grown; it was truncated (copytruncate: its former content goes on in a copy); another file is at
+// the path (rename and create, delete and create, a link set anew); nothing is at the path any more.
+
+import { closeSync, fstatSync, openSync, statSync, type BigIntStats } from "node:fs";
+import type { Clock } from "../../lib/runtime/clock.ts";
+import { messageOf } from "../../lib/runtime/invariant.ts";
+import type { Log } from "../../lib/runtime/log.ts";
+import type { FileRecord } from "../file-records.ts";
+import { type FileId, idKey, matchesFingerprint, readAt, readMark, traceAt } from "./file-identity.ts";
+import { FROM_START, FileTail, openIfSame, resolveLinks, type TailSetting, type TailStart } from "./file-tail.ts";
+import { type FoundFile, findByIdentity, findCopy, findUnseen } from "./generations.ts";
+import { reportLoss } from "./loss-ledger.ts";
+import type { TailMetrics } from "./tail-metrics.ts";
+import { leavingKey } from "./tail-pool.ts";
+
+/** What a follower needs to know of its target and the other paths. */
+export interface FollowContext {
+  readonly setting: TailSetting;
+  readonly metrics: TailMetrics;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Files being read, by identity. */
+  readonly byId: Map<string, FileTail>;
+  /** Whether the target would read this path. */
+  isMatched(path: string): boolean;
+  follower(name: string): PathFollower | undefined;
+  /** Hands a file over that has been read to its end under another name. */
+  moveTo(name: string, tail: FileTail): void;
+  /** What earlier runs noted of files read as `name`, in reading order; given once. */
+  takeRecords(name: string): readonly FileRecord[];
+  /** The offset Promtail's positions file has for a path. */
+  positionOf(name: string): number | undefined;
+  readonly rotatedIdleMs: number;
+  readonly partialIdleMs: number;
+}
+
+/** Files are stamped by the kernel's coarse clock, which lags the precise one by up to a tick. */
+const CLOCK_TICK_MS = 20;
+/** A position that is not at a line's start is moved back to it, at most this far. */
+const ALIGN_BYTES_MAX = 64 * 1024;
+
+export class PathFollower {
+  readonly name: string;
+  chain: FileTail[] = [];
+  nextLookMs = 0;
+  intervalMs = 0;
+  lookedMs = 0;
+  /** Another path of the target leads to the same file, which is read there. */
+  aliasOf: string | undefined;
+  #context: FollowContext;
+  #seenMs: number | undefined;
+  #begun = false;
+  #failure = "";
+
+  constructor(name: string, context: FollowContext) {
+    this.name = name;
+    this.#context = context;
+  }
+
+  /** The file that is at the path, as far as known. */
+  get current(): FileTail | undefined {
+    const last = this.chain.at(-1);
+    return last === undefined || last.rotated ? undefined : last;
+  }
+
+  get isEmpty(): boolean {
+    return this.chain.length === 0;
+  }
+
+  /** The oldest file with something to read; later ones wait for it. */
+  nextReadable(): FileTail | undefined {
+    return this.chain.find((tail) => tail.hasUnread || this.wantsFinal(tail));
+  }
+
+  /** A last line without line feed is taken when its file has left the path and rests. */
+  wantsFinal(tail: FileTail, nowMs: number = this.#context.clock.nowMs()): boolean {
+    const { partialIdleMs } = this.#context;
+    return (
+      tail.rotated && !tail.finished && tail.nextName === undefined && tail.partialBytes > 0 && nowMs - tail.changedMs >= partialIdleMs
+    );
+  }
+
+  /** Compares the path with what is known. Returns whether anything has changed. */
+  look(): boolean {
+    const nowMs = this.#context.clock.nowMs();
+    this.lookedMs = nowMs;
+    if (this.chain.some((tail) => tail.reading)) return false;
+    const stat = statFile(this.name);
+    let changed = false;
+    if (!this.#begun) {
+      this.#begun = true;
+      this.#resume(this.#context.takeRecords(this.name), stat);
+      changed = true;
+    }
+    const current = this.current;
+    if (current === undefined) changed = (stat !== undefined && this.#begin(stat)) || changed;
+    else if (stat === undefined) changed = this.#left(current);
+    else if (isSame(current.id, stat)) changed = this.#compare(current, stat) || changed;
+    else {
+      this.#context.metrics.rotations.inc({ kind: "replace" });
+      this.#left(current);
+      this.#begin(stat);
+      changed = true;
+    }
+    for (const tail of [...this.chain]) if (tail.rotated) changed = this.#lookRotated(tail, nowMs) || changed;
+    if (this.current !== undefined) this.#seenMs = nowMs;
+    this.chain = this.chain.filter((tail) => !(tail.finished && tail.ledger.settled));
+    return changed;
+  }
+
+  /** The content before the offset is not what was read: it was replaced in place. */
+  contentReplaced(tail: FileTail): void {
+    const stat = statFile(tail.rotated ? tail.path : tail.name);
+    if (tail.rotated) this.#finish(tail, "truncated");
+    else if (stat !== undefined && isSame(tail.id, stat)) this.#truncated(tail, Number(stat.size));
+    else this.look();
+  }
+
+  /** Lets go of everything; positions keep what is acknowledged. */
+  close(): void {
+    for (const tail of this.chain) tail.close();
+  }
+
+  #compare(tail: FileTail, stat: BigIntStats): boolean {
+    const nowMs = this.#context.clock.nowMs();
+    const sizeBytes = Number(stat.size);
+    tail.seenMs = nowMs;
+    if (sizeBytes < tail.offset) {
+      this.#truncated(tail, sizeBytes);
+      return true;
+    }
+    const touched = stat.mtimeNs !== tail.modifiedNs;
+    tail.modifiedNs = stat.mtimeNs;
+    if (sizeBytes === tail.sizeBytes) {
+      // Written to, and not longer: unless nothing was written, it was replaced by as much.
+      if (!touched || sizeBytes !== tail.offset || sizeBytes === 0 || !tail.open()) return false;
+      if (readMark(tail.file!.fd, tail.offset).equals(tail.trace.mark)) return false;
+      this.#truncated(tail, sizeBytes);
+      return true;
+    }
+    tail.sizeBytes = sizeBytes;
+    tail.changedMs = nowMs;
+    return true;
+  }
+
+  #truncated(tail: FileTail, sizeBytes: number): void {
+    const { metrics, log, byId, setting, isMatched } = this.#context;
+    const print = tail.trace.fingerprint(tail.offset, tail.trace.markDigest());
+    const copy = findCopy([tail.name, tail.path], print, (id) => byId.has(idKey(id)));
+    metrics.rotations.inc({ kind: "truncate" });
+    log.info(
+      { file: tail.name, offset: tail.offset, size: sizeBytes, copy: copy?.file.path },
+      "file was truncated, reading it from its start",
+    );
+    if (copy !== undefined) {
+      const former = new FileTail(setting, tail.name, copy.file.path, copy.file.id, copy.file.sizeBytes, FROM_START(), tail.changedMs);
+      former.inherit(tail);
+      this.#insertRotated(former, copy.fd, this.chain.indexOf(tail));
+      if (isMatched(copy.file.path)) former.nextName = copy.file.path;
+    } else if (tail.sizeBytes > tail.offset) {
+      this.#lose(tail, "truncated", "file was truncated before it was read to its end");
+    }
+    tail.restart();
+    tail.sizeBytes = sizeBytes;
+  }
+
+  #lose(tail: FileTail, reason: "truncated" | "rotated_away" | "deleted", text: string): void {
+    const { metrics, log } = this.#context;
+    reportLoss({ reason, path: tail.name, fromByte: tail.offset, toByte: tail.sizeBytes, text }, metrics, log);
+  }
+
+  /** The file is no longer at the path: it is read to its end by its descriptor, and its new place is noted for a restart. */
+  #left(tail: FileTail): boolean {
+    const { clock, log, isMatched } = this.#context;
+    const print = tail.trace.fingerprint(tail.offset, tail.trace.markDigest());
+    const deleted = tail.file !== undefined && fstatSync(tail.file.fd).nlink === 0;
+    const found = deleted ? undefined : findByIdentity([tail.name, tail.path], tail.id, print);
+    tail.leavePath(clock.nowMs());
+    if (found !== undefined) {
+      tail.path = found.file.path;
+      if (isMatched(found.file.path)) tail.nextName = found.file.path;
+      if (tail.file === undefined) tail.adoptDescriptor(found.fd);
+      else closeSync(found.fd);
+    }
+    if (tail.file === undefined) {
+      if (tail.sizeBytes > tail.offset) this.#lose(tail, "rotated_away", "file was gone before it was read to its end");
+      else
+        log.info(
+          { file: tail.name, offset: tail.offset },
+          "file is gone; what was written to it since the last look, if anything, is not read",
+        );
+      this.#close(tail);
+    } else tail.sizeBytes = fstatSync(tail.file.fd).size;
+    return true;
+  }
+
+  #lookRotated(tail: FileTail, nowMs: number): boolean {
+    if (tail.finished || tail.file === undefined) return false;
+    const sizeBytes = fstatSync(tail.file.fd).size;
+    if (sizeBytes < tail.offset) {
+      this.#finish(tail, "truncated");
+      return true;
+    }
+    if (sizeBytes !== tail.sizeBytes) {
+      tail.sizeBytes = sizeBytes;
+      tail.changedMs = nowMs;
+      return true;
+    }
+    if (tail.hasUnread) return true;
+    if (tail.nextName !== undefined) {
+      this.#follow(tail, tail.nextName);
+      return true;
+    }
+    if (tail.partialBytes > 0) return this.wantsFinal(tail, nowMs);
+    if (nowMs - tail.changedMs >= this.#context.rotatedIdleMs) this.#close(tail);
+    return false;
+  }
+
+  /** A file that was renamed to another path of the target has been read to its end: from now on it is that path's. */
+  #follow(tail: FileTail, name: string): void {
+    tail.nextName = undefined;
+    const stat = statFile(name);
+    if (stat === undefined || !isSame(tail.id, stat)) return;
+    this.chain = this.chain.filter((other) => other !== tail);
+    tail.rename(name);
+    tail.path = resolveLinks(name);
+    tail.rotated = false;
+    if (tail.file !== undefined) tail.file.pinned = false;
+    this.#context.moveTo(name, tail);
+  }
+
+  #finish(tail: FileTail, reason: "truncated"): void {
+    if (tail.sizeBytes > tail.offset) this.#lose(tail, reason, "rotated file was truncated before it was read to its end");
+    this.#close(tail);
+  }
+
+  #close(tail: FileTail): void {
+    tail.close();
+    tail.finished = true;
+    if (this.#context.byId.get(tail.idKey) === tail) this.#context.byId.delete(tail.idKey);
+  }
+
+  /** A file is at the path that was not there at the last look. */
+  #begin(stat: BigIntStats): boolean {
+    const { byId, follower, metrics } = this.#context;
+    const id = idOf(stat);
+    const known = byId.get(idKey(id));
+    if (known !== undefined && !known.finished) {
+      if (known.name === this.name) return this.#comeBack(known);
+      if (known.nextName === this.name) return false;
+      const home = follower(known.name);
+      if (home !== undefined && home !== this && !known.rotated) {
+        const there = statFile(known.name);
+        if (there !== undefined && isSame(id, there)) {
+          this.aliasOf = known.name;
+          return false;
+        }
+        home.look();
+        // Now it is either on its way to this path, or was another file with the same inode.
+        if (byId.get(idKey(id)) !== undefined) return false;
+      } else if (known.rotated) {
+        known.nextName = this.name;
+        return false;
+      }
+    }
+    this.aliasOf = undefined;
+    if (this.#seenMs !== undefined) this.#addUnseen(this.#seenMs, id);
+    const begun = this.#open(stat, id);
+    if (begun && this.#seenMs !== undefined) metrics.rotations.inc({ kind: "create" });
+    return begun;
+  }
+
+  #comeBack(tail: FileTail): boolean {
+    this.chain = [...this.chain.filter((other) => other !== tail), tail];
+    tail.rotated = false;
+    tail.nextName = undefined;
+    if (tail.file !== undefined) tail.file.pinned = false;
+    return true;
+  }
+
+  #addUnseen(seenMs: number, id: FileId): void {
+    const { byId, isMatched, setting, clock, log, metrics } = this.#context;
+    const isKnown = (other: FileId): boolean => byId.has(idKey(other)) || idKey(other) === idKey(id);
+    const last = this.chain.at(-1)?.path ?? this.name;
+    for (const file of findUnseen([this.name, resolveLinks(this.name)], seenMs - CLOCK_TICK_MS, isKnown)) {
+      if (isMatched(file.path) || file.path === last) continue;
+      const fd = openIfSame(file.path, file.id);
+      if (fd === undefined) continue;
+      log.info({ file: this.name, found: file.path }, "found a generation that was rotated away before it was seen");
+      metrics.rotations.inc({ kind: "unseen" });
+      const tail = new FileTail(setting, this.name, file.path, file.id, file.sizeBytes, FROM_START(), clock.nowMs());
+      this.#insertRotated(tail, fd, this.chain.length);
+    }
+  }
+
+  #insertRotated(tail: FileTail, fd: number, at: number): void {
+    tail.adoptDescriptor(fd);
+    tail.leavePath(tail.changedMs);
+    this.chain.splice(Math.max(0, at), 0, tail);
+    this.#context.byId.set(tail.idKey, tail);
+  }
+
+  #open(stat: BigIntStats, id: FileId): boolean {
+    const { setting, clock, byId, log } = this.#context;
+    let fd: number;
+    try {
+      fd = openSync(this.name, "r");
+    } catch (error) {
+      const text = messageOf(error);
+      if (text !== this.#failure) log.warn({ file: this.name, error: text }, "could not open file, trying again later");
+      this.#failure = text;
+      return false;
+    }
+    const opened = fstatSync(fd, { bigint: true });
+    if (!isSame(id, opened)) {
+      closeSync(fd);
+      return false;
+    }
+    const sizeBytes = Number(opened.size);
+    const leaving = setting.pool.leaving.get(leavingKey(this.name, id));
+    const start = leaving === undefined ? this.#startOf(fd, sizeBytes) : FROM_START();
+    const tail = new FileTail(setting, this.name, resolveLinks(this.name), id, sizeBytes, start, clock.nowMs());
+    if (leaving !== undefined) {
+      tail.inherit(leaving);
+      setting.pool.leaving.delete(leavingKey(this.name, id));
+    }
+    tail.modifiedNs = stat.mtimeNs;
+    tail.adoptDescriptor(fd);
+    this.chain.push(tail);
+    byId.set(tail.idKey, tail);
+    this.#failure = "";
+    return true;
+  }
+
+  /** Where to begin with a file nothing is known of but, perhaps, a position by its path (Promtail's, or of a lost sidecar). */
+  #startOf(fd: number, sizeBytes: number): TailStart {
+    const position = this.#seenMs === undefined ? this.#context.positionOf(this.name) : undefined;
+    if (position === undefined || position === 0) return FROM_START();
+    if (position > sizeBytes) {
+      this.#context.log.info(
+        { file: this.name, position, size: sizeBytes },
+        "position is beyond the file's end, reading it from its start",
+      );
+      return FROM_START();
+    }
+    const offset = this.#context.setting.encoding === undefined ? lineStartBefore(fd, position) : position;
+    return { offset, trace: traceAt(fd, offset) };
+  }
+
+  /** Takes up what an earlier run has noted of files read as this path. */
+  #resume(records: readonly FileRecord[], stat: BigIntStats | undefined): void {
+    for (const record of records) {
+      this.#seenMs = Math.max(this.#seenMs ?? 0, record.seenMs);
+      if (this.#context.byId.has(idKey(record))) continue;
+      const atPath = stat !== undefined && isSame(record, stat);
+      if (atPath && this.#resumeInPlace(record, stat)) continue;
+      const found = atPath
+        ? findCopy([this.name, record.path], record, (id) => this.#context.byId.has(idKey(id)) || isSame(id, stat))
+        : findByIdentity([this.name, record.path], record, record);
+      if (found !== undefined) this.#resumeRotated(record, found.file, found.fd);
+      else this.#loseRecord(record, atPath);
+    }
+  }
+
+  #resumeInPlace(record: FileRecord, stat: BigIntStats): boolean {
+    const { setting, clock, byId } = this.#context;
+    const fd = openIfSame(this.name, record);
+    if (fd === undefined) return false;
+    if (!matchesFingerprint(fd, Number(stat.size), record)) {
+      closeSync(fd);
+      return false;
+    }
+    const start = { offset: record.offset, trace: traceAt(fd, record.offset) };
+    const tail = new FileTail(setting, this.name, resolveLinks(this.name), idOf(stat), Number(stat.size), start, clock.nowMs());
+    tail.modifiedNs = stat.mtimeNs;
+    tail.adoptDescriptor(fd);
+    this.chain.push(tail);
+    byId.set(tail.idKey, tail);
+    return true;
+  }
+
+  #resumeRotated(record: FileRecord, file: FoundFile, fd: number): void {
+    const { setting, clock, isMatched, log } = this.#context;
+    const start = { offset: record.offset, trace: traceAt(fd, record.offset) };
+    const tail = new FileTail(setting, this.name, file.path, file.id, file.sizeBytes, start, clock.nowMs());
+    this.#insertRotated(tail, fd, this.chain.length);
+    if (isMatched(file.path)) tail.nextName = file.path;
+    log.info(
+      { file: this.name, found: file.path, offset: record.offset },
+      "found a file again that was rotated away, reading it to its end",
+    );
+  }
+
+  #loseRecord(record: FileRecord, atPath: boolean): void {
+    const { metrics, log } = this.#context;
+    const { offset, sizeBytes } = record;
+    if (sizeBytes > offset) {
+      const text = atPath ? "file was replaced before it was read to its end" : "file was gone before it was read to its end";
+      const reason = atPath ? "truncated" : "rotated_away";
+      reportLoss({ reason, path: record.name, fromByte: offset, toByte: sizeBytes, text }, metrics, log);
+    } else {
+      const text = "file is not there any more; what was written to it while nobody looked, if anything, is not read";
+      log.info({ file: record.name, was: record.path, offset }, text);
+    }
+  }
+}
+
+export function statFile(path: string): BigIntStats | undefined {
+  try {
+    const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+    return stat?.isFile() === true ? stat : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function idOf(stat: BigIntStats): FileId {
+  return { dev: String(stat.dev), ino: String(stat.ino) };
+}
+
+function isSame(id: FileId, other: BigIntStats | FileId): boolean {
+  return String(other.ino) === id.ino && String(other.dev) === id.dev;
+}
+
+function lineStartBefore(fd: number, position: number): number {
+  const bytes = Math.min(ALIGN_BYTES_MAX, position);
+  const before = readAt(fd, position - bytes, bytes);
+  const feed = before.lastIndexOf(10);
+  return feed >= 0 ? position - bytes + feed + 1 : bytes === position ? 0 : position;
+}

@@ -1,0 +1,34 @@
+// Blocks that files are read into. Allocating 256 KiB for each read costs more in page clearing than reading it (DESIGN.md, "Speed"),
+// so blocks are used again once nothing of a batch is kept by its pipeline.
+
+import { kernels } from "../../lib/kernels/index.ts";
+
+export const BLOCK_BYTES = 256 * 1024;
+/** Room before the block for the mark that is read along, and behind it for text that stages append. */
+export const BLOCK_SLACK_BYTES = 4 * 1024;
+
+/** Blocks in the kernels' own memory, which is never freed: what one loop of reading has in hand, and a few that wait for room. */
+const KERNEL_BLOCKS_MAX = 8;
+const SMALL_BYTES = 16 * 1024;
+
+export class ReadBlocks {
+  readonly #free: Uint8Array[] = [];
+  readonly #freeSmall: Uint8Array[] = [];
+  #madeCount = 0;
+
+  /** A block with room for `bytes` bytes of file and the slack. Larger ones than BLOCK_BYTES are made for the purpose. */
+  take(bytes: number): Uint8Array {
+    if (bytes + BLOCK_SLACK_BYTES <= SMALL_BYTES) return this.#freeSmall.pop() ?? new Uint8Array(SMALL_BYTES);
+    if (bytes > BLOCK_BYTES) return new Uint8Array(bytes + BLOCK_SLACK_BYTES);
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    const size = BLOCK_BYTES + BLOCK_SLACK_BYTES;
+    return this.#madeCount++ < KERNEL_BLOCKS_MAX ? kernels.allocate(size) : new Uint8Array(size);
+  }
+
+  /** Takes a block back; nobody may look at it any more. */
+  give(block: Uint8Array): void {
+    if (block.length === SMALL_BYTES && this.#freeSmall.length < 64) this.#freeSmall.push(block);
+    else if (block.length === BLOCK_BYTES + BLOCK_SLACK_BYTES && this.#free.length < KERNEL_BLOCKS_MAX) this.#free.push(block);
+  }
+}

@@ -1,0 +1,439 @@
+// A file target: all files that a pattern matches, now and later, followed and read from where earlier runs have got acknowledged.
+
+import { dirname, join } from "node:path";
+import type { Clock } from "../../lib/runtime/clock.ts";
+import { messageOf } from "../../lib/runtime/invariant.ts";
+import type { Log } from "../../lib/runtime/log.ts";
+import type { LabelSet } from "../../lib/wire/labels.ts";
+import { digest, type FileRecord } from "../file-records.ts";
+import type { Positions, PositionSource } from "../positions.ts";
+import type { Sink } from "../sink.ts";
+import { idKey } from "../tail/file-identity.ts";
+import { type FileTail, LINE_BYTES_MAX } from "../tail/file-tail.ts";
+import { isFile, openGlob, type PathGlob } from "../tail/glob.ts";
+import { type FollowContext, PathFollower, statFile } from "../tail/path-follower.ts";
+import type { TailMetrics } from "../tail/tail-metrics.ts";
+import { leavingKey, sharedTailPool, type TailPool } from "../tail/tail-pool.ts";
+import { type EntryPipeline, TailPump } from "../tail/tail-pump.ts";
+import { openEncoding } from "../tail/text-encoding.ts";
+
+export interface FileTargetOptions {
+  /** Pattern (`__path__`); relative ones count from the working folder. */
+  readonly pathGlob: string;
+  /** Pattern of what is left out (`__path_exclude__`); empty: nothing. */
+  readonly excludeGlob: string;
+  /** The target's public labels; `filename` is added. */
+  readonly labels: LabelSet;
+  /** Called once. A pipeline may be shared by targets of a scrape config. */
+  readonly pipeline: () => EntryPipeline;
+  readonly sink: Sink;
+  readonly positions: Positions;
+  readonly options: FileReading;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: TailMetrics;
+  /** The program's shared one when absent. */
+  readonly pool?: TailPool;
+}
+
+export interface FileReading {
+  /** IANA name; empty: UTF-8. */
+  readonly encoding?: string;
+  /** How often the pattern is evaluated anew, as a backstop to notices. */
+  readonly syncPeriodMs: number;
+  /** A file is looked at this soon after a change, and at least this often where there are no notices. */
+  readonly pollMinMs: number;
+  readonly pollMaxMs: number;
+  readonly lineBytesMax?: number;
+  /** A rotated file is followed until it has rested this long. */
+  readonly rotatedIdleMs?: number;
+  /** The last line of a rotated file is taken without line feed when the file has rested this long. */
+  readonly partialIdleMs?: number;
+  /** A file with something to read of which nothing was read for this long is reported. */
+  readonly stallMs?: number;
+}
+
+export interface FileDetails {
+  readonly path: string;
+  /** Where the file is, when it has left the path. */
+  readonly at: string;
+  readonly offset: number;
+  readonly acknowledged: number;
+  readonly sizeBytes: number;
+  readonly lagBytes: number;
+  readonly inode: string;
+  readonly state: "following" | "rotated" | "waiting for acknowledgement";
+}
+
+export interface FileTarget {
+  /** Whether at least one file is followed. */
+  readonly ready: boolean;
+  details(): FileDetails[];
+  /**
+   * Ends the target; its positions stay up to date until its last entry is acknowledged.
+   *
+   * @param drain reads the files to their present end first, for at most `drainMs` (default 30 s)
+   */
+  stop(how: { readonly drain: boolean; readonly drainMs?: number }): Promise<void>;
+}
+
+const ROTATED_IDLE_MS = 10_000;
+const PARTIAL_IDLE_MS = 2_000;
+const STALL_MS = 60_000;
+const FLUSH_PERIOD_MS = 250;
+/** A watched file that is idle is looked at this seldom, many files more seldom still: notices wake it earlier. */
+const WATCHED_LOOK_MS = 2_000;
+const LOOKS_PER_S_MAX = 2_000;
+/** Notices of one file are answered at most this often. */
+const WAKE_GAP_MS = 20;
+const POLLED_FOLDER_MS = 1_000;
+const DRAIN_MS = 30_000;
+
+/** @throws Error for a malformed pattern or an unknown encoding */
+export async function openFileTarget(options: FileTargetOptions): Promise<FileTarget> {
+  const target = new GlobTarget(options);
+  target.start();
+  return target;
+}
+
+class GlobTarget implements FileTarget, PositionSource {
+  readonly #options: FileTargetOptions;
+  readonly #glob: PathGlob;
+  readonly #exclude: PathGlob | undefined;
+  readonly #pool: TailPool;
+  readonly #pump: TailPump;
+  readonly #context: FollowContext;
+  readonly #owner: string;
+  readonly #followers = new Map<string, PathFollower>();
+  readonly #byId = new Map<string, FileTail>();
+  /** Paths whose notices concern a follower: its name, and where links lead. */
+  readonly #wakeByPath = new Map<string, PathFollower>();
+  readonly #folders = new Map<string, () => void>();
+  readonly #active = new Set<PathFollower>();
+  #timer: NodeJS.Timeout | undefined;
+  #flushTimer: NodeJS.Timeout | undefined;
+  #nextReconcileMs = 0;
+  #reconcileCostMs = 0;
+  #stopped = false;
+
+  constructor(options: FileTargetOptions) {
+    this.#options = options;
+    const { options: reading, metrics, log, clock, labels, positions, sink, pathGlob } = options;
+    this.#pool = options.pool ?? sharedTailPool(log);
+    this.#glob = openGlob(pathGlob);
+    this.#exclude = options.excludeGlob === "" ? undefined : openGlob(options.excludeGlob);
+    this.#owner = digest(`${labels} ${this.#glob.pattern}`);
+    this.#pump = new TailPump({ pipeline: options.pipeline(), sink, pool: this.#pool, metrics, clock, log });
+    this.#context = {
+      setting: {
+        owner: this.#owner,
+        labels,
+        encoding: openEncoding(reading.encoding ?? ""),
+        lineBytesMax: reading.lineBytesMax ?? LINE_BYTES_MAX,
+        pool: this.#pool,
+      },
+      metrics,
+      log,
+      clock,
+      byId: this.#byId,
+      isMatched: (path) => this.#isMatched(path),
+      follower: (name) => this.#followers.get(name),
+      moveTo: (name, tail) => this.#moveTo(name, tail),
+      takeRecords: (name) => takeRecords(positions, name, this.#owner),
+      positionOf: (name) => offsetOf(positions.get(name)),
+      rotatedIdleMs: reading.rotatedIdleMs ?? ROTATED_IDLE_MS,
+      partialIdleMs: reading.partialIdleMs ?? PARTIAL_IDLE_MS,
+    };
+  }
+
+  start(): void {
+    // Files that were rotated away are known before what is at their paths now, so that neither is taken for the other.
+    const noted = this.#options.positions.records().filter((record) => record.owner === this.#owner || this.#isMatched(record.name));
+    for (const name of new Set(noted.map((record) => record.name))) this.#addFollower(name);
+    this.#reconcile();
+    this.#options.positions.addSource(this);
+    this.#flushTimer = setInterval(() => this.#pump.flush(false), FLUSH_PERIOD_MS);
+    this.#schedule();
+  }
+
+  get ready(): boolean {
+    return this.#active.size > 0;
+  }
+
+  details(): FileDetails[] {
+    return this.#tails().map((tail) => ({
+      path: tail.name,
+      at: tail.path,
+      offset: tail.offset,
+      acknowledged: tail.ledger.committed(),
+      sizeBytes: tail.sizeBytes,
+      lagBytes: Math.max(0, tail.sizeBytes - tail.ledger.committed()),
+      inode: tail.idKey,
+      state: tail.finished ? "waiting for acknowledgement" : tail.rotated ? "rotated" : "following",
+    }));
+  }
+
+  async stop(how: { readonly drain: boolean; readonly drainMs?: number }): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    for (const unsubscribe of this.#folders.values()) unsubscribe();
+    this.#folders.clear();
+    if (how.drain) await this.#drain(how.drainMs ?? DRAIN_MS);
+    await this.#pump.stop();
+    clearInterval(this.#flushTimer);
+    this.#pump.flush(true);
+    for (const follower of this.#followers.values()) this.#retire(follower);
+    this.#leave();
+  }
+
+  async #drain(drainMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const abort = new AbortController();
+    const read = async (): Promise<void> => {
+      for (const follower of [...this.#followers.values()]) this.#look(follower);
+      await this.#pump.idle();
+    };
+    await Promise.race([read(), clock.sleep(drainMs, abort.signal)]);
+    abort.abort();
+  }
+
+  /** What is acknowledged is written down by the positions from here on; what is not may be gone on with by a new target. */
+  #leave(): void {
+    const { positions } = this.#options;
+    for (const tail of this.#tails()) {
+      if (!tail.ledger.settled && !tail.rotated) this.#pool.leaving.set(leavingKey(tail.name, tail.id), tail);
+    }
+    const done = this.#tails().filter((tail) => tail.ledger.settled);
+    const frozen: PositionSource = {
+      records: () => done.filter((tail) => !tail.finished).map((tail) => tail.record()),
+      positions: () => done.filter((tail) => !tail.rotated).map((tail) => [tail.name, String(tail.ledger.committed())] as const),
+      settled: () => true,
+    };
+    positions.addSource(frozen);
+    positions.removeSource(frozen);
+  }
+
+  // What the positions ask.
+
+  *records(): Iterable<FileRecord> {
+    for (const tail of this.#tails()) if (this.#isOurs(tail) && !(tail.finished && tail.ledger.settled)) yield tail.record();
+  }
+
+  *positions(): Iterable<readonly [key: string, value: string]> {
+    for (const tail of this.#tails()) if (this.#isOurs(tail) && !tail.rotated) yield [tail.name, String(tail.ledger.committed())];
+  }
+
+  settled(): boolean {
+    if (!this.#stopped) return false;
+    const settled = this.#tails().every((tail) => tail.ledger.settled || !this.#isOurs(tail));
+    if (settled) for (const tail of this.#tails()) this.#forgetLeaving(tail);
+    return settled;
+  }
+
+  /** After the stop, another target may have gone on with a file. */
+  #isOurs(tail: FileTail): boolean {
+    return !this.#stopped || tail.rotated || tail.ledger.settled || this.#pool.leaving.get(leavingKey(tail.name, tail.id)) === tail;
+  }
+
+  #forgetLeaving(tail: FileTail): void {
+    const key = leavingKey(tail.name, tail.id);
+    if (this.#pool.leaving.get(key) === tail) this.#pool.leaving.delete(key);
+  }
+
+  #tails(): FileTail[] {
+    return [...this.#followers.values()].flatMap((follower) => follower.chain);
+  }
+
+  // Which files there are.
+
+  #isMatched(path: string): boolean {
+    return this.#glob.matches(path) && this.#exclude?.matches(path) !== true;
+  }
+
+  #reconcile(): void {
+    const startedMs = performance.now();
+    const { files, folders } = this.#glob.list();
+    for (const path of files) if (this.#exclude?.matches(path) !== true) this.#addFollower(path);
+    for (const follower of this.#followers.values()) for (const tail of follower.chain) folders.push(dirname(tail.path));
+    this.#watchFolders(new Set(folders));
+    this.#watchForStalls();
+    this.#reconcileCostMs = performance.now() - startedMs;
+  }
+
+  #addFollower(path: string): void {
+    if (this.#followers.has(path)) return;
+    const follower = new PathFollower(path, this.#context);
+    this.#followers.set(path, follower);
+    this.#wakeByPath.set(path, follower);
+    this.#look(follower);
+  }
+
+  #moveTo(name: string, tail: FileTail): void {
+    let follower = this.#followers.get(name);
+    if (follower === undefined) {
+      follower = new PathFollower(name, this.#context);
+      this.#followers.set(name, follower);
+      this.#wakeByPath.set(name, follower);
+    }
+    follower.chain.push(tail);
+    follower.nextLookMs = 0;
+    this.#setActive(follower);
+  }
+
+  #look(follower: PathFollower): void {
+    const nowMs = this.#options.clock.nowMs();
+    let changed = false;
+    try {
+      changed = follower.look();
+    } catch (error) {
+      this.#options.log.error({ file: follower.name, error: messageOf(error) }, "could not look at file, trying again later");
+    }
+    const { pollMinMs } = this.#options.options;
+    follower.intervalMs = changed ? pollMinMs : Math.min(Math.max(follower.intervalMs, pollMinMs) * 2, this.#slowestLookMs(follower));
+    follower.nextLookMs = nowMs + follower.intervalMs;
+    for (const tail of follower.chain) {
+      if (!tail.rotated) this.#wakeByPath.set(tail.path, follower);
+      this.#options.metrics.fileBytes.set({ path: tail.name }, tail.sizeBytes);
+    }
+    this.#setActive(follower);
+    if (follower.nextReadable() !== undefined) this.#pump.add(follower);
+    if (follower.isEmpty && follower.aliasOf === undefined && statFile(follower.name) === undefined) this.#dropFollower(follower);
+  }
+
+  #slowestLookMs(follower: PathFollower): number {
+    const { pollMinMs, pollMaxMs } = this.#options.options;
+    if (follower.chain.some((tail) => tail.rotated)) return Math.min(pollMaxMs, pollMinMs * 2);
+    const crowdMs = (this.#followers.size / LOOKS_PER_S_MAX) * 1000;
+    const folder = dirname(follower.current?.path ?? follower.name);
+    return Math.max(this.#pool.watch.isPolled(folder) ? pollMaxMs : Math.max(pollMaxMs, WATCHED_LOOK_MS), crowdMs);
+  }
+
+  #setActive(follower: PathFollower): void {
+    const { filesActive } = this.#options.metrics;
+    if (follower.isEmpty === this.#active.has(follower)) {
+      if (follower.isEmpty) {
+        this.#active.delete(follower);
+        filesActive.dec();
+      } else {
+        this.#active.add(follower);
+        filesActive.inc();
+      }
+    }
+  }
+
+  #dropFollower(follower: PathFollower): void {
+    this.#retire(follower);
+    this.#followers.delete(follower.name);
+    for (const [path, other] of this.#wakeByPath) if (other === follower) this.#wakeByPath.delete(path);
+  }
+
+  /** Its metrics go with it: dashboards would show a lag for ever. */
+  #retire(follower: PathFollower): void {
+    const { readBytes, fileBytes, readLines, encodingFailures, filesActive } = this.#options.metrics;
+    follower.close();
+    this.#pump.remove(follower);
+    for (const metric of [readBytes, fileBytes, readLines, encodingFailures]) metric.remove({ path: follower.name });
+    if (this.#active.delete(follower)) filesActive.dec();
+  }
+
+  // When to look.
+
+  #watchFolders(wanted: ReadonlySet<string>): void {
+    for (const [folder, unsubscribe] of this.#folders) {
+      if (wanted.has(folder)) continue;
+      unsubscribe();
+      this.#folders.delete(folder);
+    }
+    for (const folder of wanted) {
+      if (this.#folders.has(folder)) continue;
+      this.#folders.set(
+        folder,
+        this.#pool.watch.subscribe(folder, (name, created) => this.#notice(folder, name, created)),
+      );
+    }
+  }
+
+  #notice(folder: string, fileName: string | undefined, created: boolean): void {
+    if (this.#stopped) return;
+    if (fileName === undefined) return this.#soon(0);
+    const path = join(folder, fileName);
+    const follower = this.#wakeByPath.get(path);
+    if (follower !== undefined) {
+      const nowMs = this.#options.clock.nowMs();
+      if (nowMs - follower.lookedMs >= WAKE_GAP_MS) this.#look(follower);
+      else follower.nextLookMs = Math.min(follower.nextLookMs, follower.lookedMs + WAKE_GAP_MS);
+      this.#schedule();
+    } else if (created) {
+      if (this.#isMatched(path) && isFile(path)) this.#addFollower(path);
+      else if (!isFile(path)) this.#soon(50);
+    }
+  }
+
+  #soon(delayMs: number): void {
+    const nowMs = this.#options.clock.nowMs();
+    this.#nextReconcileMs = Math.min(this.#nextReconcileMs, nowMs + Math.max(delayMs, this.#reconcileCostMs * 20));
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    let nextMs = this.#nextReconcileMs;
+    for (const follower of this.#followers.values()) nextMs = Math.min(nextMs, follower.nextLookMs);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#tick(), Math.max(5, nextMs - this.#options.clock.nowMs()));
+  }
+
+  #tick(): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (nowMs >= this.#nextReconcileMs) {
+      this.#reconcile();
+      const polled = [...this.#folders.keys()].some((folder) => this.#pool.watch.isPolled(folder));
+      const { syncPeriodMs } = this.#options.options;
+      const periodMs = polled ? Math.min(syncPeriodMs, Math.max(POLLED_FOLDER_MS, this.#reconcileCostMs * 20)) : syncPeriodMs;
+      this.#nextReconcileMs = nowMs + periodMs;
+      this.#options.metrics.inFlightBytes.set(this.#pool.budget.usedBytes);
+    }
+    for (const follower of [...this.#followers.values()]) if (follower.nextLookMs <= nowMs) this.#look(follower);
+    this.#schedule();
+  }
+
+  #watchForStalls(): void {
+    const { clock, log, metrics, options } = this.#options;
+    const nowMs = clock.nowMs();
+    let stalledCount = 0;
+    for (const tail of this.#tails()) {
+      if (!tail.hasUnread) tail.movedMs = nowMs;
+      const stalledMs = nowMs - tail.movedMs;
+      if (stalledMs < (options.stallMs ?? STALL_MS)) continue;
+      stalledCount++;
+      if (tail.stallTold) continue;
+      tail.stallTold = true;
+      const waiting = this.#pool.budget.hasRoom
+        ? "the clients have no room, or the file cannot be read"
+        : "unacknowledged bytes are at their bound";
+      const fields = { file: tail.name, offset: tail.offset, size: tail.sizeBytes, stalled_seconds: Math.round(stalledMs / 1000) };
+      log.warn(fields, `file has grown and nothing of it was read: ${waiting}`);
+    }
+    metrics.stalledFiles.set(stalledCount);
+  }
+}
+
+/** Records of files read as `name`: this owner's if it has any, else another's (the labels may have changed), which stay for their owner. */
+function takeRecords(positions: Positions, name: string, owner: string): readonly FileRecord[] {
+  const noted = positions.records().filter((record) => record.name === name);
+  const own = noted.filter((record) => record.owner === owner);
+  for (const record of own) positions.claim(record);
+  if (own.length > 0) return own;
+  const newest = new Map<string, FileRecord>();
+  for (const record of noted) {
+    const other = newest.get(idKey(record));
+    if (other === undefined || other.offset > record.offset) newest.set(idKey(record), record);
+  }
+  return [...newest.values()];
+}
+
+function offsetOf(value: string | undefined): number | undefined {
+  if (value === undefined || !/^\d{1,15}$/.test(value)) return undefined;
+  return Number(value);
+}
