@@ -3,6 +3,7 @@
 
 import type { Registry } from "prom-client";
 import type { z } from "zod";
+import type { ConfigPath } from "../lib/runtime/config-file.ts";
 import type { EntryBatch } from "../lib/wire/entry-batch.ts";
 
 /** What a stage may use of the world; time and chance are arguments, so that tests are exact. */
@@ -37,6 +38,10 @@ export interface StageDefinition<Config = unknown> {
   readonly name: string;
   readonly config: z.ZodType<Config>;
   build(config: Config, context: StageContext): Stage;
+  /** What an operator should know about a configuration that is taken. */
+  warn?(config: Config): string | undefined;
+  /** A pipeline inside the configuration, and where it is. */
+  nested?(config: Config): { readonly path: ConfigPath; readonly stages: unknown } | undefined;
 }
 
 export function defineStage<Config>(definition: StageDefinition<Config>): StageDefinition<Config> {
@@ -44,7 +49,7 @@ export function defineStage<Config>(definition: StageDefinition<Config>): StageD
 }
 
 /** Makes a stage of a function over one entry; `false` drops the entry (the function counts the drop). */
-export function perEntry(fn: (batch: EntryBatch, i: number) => boolean | void): Stage {
+export function perEntry(fn: (batch: EntryBatch, i: number) => boolean | undefined): Stage {
   return {
     process(batch) {
       batch.filterLive((i) => fn(batch, i) !== false);

@@ -1,0 +1,115 @@
+// From `pipeline_stages` to a pipeline: every stage's configuration is checked by its schema, then the stages are built.
+
+import type { z } from "zod";
+import { ConfigError, type ConfigIssue, type ConfigPath, nearest } from "../lib/runtime/config-file.ts";
+import { Pipeline, inSequence } from "./pipeline.ts";
+import { findStage, stageNames } from "./registry.ts";
+import { siftKeys } from "./sift-keys.ts";
+import type { Stage, StageContext, StageDefinition } from "./stage.ts";
+import { describeValue } from "./stage-config.ts";
+
+/** What the caller provides; how nested pipelines are built is known here. */
+export interface PipelineContext extends Omit<StageContext, "compile"> {
+  /** Wraps each stage that is built (`-inspect`); `path` is where its configuration stands. */
+  readonly wrap?: (stage: Stage, name: string, path: ConfigPath) => Stage;
+}
+
+/**
+ * Builds a pipeline.
+ *
+ * @param stages the value of `pipeline_stages`; null or nothing is an empty pipeline
+ * @param path where it stands in the configuration, for messages
+ * @throws ConfigError naming every fault that `checkPipeline` finds
+ */
+export function compilePipeline(stages: unknown, context: PipelineContext, path: ConfigPath = []): Pipeline {
+  return new Pipeline(buildStages(stages, context, path));
+}
+
+/**
+ * Checks `pipeline_stages` whole, nested pipelines included, and builds nothing. What Promtail refuses at start is an error; what it
+ * ignores without a word (an unknown key of a stage) is a warning.
+ */
+export function checkPipeline(stages: unknown, path: ConfigPath): ConfigIssue[] {
+  const issues: ConfigIssue[] = [];
+  for (const step of readSteps(stages, path, issues)) {
+    const nested = step.definition.nested?.(step.config);
+    if (nested !== undefined) issues.push(...checkPipeline(nested.stages, [...step.path, ...nested.path]));
+  }
+  return issues;
+}
+
+function buildStages(stages: unknown, context: PipelineContext, path: ConfigPath): Stage {
+  const issues: ConfigIssue[] = [];
+  const steps = readSteps(stages, path, issues);
+  const faults = issues.filter(({ severity }) => severity === "error");
+  if (faults.length > 0) throw new ConfigError(faults.map(({ path: at, message }) => `${at.join(".")}: ${message}`));
+  const compile = (inner: readonly unknown[], at: ConfigPath): Stage => buildStages(inner, context, at);
+  return inSequence(
+    steps.map(({ definition, name, config, path: at }) => {
+      const stage = definition.build(config, { ...context, compile: (inner, below) => compile(inner, [...at, ...below]) });
+      return context.wrap?.(stage, name, at) ?? stage;
+    }),
+  );
+}
+
+/** One stage of the list, its configuration parsed. */
+interface Step {
+  readonly name: string;
+  readonly definition: StageDefinition;
+  readonly config: unknown;
+  readonly path: ConfigPath;
+}
+
+function readSteps(stages: unknown, path: ConfigPath, issues: ConfigIssue[]): Step[] {
+  if (stages === null || stages === undefined) return [];
+  if (!Array.isArray(stages)) {
+    issues.push({ severity: "error", path, message: `expected a list of pipeline stages, got ${describeValue(stages)}` });
+    return [];
+  }
+  return stages.flatMap((item: unknown, n) => readStep(item, [...path, n], issues) ?? []);
+}
+
+function readStep(item: unknown, path: ConfigPath, issues: ConfigIssue[]): Step | undefined {
+  const wrong = (message: string, at: ConfigPath = path): undefined => {
+    issues.push({ severity: "error", path: at, message });
+  };
+  if (typeof item === "string")
+    return wrong(`stage ${item} is a bare word; a stage is a map with one key, so write "${item}:" or "${item}: {}"`);
+  if (item === null || typeof item !== "object" || Array.isArray(item)) {
+    return wrong(`expected a pipeline stage, a map with one key, got ${describeValue(item)}`);
+  }
+  const keys = Object.keys(item);
+  if (keys.length !== 1) {
+    return wrong(`a pipeline stage has one key, this one has ${keys.length === 0 ? "none" : `${keys.join(", ")}; make each a list item`}`);
+  }
+  const name = keys[0]!;
+  const definition = findStage(name);
+  if (definition === undefined) {
+    const near = nearest(name, stageNames());
+    return wrong(`unknown stage ${name}${near === undefined ? "" : `; did you mean "${near}"?`}`, [...path, name]);
+  }
+  return readConfig(definition, name, (item as Record<string, unknown>)[name], [...path, name], issues);
+}
+
+function readConfig(definition: StageDefinition, name: string, given: unknown, path: ConfigPath, issues: ConfigIssue[]): Step | undefined {
+  const sifted = siftKeys(definition.config, given, path, (at, message) => {
+    issues.push({ severity: "warning", path: at, message: `${name} stage: ${message}` });
+  });
+  const result = definition.config.safeParse(sifted);
+  if (!result.success) {
+    issues.push(...result.error.issues.map((issue) => errorOf(issue, name, path)));
+    return undefined;
+  }
+  const warning = definition.warn?.(result.data);
+  if (warning !== undefined) issues.push({ severity: "warning", path, message: `${name} stage: ${warning}` });
+  return { name, definition, config: result.data, path };
+}
+
+function errorOf(issue: z.core.$ZodIssue, name: string, path: ConfigPath): ConfigIssue {
+  const below = issue.path.map((step) => (typeof step === "symbol" ? String(step) : step));
+  return {
+    severity: "error",
+    path: [...path, ...below],
+    message: `${name} stage: ${below.length === 0 ? "" : `${below.join(".")}: `}${issue.message}`,
+  };
+}

@@ -1,0 +1,67 @@
+// The last good time of each label set, for `action_on_failure: fudge`: an entry whose time cannot be read gets the one before plus a
+// nanosecond, so that it keeps its place.
+
+import type { EntryBatch } from "../lib/wire/entry-batch.ts";
+import type { LabelSet } from "../lib/wire/labels.ts";
+
+/** Label sets remembered; Promtail's number. */
+const LABEL_SETS_MAX = 10_000;
+
+interface LastTime {
+  sec: number;
+  nanos: number;
+}
+
+export class LastTimes {
+  /** Used since the last change of generation; when it is full it becomes `older`, and what was older is forgotten. */
+  #recent = new Map<LabelSet, LastTime>();
+  #older = new Map<LabelSet, LastTime>();
+  #lastLabels: LabelSet | undefined;
+  #lastTime: LastTime | undefined;
+
+  /** Entry i's time, as it stands in the batch, is good. */
+  remember(batch: EntryBatch, i: number): void {
+    const labels = batch.labels[i]!;
+    let last = this.#find(labels);
+    if (last === undefined) {
+      last = { sec: 0, nanos: 0 };
+      this.#add(labels, last);
+    }
+    last.sec = batch.farSec === undefined ? batch.sec[i]! : batch.secondsOf(i);
+    last.nanos = batch.nanos[i]!;
+  }
+
+  /** Gives entry i the time after the last good one of its labels; without one its time stays. */
+  fudge(batch: EntryBatch, i: number): void {
+    const last = this.#find(batch.labels[i]!);
+    if (last === undefined) return;
+    if (++last.nanos === 1_000_000_000) {
+      last.nanos = 0;
+      last.sec++;
+    }
+    batch.setTime(i, last.sec, last.nanos);
+  }
+
+  #find(labels: LabelSet): LastTime | undefined {
+    if (labels === this.#lastLabels) return this.#lastTime;
+    let last = this.#recent.get(labels);
+    if (last === undefined) {
+      last = this.#older.get(labels);
+      if (last === undefined) return undefined;
+      this.#add(labels, last);
+    }
+    this.#lastLabels = labels;
+    this.#lastTime = last;
+    return last;
+  }
+
+  #add(labels: LabelSet, last: LastTime): void {
+    if (this.#recent.size >= LABEL_SETS_MAX / 2) {
+      this.#older = this.#recent;
+      this.#recent = new Map();
+    }
+    this.#recent.set(labels, last);
+    this.#lastLabels = labels;
+    this.#lastTime = last;
+  }
+}

@@ -1,0 +1,104 @@
+// A column of extracted values that are still bytes of the batch: where each value stands and what it is. Strings, numbers and
+// decoded JSON are made when somebody asks, once; an action stage that can work on bytes never asks.
+
+import { goJson } from "../lib/text/go-json.ts";
+import {
+  JSON_ABSENT,
+  JSON_ESCAPED_STRING,
+  JSON_FALSE,
+  JSON_NESTED,
+  JSON_NULL,
+  JSON_NUMBER,
+  JSON_PLAIN_STRING,
+  JSON_TRUE,
+} from "../lib/kernels/kernels.ts";
+import { type Column, type EntryBatch, textOf, type Value } from "../lib/wire/entry-batch.ts";
+import { wellFormed } from "./value-text.ts";
+
+/** A slot whose value was set, or decoded before: it is in the column's list of values. The other kinds are `scanJson`'s. */
+export const SPAN_SET = 8;
+
+/** Where the spans of a column are: slot of entry i is `i * stride + offset` in each of the three arrays. */
+export interface SpanSlots {
+  readonly kind: Uint8Array;
+  readonly start: Int32Array;
+  readonly end: Int32Array;
+  readonly stride: number;
+  readonly offset: number;
+  /** Entries the slots were filled for; later ones have none. */
+  readonly count: number;
+}
+
+/**
+ * The slots usually belong to the stage that filled them, which fills them again for its next batch: a column is valid while its
+ * batch is in the pipeline. A slot of kind JSON_ABSENT says nothing: the column that had the name before (`under`) is asked.
+ */
+export class SpanColumn implements Column {
+  readonly #batch: EntryBatch;
+  readonly #slots: SpanSlots;
+  readonly #under: Column | undefined;
+  #values: (Value | undefined)[] | undefined;
+  /** 1 where a value was set over the span. */
+  #isSet: Uint8Array | undefined;
+
+  constructor(batch: EntryBatch, slots: SpanSlots, under: Column | undefined) {
+    this.#batch = batch;
+    this.#slots = slots;
+    this.#under = under;
+  }
+
+  /** How entry i's value is stored: a JSON_… kind, or SPAN_SET. */
+  kindOf(i: number): number {
+    const { kind, stride, offset, count } = this.#slots;
+    if (i >= count) return this.#values !== undefined && i in this.#values ? SPAN_SET : JSON_ABSENT;
+    return this.#isSet !== undefined && this.#isSet[i] === 1 ? SPAN_SET : kind[i * stride + offset]!;
+  }
+
+  /** Start of the span in the batch's bytes; meaningful for kinds that have one. */
+  startOf(i: number): number {
+    return this.#slots.start[i * this.#slots.stride + this.#slots.offset]!;
+  }
+
+  endOf(i: number): number {
+    return this.#slots.end[i * this.#slots.stride + this.#slots.offset]!;
+  }
+
+  get(i: number): Value | undefined {
+    const values = this.#values;
+    if (values !== undefined && i in values) return values[i];
+    const kind = this.kindOf(i);
+    if (kind === JSON_ABSENT) return this.#under?.get(i);
+    const value = this.#decode(kind, i);
+    (this.#values ??= [])[i] = value;
+    return value;
+  }
+
+  set(i: number, value: Value | undefined): void {
+    (this.#values ??= [])[i] = value;
+    if (i < this.#slots.count) (this.#isSet ??= new Uint8Array(this.#slots.count))[i] = 1;
+  }
+
+  #decode(kind: number, i: number): Value | undefined {
+    const { bytes } = this.#batch;
+    const start = this.startOf(i);
+    const end = this.endOf(i);
+    switch (kind) {
+      case JSON_PLAIN_STRING:
+        return textOf(bytes, start, end);
+      case JSON_ESCAPED_STRING:
+        return wellFormed(JSON.parse(`"${textOf(bytes, start, end)}"`) as string);
+      case JSON_NUMBER:
+        return Number(textOf(bytes, start, end));
+      case JSON_TRUE:
+        return true;
+      case JSON_FALSE:
+        return false;
+      case JSON_NULL:
+        return null;
+      case JSON_NESTED:
+        return goJson(JSON.parse(textOf(bytes, start, end)));
+      default:
+        return undefined;
+    }
+  }
+}

@@ -1,0 +1,157 @@
+// Kubernetes' container log lines, `<time> <stdout|stderr> <flags> <content>`: sets the time, the label `stream` and the line, and
+// joins partial lines (flags `P`) with the line that ends them.
+
+import { z } from "zod";
+import { kernels } from "../../lib/kernels/index.ts";
+import type { CriColumns } from "../../lib/kernels/kernels.ts";
+import { compileTimestampFormat } from "../../lib/text/go-time.ts";
+import { type EntryBatch, textOf } from "../../lib/wire/entry-batch.ts";
+import type { LabelSet } from "../../lib/wire/labels.ts";
+import { CriPartials } from "../cri-partials.ts";
+import { copyLabelsOverExtracted } from "../extracted-data.ts";
+import { LastTimes } from "../last-times.ts";
+import { SpanColumn } from "../span-column.ts";
+import { defineStage, type Stage } from "../stage.ts";
+import { weakBoolean, wholeNumber } from "../stage-config.ts";
+
+/** Streams whose partial lines are kept at once, when the configuration says 0 or nothing. */
+const PARTIAL_STREAMS_DEFAULT = 100;
+
+export const cri = defineStage({
+  name: "cri",
+  config: z.object({
+    max_partial_lines: wholeNumber().default(PARTIAL_STREAMS_DEFAULT),
+    max_partial_line_size: wholeNumber().default(0),
+    max_partial_line_size_truncate: weakBoolean().default(false),
+  }),
+  build(config, { now }): Stage {
+    const partials = new CriPartials({
+      streamsMax: config.max_partial_lines > 0 ? config.max_partial_lines : PARTIAL_STREAMS_DEFAULT,
+      truncateBytes: config.max_partial_line_size_truncate && config.max_partial_line_size > 0 ? config.max_partial_line_size : undefined,
+      nowMs: now,
+    });
+    const parser = new CriParser();
+    return {
+      process(batch) {
+        copyLabelsOverExtracted(batch);
+        const partialCount = parser.process(batch);
+        if (partialCount > 0 || partials.isOpen) partials.join(batch, parser.columns);
+      },
+      flush: (nowMs, closing) => partials.flush(nowMs, closing),
+    };
+  },
+});
+
+/** Reads a batch's lines by the kernel, and applies what it found. Its arrays serve batch after batch. */
+class CriParser {
+  columns: CriColumns = makeColumns(0);
+  readonly #times = new LastTimes();
+  readonly #readTime = compileTimestampFormat("RFC3339Nano");
+  /** Lines as they came: the stage itself moves the batch's. */
+  #starts = new Int32Array(0);
+  #ends = new Int32Array(0);
+  #streamStart = new Int32Array(0);
+  #streamEnd = new Int32Array(0);
+
+  /** Returns how many of the live lines are partial. */
+  process(batch: EntryBatch): number {
+    this.#copyLines(batch);
+    kernels.parseCri(batch.bytes, this.#starts, this.#ends, batch.count, this.columns);
+    const partialCount = this.#apply(batch);
+    this.#extract(batch);
+    return partialCount;
+  }
+
+  #apply(batch: EntryBatch): number {
+    const { ok, contentStart, timeOk, timeEnd, sec, nanos, stream, partial } = this.columns;
+    let before: LabelSet | undefined;
+    let stdout: LabelSet | undefined;
+    let stderr: LabelSet | undefined;
+    let partialCount = 0;
+    for (let k = 0; k < batch.liveCount; k++) {
+      const i = batch.live[k]!;
+      if (ok[i] !== 1) {
+        // Promtail's timestamp stage counts a missing time as one it cannot read.
+        this.#times.fudge(batch, i);
+        continue;
+      }
+      if (batch.labels[i] !== before) {
+        before = batch.labels[i]!;
+        stdout = before.put("stream", "stdout");
+        stderr = before.put("stream", "stderr");
+      }
+      batch.labels[i] = stream[i] === 0 ? stdout! : stderr!;
+      batch.starts[i] = contentStart[i]!;
+      partialCount += partial[i]!;
+      if (timeOk[i] === 1) {
+        batch.setTime(i, sec[i]!, nanos[i]!);
+        this.#times.remember(batch, i);
+      } else this.#readOddTime(batch, i, timeEnd[i]!);
+    }
+    return partialCount;
+  }
+
+  /** The kernel reads times from 1901 to 2038; any other is rare or none. */
+  #readOddTime(batch: EntryBatch, i: number, timeEnd: number): void {
+    const time = this.#readTime(textOf(batch.bytes, this.#starts[i]!, timeEnd), 0);
+    if (time === null) this.#times.fudge(batch, i);
+    else {
+      batch.setTime(i, time.sec, time.nanos);
+      this.#times.remember(batch, i);
+    }
+  }
+
+  /** The extracted names that the stage's expression has in Promtail, as spans. */
+  #extract(batch: EntryBatch): void {
+    const { ok, timeEnd, flagsStart, flagsEnd, contentStart } = this.columns;
+    const { count } = batch;
+    for (let i = 0; i < count; i++) {
+      this.#streamStart[i] = timeEnd[i]! + 1;
+      this.#streamEnd[i] = timeEnd[i]! + 7;
+    }
+    if (batch.liveCount < count) clearDead(batch, ok);
+    const add = (name: string, start: Int32Array, end: Int32Array): void => {
+      // `ok` has the values of JSON_ABSENT and JSON_PLAIN_STRING.
+      batch.extracted.set(name, new SpanColumn(batch, { kind: ok, start, end, stride: 1, offset: 0, count }, batch.extracted.get(name)));
+    };
+    add("time", this.#starts, timeEnd);
+    add("stream", this.#streamStart, this.#streamEnd);
+    add("flags", flagsStart, flagsEnd);
+    add("content", contentStart, this.#ends);
+  }
+
+  #copyLines(batch: EntryBatch): void {
+    if (batch.count > this.#starts.length) {
+      const capacity = Math.max(batch.count, this.#starts.length * 2, 64);
+      this.columns = makeColumns(capacity);
+      this.#starts = new Int32Array(capacity);
+      this.#ends = new Int32Array(capacity);
+      this.#streamStart = new Int32Array(capacity);
+      this.#streamEnd = new Int32Array(capacity);
+    }
+    this.#starts.set(batch.starts.subarray(0, batch.count));
+    this.#ends.set(batch.ends.subarray(0, batch.count));
+  }
+}
+
+/** Entries that are not live keep what they had extracted. */
+function clearDead(batch: EntryBatch, ok: Uint8Array): void {
+  const live = new Uint8Array(batch.count);
+  for (let k = 0; k < batch.liveCount; k++) live[batch.live[k]!] = 1;
+  for (let i = 0; i < batch.count; i++) ok[i] = ok[i]! & live[i]!;
+}
+
+function makeColumns(capacity: number): CriColumns {
+  return {
+    ok: new Uint8Array(capacity),
+    contentStart: new Int32Array(capacity),
+    timeEnd: new Int32Array(capacity),
+    timeOk: new Uint8Array(capacity),
+    sec: new Int32Array(capacity),
+    nanos: new Int32Array(capacity),
+    stream: new Uint8Array(capacity),
+    flagsStart: new Int32Array(capacity),
+    flagsEnd: new Int32Array(capacity),
+    partial: new Uint8Array(capacity),
+  };
+}

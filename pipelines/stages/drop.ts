@@ -1,0 +1,121 @@
+// Loses the entry when every condition given holds.
+
+import { z } from "zod";
+import type { Regex } from "../../lib/text/regex.ts";
+import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
+import { hasExtracted } from "../extracted-data.ts";
+import { InternTable } from "../intern-table.ts";
+import { SpanColumn } from "../span-column.ts";
+import { defineStage, type Stage, type StageContext } from "../stage.ts";
+import { durationNs, nameList, regexText, sizeBytes, text, weakText } from "../stage-config.ts";
+import { textOfValue } from "../value-text.ts";
+import { JSON_PLAIN_STRING } from "../../lib/kernels/kernels.ts";
+
+const config = z
+  .object({
+    source: nameList(text()).default([]),
+    separator: weakText().default(";"),
+    expression: regexText(weakText()).optional(),
+    value: weakText().optional(),
+    older_than: durationNs().optional(),
+    longer_than: sizeBytes().optional(),
+    drop_counter_reason: weakText().default("drop_stage"),
+  })
+  .superRefine((given, context) => {
+    const { source, expression, value, older_than: olderThan, longer_than: longerThan } = given;
+    const problem = (message: string): void => context.addIssue({ code: "custom", message });
+    if (source.length === 0 && expression === undefined && olderThan === undefined && longerThan === undefined) {
+      problem("at least one of source, expression, older_than or longer_than has to be given");
+    } else if (value !== undefined && source.length === 0) problem("value needs a source to compare with");
+    if (value !== undefined && expression !== undefined) problem("value and expression exclude each other; give one of them");
+  });
+
+type Config = z.output<typeof config>;
+/** Does the condition hold for entry i? */
+type Condition = (batch: EntryBatch, i: number) => boolean;
+
+export const drop = defineStage({
+  name: "drop",
+  config,
+  build(given, context): Stage {
+    const conditions = conditionsOf(given, context);
+    const reason = given.drop_counter_reason === "" ? "drop_stage" : given.drop_counter_reason;
+    return {
+      process(batch) {
+        const before = batch.liveCount;
+        for (const condition of conditions) condition.start?.(batch);
+        batch.filterLive((i) => {
+          for (let c = 0; c < conditions.length; c++) if (!conditions[c]!.holds(batch, i)) return true;
+          return false;
+        });
+        if (batch.liveCount < before) context.dropped(reason, before - batch.liveCount);
+      },
+    };
+  },
+});
+
+interface Check {
+  readonly holds: Condition;
+  /** Looks up what is the same for the whole batch. */
+  readonly start?: (batch: EntryBatch) => void;
+}
+
+/** The cheap ones first. */
+function conditionsOf(given: Config, { now }: StageContext): Check[] {
+  const { source, expression, value, older_than: olderThanNs, longer_than: longerThanBytes, separator } = given;
+  const checks: Check[] = [];
+  if (longerThanBytes !== undefined) checks.push({ holds: (batch, i) => batch.lineLength(i) > longerThanBytes });
+  if (olderThanNs !== undefined) checks.push(olderThan(olderThanNs, now));
+  if (source.length === 0) {
+    if (expression !== undefined) checks.push({ holds: (batch, i) => expression.test(batch.line(i)) });
+  } else if (value === undefined && expression === undefined) {
+    checks.push({ holds: (batch, i) => source.every((name) => hasExtracted(batch, name, i)) });
+  } else {
+    checks.push(source.length === 1 ? ofOne(source[0]!, value, expression) : ofSeveral(source, separator, value, expression));
+  }
+  return checks;
+}
+
+function olderThan(limitNs: number, now: () => number): Check {
+  let nowMs = now();
+  return {
+    start: () => {
+      nowMs = now();
+    },
+    holds: (batch, i) => nowMs * 1e6 - (batch.secondsOf(i) * 1e9 + batch.nanos[i]!) > limitNs,
+  };
+}
+
+function ofOne(name: string, value: string | undefined, expression: Regex | undefined): Check {
+  const texts = new InternTable();
+  let spans: SpanColumn | undefined;
+  const passes = (text: string): boolean => (expression !== undefined ? expression.test(text) : text === value);
+  return {
+    start(batch) {
+      const column = batch.extracted.get(name);
+      spans = column instanceof SpanColumn ? column : undefined;
+    },
+    holds(batch, i) {
+      if (spans !== undefined && spans.kindOf(i) === JSON_PLAIN_STRING) {
+        return passes(texts.text(batch.bytes, spans.startOf(i), spans.endOf(i)));
+      }
+      const text = textOfValue(batch.extract(name, i));
+      return text !== undefined && passes(text);
+    },
+  };
+}
+
+function ofSeveral(names: readonly string[], separator: string, value: string | undefined, expression: Regex | undefined): Check {
+  return {
+    holds(batch, i) {
+      const parts: string[] = [];
+      for (const name of names) {
+        const text = textOfValue(batch.extract(name, i));
+        if (text === undefined) return false;
+        parts.push(text);
+      }
+      const joined = parts.join(separator);
+      return expression !== undefined ? expression.test(joined) : joined === value;
+    },
+  };
+}

@@ -1,0 +1,48 @@
+// Extracts the `key: value` lines of a Windows event's message.
+
+import { z } from "zod";
+import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
+import { isLabelName } from "../../lib/wire/labels.ts";
+import { hasExtracted } from "../extracted-data.ts";
+import { defineStage, type Stage } from "../stage.ts";
+import { invalidLabelName, strictBoolean, text } from "../stage-config.ts";
+import { textOfValue } from "../value-text.ts";
+
+export const eventlogmessage = defineStage({
+  name: "eventlogmessage",
+  config: z.object({
+    source: text()
+      .default("message")
+      .refine(isLabelName, { error: (issue) => invalidLabelName(String(issue.input)) }),
+    overwrite_existing: strictBoolean().default(false),
+    drop_invalid_labels: strictBoolean().default(false),
+  }),
+  build({ source, overwrite_existing: overwrites, drop_invalid_labels: dropsInvalid }): Stage {
+    return {
+      process(batch) {
+        for (let k = 0; k < batch.liveCount; k++) {
+          const i = batch.live[k]!;
+          const message = textOfValue(batch.extract(source, i));
+          for (const line of message?.split("\r\n") ?? []) extractPair(batch, i, line, overwrites, dropsInvalid);
+        }
+      },
+    };
+  },
+});
+
+function extractPair(batch: EntryBatch, i: number, line: string, overwrites: boolean, dropsInvalid: boolean): void {
+  const colon = line.indexOf(":");
+  if (colon < 0) return;
+  let key = line.slice(0, colon);
+  if (!isLabelName(key)) {
+    if (dropsInvalid || key === "") return;
+    key = toLabelName(key);
+  }
+  if (!overwrites && hasExtracted(batch, key, i)) key += "_extracted";
+  batch.setExtracted(key, i, line.slice(colon + 1).trim());
+}
+
+/** Every character a label name cannot have becomes `_`, a digit at the start too. */
+function toLabelName(key: string): string {
+  return key.replace(/[^a-zA-Z0-9_]/gu, "_").replace(/^[0-9]/, "_");
+}

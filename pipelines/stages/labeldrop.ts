@@ -1,0 +1,31 @@
+// Removes labels by name.
+
+import type { LabelSet } from "../../lib/wire/labels.ts";
+import { defineStage, type Stage } from "../stage.ts";
+import { nameList } from "../stage-config.ts";
+
+export const labeldrop = defineStage({
+  name: "labeldrop",
+  config: nameList().refine((names) => names.length > 0, "the list of labels to drop is empty"),
+  build(names): Stage {
+    return eachLabelSet((labels) => names.reduce((set, name) => set.without(name), labels));
+  },
+});
+
+/** A stage that changes label sets as such; runs of equal sets are changed once. */
+export function eachLabelSet(change: (labels: LabelSet) => LabelSet): Stage {
+  return {
+    process(batch) {
+      let before: LabelSet | undefined;
+      let after: LabelSet | undefined;
+      for (let k = 0; k < batch.liveCount; k++) {
+        const i = batch.live[k]!;
+        if (batch.labels[i] !== before) {
+          before = batch.labels[i]!;
+          after = change(before);
+        }
+        batch.labels[i] = after!;
+      }
+    },
+  };
+}

@@ -1,0 +1,125 @@
+// Counts entries and extracted numbers in metrics of the agent's own /metrics page.
+
+import { z } from "zod";
+import { CustomMetric, type CustomMetricType } from "../custom-metric.ts";
+import type { EntryBatch, Value } from "../../lib/wire/entry-batch.ts";
+import { numberOfValue } from "../metric-number.ts";
+import { defineStage, type Stage, type StageContext } from "../stage.ts";
+import { durationNs, numeric, strictBoolean, text } from "../stage-config.ts";
+import { textOfValue } from "../value-text.ts";
+
+const DEFAULT_PREFIX = "promtail_custom_";
+const DEFAULT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
+const COUNTER_ACTIONS = ["inc", "add"];
+const GAUGE_ACTIONS = ["set", "inc", "dec", "add", "sub"];
+
+const lowerCase = () => text().transform((given) => given.toLowerCase());
+
+const metricConfig = z
+  .object({
+    type: lowerCase(),
+    description: text().default(""),
+    prefix: text()
+      .default("")
+      .transform((prefix) => (prefix === "" ? DEFAULT_PREFIX : prefix)),
+    source: text().optional(),
+    max_idle_duration: durationNs().prefault("5m"),
+    config: z
+      .object({
+        match_all: strictBoolean().default(false),
+        count_entry_bytes: strictBoolean().default(false),
+        value: text().optional(),
+        action: lowerCase().default(""),
+        buckets: z.array(numeric()).default([]),
+      })
+      .prefault({}),
+  })
+  .superRefine(({ type, config, max_idle_duration: idleNs }, context) => {
+    const problem = (message: string, ...path: string[]): void => context.addIssue({ code: "custom", message, path });
+    if (idleNs < 1e9) problem("has to be at least 1s", "max_idle_duration");
+    if (type === "counter") checkCounter(config, problem);
+    else if (type === "gauge") {
+      if (!GAUGE_ACTIONS.includes(config.action)) problem(`gauge action has to be one of ${GAUGE_ACTIONS.join(", ")}`, "config", "action");
+    } else if (type !== "histogram") problem(`unknown metric type ${type}; it has to be counter, gauge or histogram`, "type");
+  });
+
+type MetricConfig = z.output<typeof metricConfig>;
+
+function checkCounter(config: MetricConfig["config"], problem: (message: string, ...path: string[]) => void): void {
+  if (!COUNTER_ACTIONS.includes(config.action)) problem("counter action has to be inc or add", "config", "action");
+  if (config.match_all && config.value !== undefined) problem("match_all and value exclude each other", "config", "value");
+  if (!config.count_entry_bytes) return;
+  if (!config.match_all) problem("count_entry_bytes needs match_all: true", "config", "match_all");
+  if (config.action !== "add") problem("count_entry_bytes needs action: add", "config", "action");
+}
+
+export const metrics = defineStage({
+  name: "metrics",
+  config: z.record(z.string(), metricConfig).superRefine((map, context) => {
+    for (const [name, { prefix }] of Object.entries(map)) {
+      if (METRIC_NAME.test(prefix + name)) continue;
+      context.addIssue({
+        code: "custom",
+        path: [name],
+        message: `invalid metric name ${prefix}${name}; it has to match ${METRIC_NAME.source}`,
+      });
+    }
+  }),
+  build(map, context): Stage {
+    const updaters = Object.entries(map).map(([name, config]) => updaterOf(name, config, context));
+    return {
+      process(batch) {
+        for (const update of updaters) for (let k = 0; k < batch.liveCount; k++) update(batch, batch.live[k]!);
+      },
+    };
+  },
+});
+
+type Updater = (batch: EntryBatch, i: number) => void;
+
+function updaterOf(name: string, given: MetricConfig, context: StageContext): Updater {
+  const { config } = given;
+  const metric = CustomMetric.register(context.registry, {
+    name: given.prefix + name,
+    help: given.description,
+    type: given.type as CustomMetricType,
+    buckets: [...new Set(config.buckets.length === 0 ? DEFAULT_BUCKETS : config.buckets)].sort((a, b) => a - b),
+    idleMsMax: given.max_idle_duration / 1e6,
+    nowMs: context.now,
+  });
+  const update = changeOf(metric, config, context);
+  if (config.match_all && metric.type === "counter") {
+    if (config.count_entry_bytes) return (batch, i) => metric.add(batch.labels[i]!, batch.lineLength(i));
+    return (batch, i) => update(batch, i, undefined);
+  }
+  const source = given.source ?? name;
+  return (batch, i) => {
+    const value = batch.extract(source, i);
+    if (value === undefined) return;
+    if (config.value !== undefined && textOfValue(value) !== config.value) return;
+    update(batch, i, value);
+  };
+}
+
+/** What one value does to the metric. */
+function changeOf(
+  metric: CustomMetric,
+  { action }: MetricConfig["config"],
+  context: StageContext,
+): (batch: EntryBatch, i: number, value: Value | undefined) => void {
+  if (metric.type !== "histogram" && (action === "inc" || action === "dec")) {
+    const step = action === "inc" ? 1 : -1;
+    return (batch, i) => metric.add(batch.labels[i]!, step);
+  }
+  return (batch, i, value) => {
+    const number = numberOfValue(value);
+    if (number === undefined) return;
+    const labels = batch.labels[i]!;
+    if (metric.type === "histogram") metric.observe(labels, number);
+    else if (action === "set") metric.set(labels, number);
+    else if (metric.type === "counter" && !(number >= 0)) {
+      context.debug({ metric: metric.name, value: number }, "a counter cannot go down: value ignored");
+    } else metric.add(labels, action === "sub" ? -number : number);
+  };
+}

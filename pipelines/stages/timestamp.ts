@@ -1,0 +1,104 @@
+// Sets the entry's time from an extracted value. RFC 3339 in bytes, which nearly all times are, goes through the kernel.
+
+import { z } from "zod";
+import { kernels } from "../../lib/kernels/index.ts";
+import { JSON_PLAIN_STRING } from "../../lib/kernels/kernels.ts";
+import { compileTimestampFormat, type TimestampReader } from "../../lib/text/go-time.ts";
+import { loadZone } from "../../lib/text/time-zone.ts";
+import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
+import { LastTimes } from "../last-times.ts";
+import { SpanColumn } from "../span-column.ts";
+import { defineStage, type Stage } from "../stage.ts";
+import { attempt, nameList, requiredSource, text } from "../stage-config.ts";
+import { textOfValue } from "../value-text.ts";
+
+const ACTIONS = ["fudge", "skip"];
+
+export const timestamp = defineStage({
+  name: "timestamp",
+  config: z
+    .object({
+      source: requiredSource(),
+      format: text().min(1, "is required: a format's name or a Go layout"),
+      fallback_formats: nameList().default([]),
+      location: text()
+        .default("")
+        .transform((name, context) =>
+          attempt(context, () => loadZone(name), "invalid location (use an IANA name such as Europe/Berlin): "),
+        ),
+      action_on_failure: text()
+        .default("fudge")
+        .transform((action) => action || "fudge")
+        .refine((action) => ACTIONS.includes(action), "action on failure has to be fudge or skip"),
+    })
+    .transform(({ format, fallback_formats: fallbacks, location, ...rest }) => ({
+      ...rest,
+      isRfc3339: format === "RFC3339" || format === "RFC3339Nano",
+      formats: [format, ...fallbacks].map((layout) => compileTimestampFormat(layout, location)),
+    })),
+  build({ source, formats, isRfc3339, action_on_failure: action }, { now }): Stage {
+    const times = action === "fudge" ? new LastTimes() : undefined;
+    const spans = isRfc3339 ? new SpanTimes() : undefined;
+    return {
+      process(batch) {
+        const nowMs = now();
+        const column = batch.extracted.get(source);
+        const parsed = spans !== undefined && column instanceof SpanColumn ? spans.parse(batch, column) : undefined;
+        for (let k = 0; k < batch.liveCount; k++) {
+          const i = batch.live[k]!;
+          if (parsed !== undefined && parsed.ok[i] === 1) batch.setTime(i, parsed.sec[i]!, parsed.nanos[i]!);
+          else if (!setTime(batch, i, formats, textOfValue(batch.extract(source, i)), nowMs)) {
+            times?.fudge(batch, i);
+            continue;
+          }
+          times?.remember(batch, i);
+        }
+      },
+    };
+  },
+});
+
+/** False when none of the formats fits. */
+function setTime(batch: EntryBatch, i: number, formats: readonly TimestampReader[], given: string | undefined, nowMs: number): boolean {
+  if (given === undefined) return false;
+  for (const read of formats) {
+    const time = read(given, nowMs);
+    if (time === null) continue;
+    batch.setTime(i, time.sec, time.nanos);
+    return true;
+  }
+  return false;
+}
+
+/** Times of a column of spans, read by the kernel. The arrays serve batch after batch. */
+class SpanTimes {
+  ok = new Uint8Array(0);
+  sec = new Int32Array(0);
+  nanos = new Int32Array(0);
+  #starts = new Int32Array(0);
+  #ends = new Int32Array(0);
+
+  parse(batch: EntryBatch, column: SpanColumn): this {
+    const { count, live } = batch;
+    this.#reserve(count);
+    const starts = this.#starts.fill(-1, 0, count);
+    for (let k = 0; k < batch.liveCount; k++) {
+      const i = live[k]!;
+      if (column.kindOf(i) !== JSON_PLAIN_STRING) continue;
+      starts[i] = column.startOf(i);
+      this.#ends[i] = column.endOf(i);
+    }
+    kernels.parseRfc3339(batch.bytes, starts, this.#ends, count, this.sec, this.nanos, this.ok);
+    return this;
+  }
+
+  #reserve(count: number): void {
+    if (count <= this.ok.length) return;
+    const capacity = Math.max(count, this.ok.length * 2, 64);
+    this.ok = new Uint8Array(capacity);
+    this.sec = new Int32Array(capacity);
+    this.nanos = new Int32Array(capacity);
+    this.#starts = new Int32Array(capacity);
+    this.#ends = new Int32Array(capacity);
+  }
+}
