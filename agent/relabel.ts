@@ -71,9 +71,21 @@ function compileRule(config: RelabelConfig): Relabel {
     case "replace":
       return always((labels) => replace(labels, joined(labels), config, regex));
     case "lowercase":
-      return always((labels) => setLabel(labels, target, eachCharacter(joined(labels), (char) => char.toLowerCase())));
+      return always((labels) =>
+        setLabel(
+          labels,
+          target,
+          eachCharacter(joined(labels), (char) => char.toLowerCase()),
+        ),
+      );
     case "uppercase":
-      return always((labels) => setLabel(labels, target, eachCharacter(joined(labels), (char) => char.toUpperCase())));
+      return always((labels) =>
+        setLabel(
+          labels,
+          target,
+          eachCharacter(joined(labels), (char) => char.toUpperCase()),
+        ),
+      );
     case "hashmod":
       return always((labels) => setLabel(labels, target, hashModulo(joined(labels), modulus)));
     case "labelmap":

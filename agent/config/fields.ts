@@ -26,6 +26,7 @@ function expected(wanted: string, value: unknown): Error {
     return new Error(`expected ${wanted}, got the text ${JSON.stringify(value)}${quoted}`);
   }
   if (value instanceof Plain) return new Error(`expected ${wanted}, got ${value.written}`);
+  if (typeof value === "number" || typeof value === "boolean") return new Error(`expected ${wanted}, got ${value}`);
   return new Error(`expected ${wanted}, got ${Array.isArray(value) ? "a list" : value === null ? "nothing" : "a map"}`);
 }
 

@@ -50,9 +50,17 @@ const rareBlocks = () =>
 
 const staticConfigSchema = () => z.strictObject({ targets: textList().optional(), labels: labels().prefault({}) });
 
+/** `a/*.json`, `b.yml`: at most one star, in the last segment. */
+const FILE_SD_PATTERN = /^[^*]*(?:\*[^/]*)?\.(?:json|yml|yaml|JSON|YML|YAML)$/;
+
+const fileSdPath = () =>
+  text().refine((path) => FILE_SD_PATTERN.test(path), {
+    error: ({ input }) => `path name ${JSON.stringify(input)} is not valid for file discovery: it ends in .json, .yml or .yaml, with at most one *, in the last segment`,
+  });
+
 const fileSdSchema = () =>
   z.strictObject({
-    files: list(text()).refine((files) => files.length > 0, "file service discovery config must contain at least one path name"),
+    files: list(fileSdPath()).refine((files) => files.length > 0, "file service discovery config must contain at least one path name"),
     refresh_interval: promDuration().prefault("5m"),
   });
 

@@ -2,6 +2,7 @@
 // a drain that lets requests in flight finish.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 
@@ -41,6 +42,8 @@ export interface HttpServerOptions {
   /** A handler threw; the answer is written here. */
   readonly onError: (error: unknown, request: Request, response: ServerResponse) => void;
   readonly onUpgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Speak HTTPS. `requestCert` asks clients for a certificate of `ca`. */
+  readonly tls?: Pick<ServerOptions, "cert" | "key" | "ca" | "requestCert" | "rejectUnauthorized">;
   readonly timeouts?: { readonly readMs: number; readonly idleMs: number };
 }
 
@@ -64,7 +67,8 @@ export class BodyTooLarge extends Error {
 
 export async function listen(options: HttpServerOptions): Promise<HttpServer> {
   const match = compileRoutes(options.routes);
-  const server = createServer((raw, response) => void answer(raw, response));
+  const listener = (raw: IncomingMessage, response: ServerResponse): void => void answer(raw, response);
+  const server = options.tls === undefined ? createServer(listener) : (await import("node:https")).createServer(options.tls, listener);
   server.keepAliveTimeout = options.timeouts?.idleMs ?? 120_000;
   server.headersTimeout = 30_000;
   server.requestTimeout = options.timeouts?.readMs ?? 300_000;

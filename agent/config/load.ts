@@ -1,0 +1,152 @@
+// From a file, the environment and flags to a configuration: expand, parse, check, and say what has no effect.
+//
+// Three degrees of wrong: an error stops every run; a refusal stops a start, but not `-check-syntax`, which in Promtail sees less; a
+// warning is what Promtail ignores in silence.
+
+import { readFileSync, statSync } from "node:fs";
+import { type ConfigDocument, ConfigError, type ConfigIssue, type ConfigPath, describe, issuesOf, parseYaml } from "../../lib/runtime/config-file.ts";
+import { expandEnv } from "../../lib/runtime/expand-env.ts";
+import { checkPipeline } from "../../pipelines/compile.ts";
+import { type ClientConfig, nameOfClient } from "./clients.ts";
+import { RARE_DISCOVERIES, RARE_SOURCES, type RareBlock } from "./scrape-config.ts";
+import { type AgentConfig, agentSchema } from "./schema.ts";
+import { refusalsOf, warningsOf } from "./verdicts.ts";
+import { keepAsWritten, type Plain, withoutNulls } from "./written.ts";
+
+export interface LoadOptions {
+  /** Candidates; the first that exists is read. None at all: the defaults, and what flags say. */
+  readonly files: readonly string[];
+  readonly expandEnv: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Values by dotted key, which win over the file's. */
+  readonly overrides: ReadonlyMap<string, string | Plain>;
+  /** Labels for every client; the file's own win. */
+  readonly externalLabels: Readonly<Record<string, string>>;
+}
+
+export interface LoadedConfig {
+  readonly config: AgentConfig;
+  /** One sentence each, with the place in the file. */
+  readonly warnings: readonly string[];
+  readonly refusals: readonly string[];
+}
+
+let schema: ReturnType<typeof agentSchema> | undefined;
+
+/** @throws ConfigError with file:line:column for every fault of the file at once */
+export async function loadAgentConfig(options: LoadOptions): Promise<LoadedConfig> {
+  const warnings: string[] = [];
+  const document = readDocument(options, warnings);
+  const value = withOverrides(document.value, options.overrides, document);
+  schema ??= agentSchema();
+  const parsed = schema.safeParse(value);
+  const issues: ConfigIssue[] = parsed.success ? [] : issuesOf(parsed.error, value, schema);
+  issues.push(...(await rareIssues(value, parsed.data)), ...jobIssues(value));
+  if (!parsed.success || issues.length > 0) throw new ConfigError(sortedByPlace(document, issues));
+
+  const config = withClients(parsed.data, options.externalLabels);
+  const pipelines = config.scrape_configs.flatMap((scrape, i) => checkPipeline(scrape.pipeline_stages ?? [], ["scrape_configs", i, "pipeline_stages"]));
+  const errors = pipelines.filter((issue) => issue.severity === "error");
+  if (errors.length > 0) throw new ConfigError(sortedByPlace(document, errors));
+  const ignored = [...warningsOf(parsed.data), ...pipelines];
+  return {
+    config,
+    warnings: [...warnings, ...sortedByPlace(document, ignored)],
+    refusals: sortedByPlace(document, refusalsOf(config)),
+  };
+}
+
+function readDocument(options: LoadOptions, warnings: string[]): ConfigDocument {
+  if (options.files.length === 0) return parseYaml("", "the command line");
+  const file = options.files.find((candidate) => statSync(candidate, { throwIfNoEntry: false }) !== undefined);
+  if (file === undefined) throw new ConfigError([`${options.files.join(", ")} does not exist, set config.file for custom config path`]);
+  if (statSync(file).isDirectory()) {
+    throw new ConfigError([`read ${file}: is a directory; a bind mount of a file that is missing makes one: create the file first`]);
+  }
+  const text = readText(file);
+  const onMissing = (variable: string, word: string, where: string): void => {
+    warnings.push(`${where}: the variable ${variable} is demanded and not set: its message ${JSON.stringify(word)} becomes the value, as in Promtail`);
+  };
+  try {
+    return parseYaml(options.expandEnv ? expandEnv(text, options.env, { file, onMissing }) : text, file, keepAsWritten);
+  } catch (error) {
+    if (!(error instanceof ConfigError) || options.expandEnv || !text.includes("$" + "{")) throw error;
+    throw new ConfigError([...error.issues, "the file uses $" + "{…}: try -config.expand-env=true"]);
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new ConfigError([`cannot read ${file}: ${(error as Error).message}`]);
+  }
+}
+
+function withOverrides(value: unknown, overrides: ReadonlyMap<string, string | Plain>, document: ConfigDocument): Record<string, unknown> {
+  if (value !== null && (typeof value !== "object" || Array.isArray(value))) {
+    throw new ConfigError([`${document.where([])}: expected a map of blocks (server, clients, scrape_configs, …), got ${Array.isArray(value) ? "a list" : "a text"}`]);
+  }
+  const root = withoutNulls(value ?? {}) as Record<string, unknown>;
+  for (const [key, override] of overrides) {
+    const steps = key.split(".");
+    let here = root;
+    for (const step of steps.slice(0, -1)) here = (here[step] ??= {}) as Record<string, unknown>;
+    here[steps.at(-1)!] = override;
+  }
+  return root;
+}
+
+/** Blocks that few files have are checked by schemas that are loaded only then. What they read goes into `config`. */
+async function rareIssues(value: Record<string, unknown>, config: AgentConfig | undefined): Promise<ConfigIssue[]> {
+  const issues: ConfigIssue[] = [];
+  const scrapeConfigs = Array.isArray(value.scrape_configs) ? (value.scrape_configs as unknown[]) : [];
+  for (const [i, scrape] of scrapeConfigs.entries()) {
+    if (typeof scrape !== "object" || scrape === null) continue;
+    for (const key of [...RARE_DISCOVERIES, ...RARE_SOURCES]) {
+      const part = (scrape as Partial<Record<RareBlock, unknown>>)[key];
+      if (part === undefined) continue;
+      const { rareSchema } = await import("./rare-blocks.ts");
+      const block = rareSchema(key);
+      const result = block.safeParse(part);
+      if (!result.success) issues.push(...issuesOf(result.error, part, block).map((issue) => inside(issue, ["scrape_configs", i, key])));
+      else if (config !== undefined) config.scrape_configs[i]![key] = result.data;
+    }
+  }
+  return issues;
+}
+
+function inside(issue: ConfigIssue, prefix: ConfigPath): ConfigIssue {
+  const name = prefix.map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`)).join("").slice(1);
+  return { ...issue, path: [...prefix, ...issue.path], message: `${name}: ${issue.message}` };
+}
+
+function jobIssues(value: Record<string, unknown>): ConfigIssue[] {
+  const seen = new Set<unknown>();
+  const issues: ConfigIssue[] = [];
+  const scrapeConfigs = Array.isArray(value.scrape_configs) ? (value.scrape_configs as unknown[]) : [];
+  for (const [i, scrape] of scrapeConfigs.entries()) {
+    const name = (scrape as { job_name?: unknown } | null)?.job_name;
+    if (typeof name === "string" && seen.has(name)) {
+      issues.push({ severity: "error", path: ["scrape_configs", i, "job_name"], message: `found multiple scrape configs with job name ${JSON.stringify(name)}` });
+    }
+    seen.add(name);
+  }
+  return issues;
+}
+
+/** One list of clients: the old single `client` (also made by flags) joins it when it has a URL; labels of the flag join each. */
+function withClients(config: AgentConfig, externalLabels: Readonly<Record<string, string>>): AgentConfig {
+  const all: ClientConfig[] = [...config.clients];
+  if (config.client !== undefined && config.client.url !== "") all.push(config.client);
+  const { client: _, ...rest } = config;
+  return { ...rest, clients: all.map((client) => ({ ...client, name: nameOfClient(client), external_labels: { ...externalLabels, ...client.external_labels } })) };
+}
+
+function sortedByPlace(document: ConfigDocument, issues: readonly ConfigIssue[]): string[] {
+  const place = (text: string): number => {
+    const [, line = "0", column = "0"] = /:(\d+):(\d+): /.exec(text) ?? [];
+    return Number(line) * 100_000 + Number(column);
+  };
+  return [...new Set(issues.map((issue) => describe(document, issue)))].sort((a, b) => place(a) - place(b));
+}
