@@ -1,0 +1,173 @@
+// Parameters of the read endpoints: times, steps, limits, directions, with Loki's defaults and error texts (reference §1.2).
+
+import { parseGoFloat } from "../query/go-number.ts";
+import { QueryError } from "../query/errors.ts";
+import type { Direction } from "../query/plan.ts";
+import { parsePrometheusDurationMs } from "../../lib/text/duration.ts";
+import { messageOf } from "../../lib/runtime/invariant.ts";
+import { quoteGo } from "../../lib/wire/labels.ts";
+
+const NS_PER_MS = 1_000_000n;
+const NS_PER_SECOND = 1_000_000_000n;
+const HOUR_MS = 3_600_000;
+const DEFAULT_LIMIT = 100;
+/** A step that would give more points than this is refused. */
+const POINTS_MAX = 11_000n;
+/** Steps of a range when none is given: about this many. */
+const DEFAULT_STEPS = 250;
+const INT64_MAX = 9_223_372_036_854_775_807n;
+
+export interface InstantParams {
+  readonly query: string;
+  readonly timeNs: bigint;
+  readonly limit: number;
+  readonly direction: Direction;
+}
+
+export interface RangeParams {
+  readonly query: string;
+  readonly startNs: bigint;
+  readonly endNs: bigint;
+  readonly stepNs: bigint;
+  readonly intervalNs: bigint;
+  readonly limit: number;
+  readonly direction: Direction;
+}
+
+/** @throws QueryError */
+export function parseInstantParams(params: URLSearchParams, nowMs: number): InstantParams {
+  const limit = parseLimit(params);
+  const timeNs = parseTimeNs(params.get("time") ?? "") ?? BigInt(Math.round(nowMs)) * NS_PER_MS;
+  return { query: params.get("query") ?? "", timeNs, limit, direction: parseDirection(params) };
+}
+
+/** @throws QueryError */
+export function parseRangeParams(params: URLSearchParams, nowMs: number): RangeParams {
+  const { startNs, endNs } = parseTimes(params, { nowMs, defaultRangeMs: HOUR_MS });
+  if (endNs < startNs) throw bad("end timestamp must not be before or equal to start time");
+  const limit = parseLimit(params);
+  const direction = parseDirection(params);
+  const stepNs = parseStepNs(params.get("step") ?? "", startNs, endNs);
+  if (stepNs <= 0n) throw bad("zero or negative query resolution step widths are not accepted. Try a positive integer");
+  if ((endNs - startNs) / stepNs > POINTS_MAX) {
+    throw bad("exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter");
+  }
+  const interval = params.get("interval") ?? "";
+  const intervalNs = interval === "" ? 0n : parseSecondsOrDuration(interval);
+  if (intervalNs < 0n) throw bad("interval must be >= 0");
+  return { query: params.get("query") ?? "", startNs, endNs, stepNs, intervalNs, limit, direction };
+}
+
+/**
+ * `start`, `end` and `since`. Without a start, it lies `since` (or `defaultRangeMs`) before the end, or before now when the end is in the
+ * future. @throws QueryError
+ */
+export function parseTimes(params: URLSearchParams, { nowMs, defaultRangeMs }: { readonly nowMs: number; readonly defaultRangeMs: number }): { startNs: bigint; endNs: bigint } {
+  const nowNs = BigInt(Math.round(nowMs)) * NS_PER_MS;
+  const since = params.get("since") ?? "";
+  const sinceNs = BigInt(since === "" ? defaultRangeMs : named("since", () => parsePrometheusDurationMs(since))) * NS_PER_MS;
+  const endNs = named("end", () => parseTimeNs(params.get("end") ?? "")) ?? nowNs;
+  const startNs = named("start", () => parseTimeNs(params.get("start") ?? "")) ?? (endNs > nowNs ? nowNs : endNs) - sinceNs;
+  return { startNs, endNs };
+}
+
+/**
+ * Nanoseconds since 1970 of a time parameter: a float with a point is seconds, an integer seconds up to ten characters and nanoseconds
+ * beyond, anything else RFC 3339. Undefined when empty. @throws QueryError with strconv's text
+ */
+export function parseTimeNs(text: string): bigint | undefined {
+  if (text === "") return undefined;
+  if (text.includes(".")) {
+    const seconds = floatOf(text);
+    if (seconds !== undefined) return secondsToNs(seconds);
+  }
+  if (/^[+-]?\d+$/.test(text)) {
+    const value = BigInt(text);
+    if (value > INT64_MAX || value < -INT64_MAX - 1n) throw bad(`strconv.ParseInt: parsing ${quoteGo(text)}: value out of range`);
+    return text.length <= 10 ? value * NS_PER_SECOND : value;
+  }
+  const ns = rfc3339Ns(text);
+  if (ns === undefined) throw bad(`strconv.ParseInt: parsing ${quoteGo(text)}: invalid syntax`);
+  return ns;
+}
+
+/** Fractions are rounded to milliseconds. */
+function secondsToNs(seconds: number): bigint {
+  const whole = Math.trunc(seconds);
+  return BigInt(whole) * NS_PER_SECOND + BigInt(Math.round((seconds - whole) * 1000)) * NS_PER_MS;
+}
+
+const RFC3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:\d\d)$/;
+
+function rfc3339Ns(text: string): bigint | undefined {
+  const match = RFC3339.exec(text);
+  if (match === null) return undefined;
+  const [, year, month, day, hour, minute, second, fraction = "", zone = "Z"] = match;
+  const ms = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
+  const date = new Date(ms);
+  if (date.getUTCDate() !== Number(day) || date.getUTCMonth() !== Number(month) - 1 || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined;
+  const offsetMinutes = zone === "Z" ? 0 : (zone.startsWith("-") ? -1 : 1) * (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(4, 6)));
+  return BigInt(ms - offsetMinutes * 60_000) * NS_PER_MS + BigInt(fraction.slice(0, 9).padEnd(9, "0"));
+}
+
+/** @throws QueryError */
+export function parseLimit(params: URLSearchParams, fallback = DEFAULT_LIMIT): number {
+  const text = params.get("limit") ?? "";
+  if (text === "") return fallback;
+  if (!/^[+-]?\d+$/.test(text)) throw bad(`strconv.Atoi: parsing ${quoteGo(text)}: invalid syntax`);
+  if (BigInt(text) > INT64_MAX || BigInt(text) < -INT64_MAX - 1n) throw bad(`strconv.Atoi: parsing ${quoteGo(text)}: value out of range`);
+  const limit = Number(text);
+  if (limit <= 0) throw bad("limit must be a positive value");
+  return limit;
+}
+
+/** @throws QueryError */
+export function parseDirection(params: URLSearchParams): Direction {
+  const text = params.get("direction") ?? "";
+  const lower = text.toLowerCase();
+  if (lower === "" || lower === "backward") return "backward";
+  if (lower === "forward") return "forward";
+  throw bad(`invalid direction '${text}'`);
+}
+
+/** The step between evaluation times; without one, whole seconds so that there are about 250. @throws QueryError */
+export function parseStepNs(text: string, startNs: bigint, endNs: bigint): bigint {
+  if (text !== "") return parseSecondsOrDuration(text);
+  const seconds = Math.max(Math.floor(Number(endNs - startNs) / 1e9 / DEFAULT_STEPS), 1);
+  return BigInt(seconds) * NS_PER_SECOND;
+}
+
+/** `60`, `0.5` (seconds) or `1h30m`. @throws QueryError */
+function parseSecondsOrDuration(text: string): bigint {
+  const seconds = floatOf(text);
+  if (seconds !== undefined) {
+    const ns = seconds * 1e9;
+    if (!(Math.abs(ns) <= Number(INT64_MAX))) throw bad(`cannot parse ${quoteGo(text)} to a valid duration. It overflows int64`);
+    return BigInt(Math.trunc(ns));
+  }
+  try {
+    return BigInt(parsePrometheusDurationMs(text)) * NS_PER_MS;
+  } catch {
+    throw bad(`cannot parse ${quoteGo(text)} to a valid duration`);
+  }
+}
+
+function floatOf(text: string): number | undefined {
+  try {
+    return parseGoFloat(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function named<T>(name: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw bad(`could not parse '${name}' parameter: ${messageOf(error)}`);
+  }
+}
+
+function bad(message: string): QueryError {
+  return new QueryError(400, message);
+}

@@ -1,0 +1,87 @@
+// The query endpoints: /loki/api/v1/query, /loki/api/v1/query_range and the old /api/prom/query, by GET or posted form.
+
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import { createGzip } from "node:zlib";
+import type { Clock } from "../../lib/runtime/clock.ts";
+import type { Request, Route } from "../../lib/runtime/http-server.ts";
+import type { QueryAnswer, QueryEngine } from "../query/engine.ts";
+import { QueryError } from "../query/errors.ts";
+import { acceptsGzip, parametersOf } from "./answers.ts";
+import { queryJson } from "./query-json.ts";
+import { parseInstantParams, parseRangeParams } from "./query-params.ts";
+import type { TenantResolver } from "./tenant.ts";
+
+const JSON_TYPE = "application/json; charset=UTF-8";
+
+/** Errors are thrown as they are (`QueryError` with a status, `LogqlError`): the server's error handler answers them as plain text. */
+export function queryRoutes(engine: QueryEngine, tenants: TenantResolver, clock: Clock): Route[] {
+  const methods = ["GET", "POST"];
+  return [
+    { methods, path: "/loki/api/v1/query", handler: instant },
+    { methods, path: "/loki/api/v1/query_range", handler: range },
+    { methods, path: "/api/prom/query", handler: legacy },
+  ];
+
+  async function instant(request: Request, response: ServerResponse): Promise<void> {
+    const common = commonOf(request);
+    const params = parseInstantParams(await parametersOf(request), clock.nowMs());
+    await answerJson(request, response, queryJson(await engine.instant({ ...common, ...params }), encodingFlagsOf(request)));
+  }
+
+  async function range(request: Request, response: ServerResponse): Promise<void> {
+    const common = commonOf(request);
+    const params = parseRangeParams(await parametersOf(request), clock.nowMs());
+    await answerJson(request, response, queryJson(await engine.range({ ...common, ...params }), encodingFlagsOf(request)));
+  }
+
+  /** Log queries only, in the shape that Loki had before 1.0. */
+  async function legacy(request: Request, response: ServerResponse): Promise<void> {
+    const common = commonOf(request);
+    const parameters = await parametersOf(request);
+    // Of old, a regular expression could stand beside the selector.
+    const regexp = parameters.get("regexp") ?? "";
+    const params = parseRangeParams(parameters, clock.nowMs());
+    const query = regexp === "" ? params.query : `${params.query} |~ ${JSON.stringify(regexp)}`;
+    const answer = await engine.range({ ...common, ...params, query });
+    if (answer.data.type !== "streams") throw new QueryError(400, `legacy endpoints only support streams result type, current type is ${answer.data.type}`);
+    await answerJson(request, response, legacyJson(answer));
+  }
+
+  function commonOf(request: Request): { tenants: readonly string[]; signal: AbortSignal; tags: string } {
+    return { tenants: tenants.many(request.raw), signal: request.signal, tags: String(request.raw.headers["x-query-tags"] ?? "") };
+  }
+}
+
+function encodingFlagsOf(request: Request): readonly string[] {
+  const header = String(request.raw.headers["x-loki-response-encoding-flags"] ?? "");
+  return header === "" ? [] : header.split(",").map((flag) => flag.trim());
+}
+
+function* legacyJson({ data }: QueryAnswer): Generator<string> {
+  if (data.type !== "streams") return;
+  const streams = new Map<string, { ts: string; line: string }[]>();
+  for (const { sec, nanos, line, labels } of data.entries) {
+    const key = `{${labels.all.names.map((name, i) => `${name}=${JSON.stringify(labels.all.values[i])}`).join(", ")}}`;
+    const entry = { ts: `${new Date(sec * 1000).toISOString().slice(0, 19)}${nanos === 0 ? "" : `.${String(nanos).padStart(9, "0").replace(/0+$/, "")}`}Z`, line };
+    const entries = streams.get(key);
+    if (entries === undefined) streams.set(key, [entry]);
+    else entries.push(entry);
+  }
+  yield JSON.stringify({ streams: [...streams].map(([labels, entries]) => ({ labels, entries })) });
+}
+
+/** Writes the pieces as the client takes them, compressed when it wants that. */
+async function answerJson(request: Request, response: ServerResponse, pieces: Iterable<string>): Promise<void> {
+  if (response.destroyed) return;
+  const gzip = acceptsGzip(request) ? createGzip({ level: 1 }) : undefined;
+  response.writeHead(200, { "content-type": JSON_TYPE, ...(gzip === undefined ? {} : { "content-encoding": "gzip", vary: "Accept-Encoding" }) });
+  gzip?.pipe(response);
+  const out = gzip ?? response;
+  for (const piece of pieces) {
+    if (response.destroyed) break;
+    // A client that stops reading ends the wait by closing.
+    if (piece !== "" && !out.write(piece)) await Promise.race([once(out, "drain"), once(response, "close")]);
+  }
+  out.end();
+}

@@ -1,0 +1,254 @@
+// The query engine: LogQL text in, streams, series or a number out. It checks the tenant's limits, selects streams, has their pages scanned
+// and puts the answer together. Every query can be cancelled, and ends by itself at the tenant's time-out.
+
+import type { Registry } from "prom-client";
+import { Histogram } from "prom-client";
+import { checkOps, type Expr, type LogExpr, logRangesOf, LogqlError, type MetricExpr, parseForFormat } from "../../lib/logql/index.ts";
+import type { Clock } from "../../lib/runtime/clock.ts";
+import type { Log } from "../../lib/runtime/log.ts";
+
+import type { DataView, PageReader, TimeRange } from "../page.ts";
+import { QueryError, queryErrors } from "./errors.ts";
+import { evaluate } from "./evaluate.ts";
+import type { LogPartial } from "./entry-keeper.ts";
+import { checkLimits, type QueryLimits } from "./limits.ts";
+import { templateFault } from "./ops/formats.ts";
+import { dataRange, type Direction, planLog } from "./plan.ts";
+import type { Series } from "./range-aggregate.ts";
+import { noStats, type ScanStats } from "./scan-control.ts";
+import { createScanner, type Scanner, type ScanWorkers } from "./scanner.ts";
+import { compareResultLabels } from "./series-table.ts";
+import { selectTenants } from "./tenants.ts";
+import { type Steps, stepTimesMs } from "./windows.ts";
+
+export interface QueryEngineOptions {
+  readonly view: DataView;
+  /** A reader for the main thread; workers have their own. */
+  readonly openReader: () => PageReader;
+  /** Threads that scan stored pages; absent: everything is scanned on the main thread. */
+  readonly workers?: ScanWorkers;
+  readonly limits: (tenant: string) => QueryLimits;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly registry?: Registry;
+}
+
+interface CommonRequest {
+  /** One tenant, or several whose data is read together. */
+  readonly tenants: readonly string[];
+  readonly query: string;
+  readonly limit: number;
+  readonly direction: Direction;
+  readonly signal?: AbortSignal;
+  /** X-Query-Tags, for the log. */
+  readonly tags?: string;
+}
+
+export interface InstantRequest extends CommonRequest {
+  readonly timeNs: bigint;
+}
+
+export interface RangeRequest extends CommonRequest {
+  readonly startNs: bigint;
+  readonly endNs: bigint;
+  readonly stepNs: bigint;
+  /** Of a log query: at most one entry per interval; 0: all. */
+  readonly intervalNs: bigint;
+}
+
+export type QueryData =
+  | { readonly type: "streams"; readonly entries: LogPartial; readonly direction: Direction }
+  | { readonly type: "matrix"; readonly series: readonly Series[]; readonly timesMs: Float64Array }
+  | { readonly type: "vector"; readonly series: readonly Series[]; readonly timeMs: number }
+  | { readonly type: "scalar"; readonly value: number; readonly timeMs: number };
+
+export interface QueryAnswer {
+  readonly data: QueryData;
+  readonly stats: ScanStats;
+  readonly execSeconds: number;
+  readonly warnings: readonly string[];
+}
+
+export interface QueryEngine {
+  /** @throws QueryError, LogqlError (400) */
+  instant(request: InstantRequest): Promise<QueryAnswer>;
+  /** @throws QueryError, LogqlError (400) */
+  range(request: RangeRequest): Promise<QueryAnswer>;
+  /** Ends the workers. Queries in flight fail. */
+  close(): Promise<void>;
+}
+
+/** Series that one scan may make on the way to an answer; beyond it a query would take the process's memory. */
+const SCAN_SERIES_MAX = 500_000;
+
+export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
+  const scanner = createScanner(options);
+  const seconds = durationHistogram(options.registry);
+  const timed = async (kind: string, request: CommonRequest, run: (query: RunningQuery) => Promise<QueryData>): Promise<QueryAnswer> => {
+    const started = performance.now();
+    const query = startQuery(options, request);
+    let status = 200;
+    try {
+      const data = await query.guard(run(query));
+      return { data, stats: query.stats, execSeconds: (performance.now() - started) / 1000, warnings: [] };
+    } catch (error) {
+      status = error instanceof QueryError ? error.status : error instanceof LogqlError ? 400 : 500;
+      throw error;
+    } finally {
+      query.end();
+      const execSeconds = (performance.now() - started) / 1000;
+      seconds?.observe({ kind, status: String(status) }, execSeconds);
+      options.log.debug({ kind, tenant: request.tenants.join("|"), query: request.query, status, duration: execSeconds, tags: request.tags, lines: query.stats.lines, bytes: query.stats.bytes }, "query done");
+    }
+  };
+  return {
+    instant: (request) => timed("instant", request, (query) => runInstant(options, scanner, request, query)),
+    range: (request) => timed("range", request, (query) => runRange(options, scanner, request, query)),
+    close: () => scanner.close(),
+  };
+}
+
+/** Parses a query as it is going to run. @throws LogqlError */
+export function parseQuery(text: string): Expr {
+  const expr = parseForFormat(text);
+  checkOps(expr, { template: templateFault });
+  return expr;
+}
+
+async function runInstant(options: QueryEngineOptions, scanner: Scanner, request: InstantRequest, query: RunningQuery): Promise<QueryData> {
+  const expr = parseQuery(request.query);
+  if (expr.kind === "log") throw queryErrors.instantLog();
+  const timeMs = Number(request.timeNs / 1_000_000n);
+  if (expr.kind === "literal") return { type: "scalar", value: expr.value, timeMs };
+  const steps: Steps = { startNs: request.timeNs, stepNs: 0n, count: 1 };
+  const limits = checkMetric(options, request, expr, steps);
+  const series = await runMetric(options, scanner, request, expr, steps, query);
+  if (series.length > limits.maxQuerySeries && limits.maxQuerySeries > 0) throw queryErrors.tooManySeries(limits.maxQuerySeries);
+  return { type: "vector", series: ordersByValue(expr) ? series : sortedByLabels(series), timeMs };
+}
+
+async function runRange(options: QueryEngineOptions, scanner: Scanner, request: RangeRequest, query: RunningQuery): Promise<QueryData> {
+  const expr = parseQuery(request.query);
+  if (expr.kind === "log") return runLog(options, scanner, request, expr, query);
+  const count = Number((request.endNs - request.startNs) / request.stepNs) + 1;
+  const steps: Steps = { startNs: request.startNs, stepNs: request.stepNs, count };
+  const limits = checkMetric(options, request, expr, steps);
+  const series = await runMetric(options, scanner, request, expr, steps, query);
+  if (series.length > limits.maxQuerySeries && limits.maxQuerySeries > 0) throw queryErrors.tooManySeries(limits.maxQuerySeries);
+  return { type: "matrix", series: sortedByLabels(series), timesMs: stepTimesMs(steps) };
+}
+
+function checkMetric(options: QueryEngineOptions, request: CommonRequest, expr: MetricExpr, steps: Steps): QueryLimits {
+  const range: TimeRange = { startNs: steps.startNs, endNs: steps.startNs + steps.stepNs * BigInt(steps.count - 1) };
+  const ranges = logRangesOf(expr);
+  return checkLimits(request.tenants.map(options.limits), { matchers: ranges.flatMap(({ log }) => log.matchers), range, rangesMs: ranges.map(({ rangeMs }) => rangeMs), query: request.query, kind: "metric" });
+}
+
+async function runMetric(options: QueryEngineOptions, scanner: Scanner, request: CommonRequest, expr: MetricExpr, steps: Steps, query: RunningQuery): Promise<Series[]> {
+  const series = await evaluate(expr, {
+    steps,
+    scanSeriesMax: SCAN_SERIES_MAX,
+    scan: async (plan, windows) => {
+      if (windows.bucketCount === 0) return [];
+      const streams = selectTenants(options.view, request.tenants, plan.range.log.matchers, dataRange(windows));
+      return scanner.metric(plan, streams, query);
+    },
+  });
+  return series.filter(({ present }) => present.includes(1));
+}
+
+async function runLog(options: QueryEngineOptions, scanner: Scanner, request: RangeRequest, log: LogExpr, query: RunningQuery): Promise<QueryData> {
+  const limits = checkLimits(request.tenants.map(options.limits), {
+    matchers: log.matchers,
+    range: { startNs: request.startNs, endNs: request.endNs },
+    rangesMs: [],
+    query: request.query,
+    kind: log.ops.length > 0 ? "filter" : "limited",
+  });
+  if (limits.maxEntriesLimitPerQuery > 0 && request.limit > limits.maxEntriesLimitPerQuery) throw queryErrors.tooManyEntries(request.limit, limits.maxEntriesLimitPerQuery);
+  const { direction } = request;
+  if (request.endNs <= request.startNs) return { type: "streams", entries: [], direction };
+  const streams = selectTenants(options.view, request.tenants, log.matchers, { startNs: request.startNs, endNs: request.endNs - 1n });
+  const entries = await scanner.log(planLog(log, request, direction, request.limit), streams, query);
+  return { type: "streams", entries: thinOut(entries, request.intervalNs, direction), direction };
+}
+
+/** At most one entry per interval, counted from the first one of the answer. */
+function thinOut(entries: LogPartial, intervalNs: bigint, direction: Direction): LogPartial {
+  if (intervalNs === 0n) return entries;
+  let next: bigint | undefined;
+  return entries.filter(({ sec, nanos }) => {
+    const at = BigInt(sec) * 1_000_000_000n + BigInt(nanos);
+    if (next !== undefined && (direction === "forward" ? at < next : at > next)) return false;
+    next = direction === "forward" ? at + intervalNs : at - intervalNs;
+    return true;
+  });
+}
+
+function ordersByValue(expr: MetricExpr): boolean {
+  return expr.kind === "vectorAggregation" && ["topk", "bottomk", "approx_topk", "sort", "sort_desc"].includes(expr.fn);
+}
+
+function sortedByLabels(series: readonly Series[]): Series[] {
+  return [...series].sort((a, b) => compareResultLabels(a.labels, b.labels));
+}
+
+/** A query while it runs: what it has read, and whether it should stop. */
+export interface RunningQuery {
+  readonly stats: ScanStats;
+  /** Aborts when the client goes away or the time is up. */
+  readonly signal: AbortSignal;
+  /** @throws QueryError when the query has to stop */
+  throwIfStopped(): void;
+  /** The promise, or the reason to stop, whichever comes first. */
+  guard<T>(promise: Promise<T>): Promise<T>;
+  end(): void;
+}
+
+function startQuery(options: QueryEngineOptions, request: CommonRequest): RunningQuery {
+  const stop = new AbortController();
+  let reason: QueryError | undefined;
+  const abort = (error: QueryError): void => {
+    reason ??= error;
+    stop.abort();
+  };
+  const onClientGone = (): void => abort(queryErrors.cancelled());
+  if (request.signal?.aborted) onClientGone();
+  request.signal?.addEventListener("abort", onClientGone, { once: true });
+  const timeoutMs = Math.min(...request.tenants.map((tenant) => options.limits(tenant).queryTimeoutMs || Number.POSITIVE_INFINITY));
+  const timer = Number.isFinite(timeoutMs) ? setTimeout(() => abort(queryErrors.timedOut()), timeoutMs) : undefined;
+  timer?.unref();
+  const throwIfStopped = (): void => {
+    if (reason !== undefined) throw reason;
+  };
+  return {
+    stats: noStats(),
+    signal: stop.signal,
+    throwIfStopped,
+    guard: (promise) =>
+      new Promise((resolve, reject) => {
+        const stopped = (): void => reject(reason);
+        if (stop.signal.aborted) stopped();
+        stop.signal.addEventListener("abort", stopped, { once: true });
+        promise.then(resolve, reject);
+      }),
+    end() {
+      clearTimeout(timer);
+      request.signal?.removeEventListener("abort", onClientGone);
+      // Whatever still scans for this query has no one to read it.
+      stop.abort();
+    },
+  };
+}
+
+function durationHistogram(registry: Registry | undefined): Histogram | undefined {
+  if (registry === undefined) return undefined;
+  return new Histogram({
+    name: "loki_logql_querystats_latency_seconds",
+    help: "Time from a query's text to its answer",
+    labelNames: ["kind", "status"],
+    buckets: [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60],
+    registers: [registry],
+  });
+}
+

@@ -1,0 +1,139 @@
+// What a metric query needs of its parsers. Loki's parsers stop as soon as every label that the query can still look at was extracted, and
+// are skipped when it looks at none; what they did not read can't be an error either. That is visible (a count over broken JSON
+// succeeds when nobody asks for a label), so the rules here are Loki's (pkg/logql/log/parser_hints.go), not our own guess.
+
+import type { Grouping, LabelFilter, LogExpr, Op, Unwrap } from "../../lib/logql/ast.ts";
+import { DUPLICATE_SUFFIX, ERROR_LABEL } from "./line-labels.ts";
+
+export interface ParserHints {
+  /** The labels that may be asked for; null: all of them. */
+  readonly required: readonly string[] | null;
+  /** Nothing is asked for: parsers do not run. */
+  readonly noLabels: boolean;
+  /** The query mentions `__error__`: a parser's error does not fail it. */
+  readonly preserveError: boolean;
+}
+
+/** How samples are put together into series. */
+export interface SeriesGrouping {
+  readonly kind: "all" | "none" | "by" | "without";
+  /** Sorted; for `without`, the labels left out. */
+  readonly labels: readonly string[];
+}
+
+export const LOG_QUERY_HINTS: ParserHints = { required: null, noLabels: false, preserveError: false };
+
+/** @param templateLabels names of the labels that a template reads */
+export function metricHints(log: LogExpr, unwrap: Unwrap | null, grouping: Grouping | null, templateLabels: (template: string) => readonly string[]): ParserHints {
+  const groups = groupsOf(grouping, unwrap);
+  const noLabels = grouping !== null && !grouping.without && grouping.labels.length === 0;
+  const without = groups.without;
+  const names = new Set<string>();
+  const add = (name: string): void => {
+    names.add(name);
+    if (name.endsWith(DUPLICATE_SUFFIX)) names.add(name.slice(0, -DUPLICATE_SUFFIX.length));
+  };
+  for (const op of log.ops) for (const name of requiredByOp(op, templateLabels)) add(name);
+  for (const filter of unwrap?.filters ?? []) for (const name of namesOf(filter)) add(name);
+  for (const name of groups.labels) add(name);
+  if (unwrap !== null) add(unwrap.label);
+  const preserveError = names.has(ERROR_LABEL);
+  const required = [...names];
+  if (noLabels) return required.length === 0 ? { required: null, noLabels: true, preserveError: false } : { required, noLabels: false, preserveError };
+  if (without || groups.labels.length === 0) return { required: null, noLabels: false, preserveError };
+  return { required, noLabels: false, preserveError };
+}
+
+/** The series a sample belongs to, given the grouping of the aggregation around it. The unwrapped label goes unless it is asked for. */
+export function seriesGrouping(grouping: Grouping | null, unwrap: Unwrap | null): SeriesGrouping {
+  if (grouping !== null && !grouping.without && grouping.labels.length === 0) return { kind: "none", labels: [] };
+  const groups = groupsOf(grouping, unwrap);
+  if (groups.labels.length === 0) return { kind: "all", labels: [] };
+  return { kind: groups.without ? "without" : "by", labels: groups.labels };
+}
+
+function groupsOf(grouping: Grouping | null, unwrap: Unwrap | null): { readonly without: boolean; readonly labels: readonly string[] } {
+  const labels = [...(grouping?.labels ?? [])];
+  let without = grouping?.without ?? false;
+  if (unwrap !== null && (labels.length === 0 || without)) {
+    without = true;
+    labels.push(unwrap.label);
+  }
+  return { without, labels: [...new Set(labels)].sort() };
+}
+
+function requiredByOp(op: Op, templateLabels: (template: string) => readonly string[]): readonly string[] {
+  switch (op.kind) {
+    case "labelFilter":
+      return namesOf(op.filter);
+    case "lineFormat":
+      return templateLabels(op.template);
+    case "labelFormat":
+      return op.formats.flatMap(({ from }) => (from.kind === "label" ? [from.text] : templateLabels(from.text)));
+    default:
+      return [];
+  }
+}
+
+export function namesOf(filter: LabelFilter): readonly string[] {
+  switch (filter.kind) {
+    case "string":
+      return [filter.matcher.name];
+    case "and":
+    case "or":
+      return [...namesOf(filter.left), ...namesOf(filter.right)];
+    default:
+      return [filter.name];
+  }
+}
+
+/** Which of the required labels a line has got so far. Reset for each line. */
+export class ExtractionState {
+  readonly hints: ParserHints;
+  readonly #required: readonly string[] | null;
+  #found = 0;
+  readonly #seen: boolean[];
+
+  constructor(hints: ParserHints) {
+    this.hints = hints;
+    this.#required = hints.required;
+    this.#seen = new Array<boolean>(hints.required?.length ?? 0).fill(false);
+  }
+
+  reset(): void {
+    if (this.#found === 0) return;
+    this.#found = 0;
+    this.#seen.fill(false);
+  }
+
+  /** Parsers have nothing (more) to do for this line. */
+  get nothingWanted(): boolean {
+    return this.hints.noLabels || this.complete;
+  }
+
+  get complete(): boolean {
+    return this.#required !== null && this.#found === this.#required.length;
+  }
+
+  /** Whether somebody asks for the label and it has not been extracted yet. */
+  wants(name: string): boolean {
+    if (this.#required === null) return true;
+    const at = this.#required.indexOf(name);
+    return at >= 0 && !this.#seen[at];
+  }
+
+  /** Whether a label beginning with `prefix` is asked for. */
+  wantsPrefix(prefix: string): boolean {
+    if (this.#required === null) return true;
+    for (const name of this.#required) if (name.startsWith(prefix)) return true;
+    return false;
+  }
+
+  took(name: string): void {
+    if (this.#required === null) return;
+    const at = this.#required.indexOf(name);
+    if (at < 0 || this.#seen[at]) return;
+    this.#seen[at] = true;
+    this.#found++;
+  }
+}

@@ -1,0 +1,110 @@
+// The few keys that a query asks of `| json`, found for all selected lines of a page by one kernel call. Only for names that no other
+// spelling of a key, and no nesting, can make: letters and digits without an underscore. Lines the kernel is not sure of, and pages
+// with keys that have blanks around them, go the tokenizer's way, so that the answer is the same.
+
+import {
+  JSON_ABSENT,
+  JSON_ESCAPED_STRING,
+  JSON_LINE_OBJECT,
+  JSON_NESTED,
+  JSON_NULL,
+  JSON_PLAIN_STRING,
+  type Kernels,
+  type Needle,
+} from "../../lib/kernels/kernels.ts";
+import { prepareNeedle } from "../../lib/kernels/needle.ts";
+import type { LogExpr } from "../../lib/logql/ast.ts";
+import type { Page } from "../page.ts";
+import type { ExtractionState, ParserHints } from "./hints.ts";
+import { ERROR_LABEL, PARSED_LABEL } from "./line-labels.ts";
+import type { LineState } from "./line-state.ts";
+import { labelText } from "./ops/json-scan.ts";
+import { splitLineFilters } from "./ops/compile.ts";
+
+/** More keys than this cost the kernel more than the tokenizer saves. */
+const KEYS_MAX = 8;
+const encoder = new TextEncoder();
+
+/** Columns for a pipeline whose first parser is `| json` and of which only a few plain labels are asked; else undefined. */
+export function jsonColumnsFor(log: LogExpr, hints: ParserHints, kernels: Kernels): JsonColumns | undefined {
+  const { required } = hints;
+  if (required === null || required.length === 0 || required.length > KEYS_MAX) return undefined;
+  if (!required.every((name) => name === ERROR_LABEL || /^[a-zA-Z][a-zA-Z0-9]*$/.test(name))) return undefined;
+  const first = splitLineFilters(log.ops).late.find((op) => op.kind !== "labelFilter" && op.kind !== "drop" && op.kind !== "keep");
+  return first?.kind === "json" && first.extractions.length === 0 ? new JsonColumns(required, kernels) : undefined;
+}
+
+export class JsonColumns {
+  readonly #names: readonly string[];
+  readonly #keys: readonly Uint8Array[];
+  readonly #odd: readonly Needle[];
+  readonly #kernels: Kernels;
+  #usable = false;
+  #starts = new Int32Array(0);
+  #ends = new Int32Array(0);
+  #verdict = new Uint8Array(0);
+  #kind = new Uint8Array(0);
+  #valueStart = new Int32Array(0);
+  #valueEnd = new Int32Array(0);
+
+  constructor(names: readonly string[], kernels: Kernels) {
+    this.#names = names;
+    this.#keys = names.map((name) => encoder.encode(name));
+    this.#odd = names.filter((name) => name !== ERROR_LABEL).flatMap((name) => [`" ${name}`, `${name} "`].map((text) => prepareNeedle(encoder.encode(text), false)));
+    this.#kernels = kernels;
+  }
+
+  /** @param lines indexes of the selected lines; undefined: `count` lines from `first` on */
+  load(page: Page, lines: Int32Array | undefined, first: number, count: number): void {
+    const total = page.stats.entryCount;
+    const bytesEnd = total === 0 ? 0 : page.ends[total - 1]!;
+    this.#usable = count > 0 && !this.#odd.some((needle) => this.#kernels.find(page.bytes, 0, bytesEnd, needle) >= 0);
+    if (!this.#usable) return;
+    this.#reserve(count);
+    const { ends } = page;
+    for (let k = 0; k < count; k++) {
+      const i = lines === undefined ? first + k : lines[k]!;
+      this.#starts[k] = i === 0 ? 0 : ends[i - 1]! + 1;
+      this.#ends[k] = ends[i]!;
+    }
+    this.#kernels.scanJson(page.bytes, this.#starts, this.#ends, count, this.#keys, this.#verdict, this.#kind, this.#valueStart, this.#valueEnd);
+  }
+
+  /** Sets the line's labels; false when the line has to be read by the tokenizer. */
+  apply(line: LineState, wanted: ExtractionState): boolean {
+    const { ordinal, labels } = line;
+    if (!this.#usable || this.#verdict[ordinal] !== JSON_LINE_OBJECT) return false;
+    const base = ordinal * this.#names.length;
+    for (let k = 0; k < this.#names.length; k++) {
+      const kind = this.#kind[base + k]!;
+      if (kind === JSON_ABSENT || kind === JSON_NULL || kind === JSON_NESTED) continue;
+      const name = this.#names[k]!;
+      if (name === ERROR_LABEL) return false;
+      if (labels.baseHas(name) || !wanted.wants(name)) continue;
+      const start = this.#valueStart[base + k]!;
+      const end = this.#valueEnd[base + k]!;
+      if (kind === JSON_ESCAPED_STRING || (kind === JSON_PLAIN_STRING && !isAsciiSpan(line.bytes, start, end))) {
+        labels.set(PARSED_LABEL, name, labelText(line.bytes, start, end));
+      } else labels.setSpan(name, start, end);
+      wanted.took(name);
+    }
+    return true;
+  }
+
+  #reserve(count: number): void {
+    if (this.#starts.length >= count) return;
+    const room = Math.max(count, this.#starts.length * 2, 2048);
+    const slots = room * this.#names.length;
+    this.#starts = new Int32Array(room);
+    this.#ends = new Int32Array(room);
+    this.#verdict = new Uint8Array(room);
+    this.#kind = new Uint8Array(slots);
+    this.#valueStart = new Int32Array(slots);
+    this.#valueEnd = new Int32Array(slots);
+  }
+}
+
+function isAsciiSpan(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let p = start; p < end; p++) if (bytes[p]! >= 128) return false;
+  return true;
+}

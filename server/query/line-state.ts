@@ -1,0 +1,67 @@
+// One line on its way through the ops: where it is, when it was, and its labels. One object is reused for a whole scan. The line is bytes
+// as long as no op needs text, and text (made once) from then on.
+
+import { textOf } from "../../lib/wire/entry-batch.ts";
+import { LineLabels } from "./line-labels.ts";
+
+const encoder = new TextEncoder();
+
+export class LineState {
+  readonly labels = new LineLabels();
+  /** The line is `bytes[start, end)`; call `asBytes()` before reading them, ops may have replaced the line by text. */
+  bytes: Uint8Array = new Uint8Array(0);
+  start = 0;
+  end = 0;
+  sec = 0;
+  nanos = 0;
+  /** Index of the line in its page. */
+  index = 0;
+  /** Ordinal of the line among the page's selected lines. */
+  ordinal = 0;
+  /** True while the line is still the page's own: only then may labels be spans of `bytes`. */
+  original = true;
+  #text: string | undefined;
+  #bytesStale = false;
+
+  /** Points at `bytes[start, end)`. Labels are reset by the caller, who knows the stream. */
+  setLine(index: number, bytes: Uint8Array, start: number, end: number): void {
+    this.index = index;
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+    this.original = true;
+    this.#text = undefined;
+    this.#bytesStale = false;
+  }
+
+  /** The line as text; invalid UTF-8 becomes U+FFFD. */
+  get text(): string {
+    return (this.#text ??= textOf(this.bytes, this.start, this.end));
+  }
+
+  replaceText(text: string): void {
+    this.#text = text;
+    this.#bytesStale = true;
+    this.original = false;
+  }
+
+  /** Makes `bytes[start, end)` hold the line. */
+  asBytes(): void {
+    if (!this.#bytesStale) return;
+    this.bytes = encoder.encode(this.#text);
+    this.start = 0;
+    this.end = this.bytes.length;
+    this.#bytesStale = false;
+  }
+
+  get byteLength(): number {
+    return this.#bytesStale ? Buffer.byteLength(this.#text!) : this.end - this.start;
+  }
+
+  get isEmpty(): boolean {
+    return this.#bytesStale ? this.#text === "" : this.end === this.start;
+  }
+}
+
+/** One compiled step of a pipeline. Changes the line in place; false drops it. */
+export type LineOp = (line: LineState) => boolean;

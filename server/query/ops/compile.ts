@@ -1,0 +1,80 @@
+// The pipeline of a log selector, compiled once per scan: line filters that may run first over whole pages, and the rest as one function
+// per line.
+
+import type { LogExpr, Op } from "../../../lib/logql/ast.ts";
+import type { Kernels } from "../../../lib/kernels/kernels.ts";
+import { unreachable } from "../../../lib/runtime/invariant.ts";
+import { ExtractionState, type ParserHints } from "../hints.ts";
+import type { JsonColumns } from "../json-columns.ts";
+import type { LineOp } from "../line-state.ts";
+import { patternOp, regexpOp } from "./captures.ts";
+import { dropKeepOp } from "./drop-keep.ts";
+import { decolorizeOp, labelFormatOp, lineFormatOp } from "./formats.ts";
+import { jsonOp, jsonPathsOp } from "./json.ts";
+import { labelFilterOp } from "./label-filter.ts";
+import { type CompiledLineFilter, compileLineFilter } from "./line-filter.ts";
+import { logfmtExpressionsOp, logfmtOp } from "./logfmt.ts";
+import { unpackOp } from "./unpack.ts";
+
+export interface CompiledPipeline {
+  /** Filters on the stored line, wherever they stood before the first op that rewrites it. */
+  readonly lineFilters: readonly CompiledLineFilter[];
+  /** The other ops in order; empty when there are none. */
+  readonly ops: readonly LineOp[];
+  /** To be reset for each line. */
+  readonly extraction: ExtractionState;
+}
+
+/** @throws LogqlError, RegexError … with the texts the parser would have refused the op with */
+export function compilePipeline(log: LogExpr, hints: ParserHints, kernels: Kernels, columns?: JsonColumns): CompiledPipeline {
+  const extraction = new ExtractionState(hints);
+  const { early, late } = splitLineFilters(log.ops);
+  return {
+    lineFilters: early.map((op) => compileLineFilter(op, kernels)),
+    ops: late.map((op) => compileOp(op, extraction, kernels, columns)),
+    extraction,
+  };
+}
+
+/** Line filters may move before everything but the ops that rewrite the line: a dropped line is dropped, whatever its labels. */
+export function splitLineFilters(ops: readonly Op[]): { early: Extract<Op, { kind: "lineFilter" }>[]; late: Op[] } {
+  const early: Extract<Op, { kind: "lineFilter" }>[] = [];
+  const late: Op[] = [];
+  let rewritten = false;
+  for (const op of ops) {
+    if (op.kind === "lineFilter" && !rewritten) early.push(op);
+    else late.push(op);
+    rewritten ||= op.kind === "lineFormat" || op.kind === "decolorize" || op.kind === "unpack";
+  }
+  return { early, late };
+}
+
+function compileOp(op: Op, extraction: ExtractionState, kernels: Kernels, columns: JsonColumns | undefined): LineOp {
+  switch (op.kind) {
+    case "lineFilter":
+      return compileLineFilter(op, kernels).test;
+    case "json":
+      return op.extractions.length > 0 ? jsonPathsOp(op.extractions, extraction) : jsonOp(extraction, columns);
+    case "logfmt":
+      return op.extractions.length > 0 ? logfmtExpressionsOp(op.extractions, op, extraction) : logfmtOp(op, extraction);
+    case "regexp":
+      return regexpOp(op.pattern, extraction);
+    case "pattern":
+      return patternOp(op.pattern, extraction);
+    case "unpack":
+      return unpackOp(extraction);
+    case "labelFilter":
+      return labelFilterOp(op.filter);
+    case "lineFormat":
+      return lineFormatOp(op.template);
+    case "labelFormat":
+      return labelFormatOp(op);
+    case "decolorize":
+      return decolorizeOp();
+    case "drop":
+    case "keep":
+      return dropKeepOp(op);
+    default:
+      return unreachable(op);
+  }
+}

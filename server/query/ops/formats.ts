@@ -1,0 +1,90 @@
+// `| line_format`, `| label_format` and `| decolorize`: they rewrite the line and the labels. Templates are Go's, over the map of labels.
+
+import type { LabelFormat } from "../../../lib/logql/ast.ts";
+import { decolorize } from "../../../lib/text/decolorize.ts";
+import { compileTemplate } from "../../../lib/text/go-template.ts";
+import { logqlFunctions } from "../../../lib/text/logql-functions.ts";
+import { messageOf } from "../../../lib/runtime/invariant.ts";
+import { PARSED_LABEL, STREAM_LABEL } from "../line-labels.ts";
+import type { LineOp, LineState } from "../line-state.ts";
+
+const TEMPLATE_ERROR = "TemplateFormatErr";
+
+type Render = (line: LineState, data: Readonly<Record<string, string>>) => string;
+
+/** A template of one op. The functions see the line that is being formatted. */
+function compile(text: string, name: "line" | "label", line: () => LineState): Render {
+  const functions = logqlFunctions({
+    line: () => line().text,
+    timestampNs: () => BigInt(line().sec) * 1_000_000_000n + BigInt(line().nanos),
+  });
+  const template = compileTemplate(text, functions, { name });
+  return (_, data) => template.execute(data);
+}
+
+export function lineFormatOp(text: string): LineOp {
+  let current: LineState;
+  const render = compile(text, "line", () => current);
+  return (line) => {
+    current = line;
+    try {
+      line.replaceText(render(line, line.labels.toObject()));
+    } catch (error) {
+      line.labels.setError(TEMPLATE_ERROR, messageOf(error));
+    }
+    return true;
+  };
+}
+
+export function labelFormatOp(op: LabelFormat): LineOp {
+  let current: LineState;
+  const formats = op.formats.map(({ label, from }) => ({
+    label,
+    source: from.text,
+    render: from.kind === "template" ? compile(from.text, "label", () => current) : undefined,
+  }));
+  return (line) => {
+    current = line;
+    const { labels } = line;
+    // All templates of one op see the labels as they were when the first of them ran.
+    let data: Readonly<Record<string, string>> | undefined;
+    for (const { label, source, render } of formats) {
+      if (render === undefined) rename(line, source, label);
+      else {
+        try {
+          data ??= labels.toObject();
+          labels.set(PARSED_LABEL, label, render(line, data));
+        } catch (error) {
+          labels.setError(TEMPLATE_ERROR, messageOf(error));
+        }
+      }
+    }
+    return true;
+  };
+}
+
+function rename({ labels }: LineState, from: string, to: string): void {
+  const value = labels.get(from);
+  if (value === undefined) return;
+  const category = labels.categoryOf(from);
+  labels.set(category === STREAM_LABEL ? PARSED_LABEL : category, to, value);
+  if (from !== to) labels.delete(from);
+}
+
+export function decolorizeOp(): LineOp {
+  return (line) => {
+    const { text } = line;
+    if (text.includes("\u001b")) line.replaceText(decolorize(text));
+    return true;
+  };
+}
+
+/** What is wrong with a template, in the words of Go's template engine; null when nothing is. */
+export function templateFault(text: string, name: string): string | null {
+  try {
+    compileTemplate(text, logqlFunctions(), { name });
+    return null;
+  } catch (error) {
+    return messageOf(error);
+  }
+}

@@ -1,0 +1,81 @@
+// `| logfmt`: `key=value key="quoted value"` pairs become labels. Lenient by default: what is no pair is skipped up to the next space.
+// Reading rules and the texts of faults: Loki's logfmt decoder (reference §2.5).
+
+import type { Extraction } from "../../../lib/logql/ast.ts";
+import { LogfmtScanner, printLogfmtError } from "../../../lib/text/logfmt.ts";
+import type { ExtractionState } from "../hints.ts";
+import { DUPLICATE_SUFFIX, PARSED_LABEL } from "../line-labels.ts";
+import type { LineOp, LineState } from "../line-state.ts";
+import { isAscii, setParserError } from "./json.ts";
+import { KeyNames, toLabelName } from "./label-name.ts";
+
+const LOGFMT_ERROR = "LogfmtParserErr";
+const NO_BYTES = new Uint8Array(0);
+
+export interface LogfmtOptions {
+  readonly strict: boolean;
+  readonly keepEmpty: boolean;
+}
+
+export function logfmtOp({ strict, keepEmpty }: LogfmtOptions, wanted: ExtractionState): LineOp {
+  const names = new KeyNames();
+  const pairs = new LogfmtScanner(NO_BYTES, 0, 0, { lenient: !strict });
+  const firstOnly = wanted.hints.required === null;
+  // Without strictness nothing behind the last label that is asked for can be seen, not even an error.
+  const extractable = (wanted.hints.required ?? []).filter((name) => !name.startsWith("__"));
+  return (line) => {
+    if (wanted.nothingWanted) return true;
+    line.asBytes();
+    const { labels, bytes } = line;
+    let missing = extractable.length;
+    pairs.reset(bytes, line.start, line.end);
+    while (pairs.next()) {
+      const plainName = names.nameOf(bytes, pairs.keyStart, pairs.keyEnd);
+      if (plainName === "") continue;
+      // A value-less key is no pair, and takes nobody's place.
+      if (pairs.valueStart === pairs.valueEnd && !keepEmpty) continue;
+      const name = labels.baseHas(plainName) ? plainName + DUPLICATE_SUFFIX : plainName;
+      if (!wanted.wants(name)) continue;
+      if (firstOnly && labels.indexOf(name) >= 0 && labels.categoryOf(name) === PARSED_LABEL) continue;
+      setValue(line, pairs, name);
+      wanted.took(name);
+      if (wanted.complete) break;
+      if (!strict && !firstOnly && --missing === 0) break;
+    }
+    if (pairs.error !== null) setParserError(labels, wanted, LOGFMT_ERROR, printLogfmtError(pairs.error));
+    return true;
+  };
+}
+
+/** `| logfmt label="key", …`: missing keys give empty labels; of equal keys the last counts. */
+export function logfmtExpressionsOp(extractions: readonly Extraction[], { strict, keepEmpty }: LogfmtOptions, wanted: ExtractionState): LineOp {
+  const names = new KeyNames();
+  const pairs = new LogfmtScanner(NO_BYTES, 0, 0, { lenient: !strict });
+  const keyOf = new Map(extractions.map(({ label, expression }) => [label, toLabelName(expression)]));
+  const labelOf = new Map<string, string>();
+  for (const [label, key] of keyOf) if (!labelOf.has(key)) labelOf.set(key, label);
+  return (line) => {
+    if (wanted.nothingWanted) return true;
+    line.asBytes();
+    const { labels, bytes } = line;
+    for (const label of keyOf.keys()) if (!labels.has(label)) labels.set(PARSED_LABEL, label, "");
+    pairs.reset(bytes, line.start, line.end);
+    while (pairs.next()) {
+      const key = names.nameOf(bytes, pairs.keyStart, pairs.keyEnd);
+      const label = labelOf.get(key) ?? key;
+      if (!keyOf.has(label) || (pairs.valueStart === pairs.valueEnd && !keepEmpty)) continue;
+      setValue(line, pairs, labels.baseHas(label) ? label + DUPLICATE_SUFFIX : label);
+    }
+    if (pairs.error !== null) setParserError(labels, wanted, LOGFMT_ERROR, printLogfmtError(pairs.error));
+    return true;
+  };
+}
+
+function setValue(line: LineState, pairs: LogfmtScanner, name: string): void {
+  const { valueStart: start, valueEnd: end } = pairs;
+  if (line.original && !pairs.escaped && isAscii(line.bytes, start, end)) line.labels.setSpan(name, start, end);
+  else {
+    const text = pairs.value();
+    line.labels.set(PARSED_LABEL, name, text.includes("\ufffd") ? text.replaceAll("\ufffd", " ") : text);
+  }
+}

@@ -1,0 +1,55 @@
+// `| unwrap status`, `| unwrap duration(took)`, `| unwrap bytes(size)`: a label as the sample's number (reference §2.8).
+
+import type { Unwrap } from "../../../lib/logql/ast.ts";
+import { parseHumanBytes } from "../../../lib/text/byte-size.ts";
+import { parseGoDurationNs } from "../../../lib/text/duration.ts";
+import { messageOf } from "../../../lib/runtime/invariant.ts";
+import { parseGoFloat } from "../go-number.ts";
+import type { LineState } from "../line-state.ts";
+import { labelFilterOp } from "./label-filter.ts";
+
+const SAMPLE_ERROR = "SampleExtractionErr";
+const NS_PER_SECOND = 1e9;
+
+/** The line's number; undefined when it has none (the label is missing, or a filter behind the unwrap drops the line). */
+export type UnwrapOp = (line: LineState) => number | undefined;
+
+export function compileUnwrap({ label, conversion, filters }: Unwrap): UnwrapOp {
+  const convert = converter(conversion);
+  const plain = conversion === null;
+  const keeps = filters.map(labelFilterOp);
+  return (line) => {
+    const { labels } = line;
+    const at = labels.indexOf(label);
+    let value = plain && at >= 0 ? labels.numberAt(at) : undefined;
+    if (value === undefined) {
+      const text = labels.get(label);
+      if (text === undefined) return undefined;
+      try {
+        value = convert(text);
+      } catch (error) {
+        value = 0;
+        labels.setError(SAMPLE_ERROR, messageOf(error));
+      }
+    }
+    for (const keep of keeps) if (!keep(line)) return undefined;
+    return value;
+  };
+}
+
+function converter(conversion: Unwrap["conversion"]): (text: string) => number {
+  switch (conversion) {
+    case null:
+      return parseGoFloat;
+    case "bytes":
+      return parseHumanBytes;
+    default:
+      return (text) => secondsOf(parseGoDurationNs(text));
+  }
+}
+
+/** Whole seconds and the rest apart, as Go's Duration.Seconds does it, so that the same bits come out. */
+function secondsOf(ns: number): number {
+  const whole = Math.trunc(ns / NS_PER_SECOND);
+  return whole + (ns % NS_PER_SECOND) / NS_PER_SECOND;
+}

@@ -1,0 +1,64 @@
+// What a scan tells the outside between pages: how much it has read, and whether it should go on. On the main thread it also lets other
+// requests have their turn.
+
+import type { PageStats } from "../page.ts";
+
+/** Counted while scanning; summed over workers for the answer's `stats`. */
+export interface ScanStats {
+  pagesOpened: number;
+  pagesFromStatistics: number;
+  bytes: number;
+  lines: number;
+  metadataBytes: number;
+  linesAfterOps: number;
+}
+
+export function noStats(): ScanStats {
+  return { pagesOpened: 0, pagesFromStatistics: 0, bytes: 0, lines: 0, metadataBytes: 0, linesAfterOps: 0 };
+}
+
+export function addStats(into: ScanStats, more: ScanStats): void {
+  into.pagesOpened += more.pagesOpened;
+  into.pagesFromStatistics += more.pagesFromStatistics;
+  into.bytes += more.bytes;
+  into.lines += more.lines;
+  into.metadataBytes += more.metadataBytes;
+  into.linesAfterOps += more.linesAfterOps;
+}
+
+export interface ScanControl {
+  readonly stats: ScanStats;
+  /** To be awaited after each opened page. @throws when the scan has been cancelled */
+  openedPage(page: PageStats): Promise<void> | void;
+  sawStatistics(page: PageStats): void;
+}
+
+/** How long a scan keeps the main thread before others get their turn. */
+const TURN_MS = 8;
+
+/** @param throwIfStopped called between pages */
+export function createScanControl(throwIfStopped: () => void, yields: boolean): ScanControl {
+  const stats = noStats();
+  let turnStarted = performance.now();
+  return {
+    stats,
+    openedPage(page) {
+      stats.pagesOpened++;
+      stats.bytes += page.lineBytes;
+      stats.lines += page.entryCount;
+      stats.metadataBytes += page.metadataBytes;
+      throwIfStopped();
+      if (!yields || performance.now() - turnStarted < TURN_MS) return;
+      return new Promise((resolve) => {
+        setImmediate(() => {
+          turnStarted = performance.now();
+          resolve();
+        });
+      });
+    },
+    sawStatistics(page) {
+      stats.pagesFromStatistics++;
+      stats.lines += page.entryCount;
+    },
+  };
+}

@@ -1,0 +1,112 @@
+// One log scan: the best `limit` entries of some streams. Pages are read from the side the direction names, and only while they can still
+// hold a better entry than the worst one kept.
+
+import type { Kernels } from "../../lib/kernels/kernels.ts";
+import type { LabelSet } from "../../lib/wire/labels.ts";
+import type { Page, PageReader, PageRef, StreamPages } from "../page.ts";
+import { compareTimes } from "./duplicates.ts";
+import { EntryKeeper, type LogPartial } from "./entry-keeper.ts";
+import { LineSelector } from "./line-selector.ts";
+import { LineState } from "./line-state.ts";
+import { type CompiledPipeline, compilePipeline } from "./ops/compile.ts";
+import type { LogPlan } from "./plan.ts";
+import type { ScanControl } from "./scan-control.ts";
+import { firstAfter, splitNs } from "./windows.ts";
+
+interface Task {
+  readonly labels: LabelSet;
+  /** Position of the stream among all of the query, for ties. */
+  readonly stream: number;
+  readonly page: PageRef;
+}
+
+export class LogScan {
+  readonly #plan: LogPlan;
+  readonly #reader: PageReader;
+  readonly #control: ScanControl;
+  readonly #pipeline: CompiledPipeline;
+  readonly #selector: LineSelector;
+  readonly #line = new LineState();
+  readonly #keeper: EntryKeeper;
+  /** Entries lie after the first bound and up to the second. */
+  readonly #bounds: { readonly after: readonly [number, number]; readonly upTo: readonly [number, number] };
+
+  constructor(plan: LogPlan, reader: PageReader, kernels: Kernels, control: ScanControl) {
+    this.#plan = plan;
+    this.#reader = reader;
+    this.#control = control;
+    this.#pipeline = compilePipeline(plan.log, plan.hints, kernels);
+    this.#selector = new LineSelector(this.#pipeline.lineFilters, kernels, new LineState());
+    this.#keeper = new EntryKeeper(plan.limit, plan.direction);
+    this.#bounds = { after: splitNs(plan.startNs - 1n), upTo: splitNs(plan.endNs - 1n) };
+  }
+
+  /** @param firstStream position of the first of these streams among all of the query */
+  async scan(streams: readonly StreamPages[], firstStream: number): Promise<LogPartial> {
+    const tasks = streams.flatMap(({ labels, pages }, i) => pages.map((page): Task => ({ labels, stream: firstStream + i, page })));
+    const backward = this.#plan.direction === "backward";
+    tasks.sort((a, b) => (backward ? byEnd(b, a) : byStart(a, b)) || a.stream - b.stream);
+    for (const task of tasks) {
+      const { stats } = task.page;
+      const best = backward ? ([stats.maxSec, stats.maxNanos] as const) : ([stats.minSec, stats.minNanos] as const);
+      // All pages behind this one in the order are no better.
+      if (!this.#keeper.wants(best[0], best[1])) break;
+      if (this.#overlapsRange(task.page) && (await this.#mayMatch(task.page))) await this.#scanPage(task);
+    }
+    return this.#keeper.finish();
+  }
+
+  #overlapsRange({ stats }: PageRef): boolean {
+    const { after, upTo } = this.#bounds;
+    return compareTimes(stats.maxSec, stats.maxNanos, after[0], after[1]) > 0 && compareTimes(stats.minSec, stats.minNanos, upTo[0], upTo[1]) <= 0;
+  }
+
+  async #mayMatch({ location }: PageRef): Promise<boolean> {
+    for (const { required } of this.#pipeline.lineFilters) {
+      if (required === null) continue;
+      let possible = false;
+      for (const literal of required) possible ||= await this.#reader.mayContain(location, literal);
+      if (!possible) return false;
+    }
+    return true;
+  }
+
+  async #scanPage({ labels, stream, page: ref }: Task): Promise<void> {
+    const page = await this.#reader.open(ref);
+    await this.#control.openedPage(ref.stats);
+    const { after, upTo } = this.#bounds;
+    const from = firstAfter(page.sec, page.nanos, 0, ref.stats.entryCount, after[0], after[1]);
+    const to = firstAfter(page.sec, page.nanos, from, ref.stats.entryCount, upTo[0], upTo[1]);
+    const count = this.#selector.select(page, from, to);
+    const lines = count < 0 ? undefined : this.#selector.hits;
+    const total = count < 0 ? to - from : count;
+    const backward = this.#plan.direction === "backward";
+    for (let n = 0; n < total; n++) {
+      const k = backward ? total - 1 - n : n;
+      const i = lines === undefined ? from + k : lines[k]!;
+      if (!this.#keeper.wants(page.sec[i]!, page.nanos[i]!)) break;
+      this.#take(page, i, labels, stream);
+    }
+  }
+
+  #take(page: Page, i: number, base: LabelSet, stream: number): void {
+    const { ops, extraction } = this.#pipeline;
+    const line = this.#line;
+    line.setLine(i, page.bytes, i === 0 ? 0 : page.ends[i - 1]! + 1, page.ends[i]!);
+    line.sec = page.sec[i]!;
+    line.nanos = page.nanos[i]!;
+    line.labels.reset(base, page.metadata?.[i], page.bytes);
+    extraction.reset();
+    for (const op of ops) if (!op(line)) return;
+    this.#control.stats.linesAfterOps++;
+    this.#keeper.add(line, stream, i);
+  }
+}
+
+function byEnd(a: Task, b: Task): number {
+  return compareTimes(a.page.stats.maxSec, a.page.stats.maxNanos, b.page.stats.maxSec, b.page.stats.maxNanos);
+}
+
+function byStart(a: Task, b: Task): number {
+  return compareTimes(a.page.stats.minSec, a.page.stats.minNanos, b.page.stats.minSec, b.page.stats.minNanos);
+}

@@ -1,0 +1,209 @@
+// One metric scan: the pages of some streams in, buckets per series out. What statistics know is not read, what the time column knows needs no
+// line, and lines that the filters drop are never looked at.
+
+import type { Kernels } from "../../lib/kernels/kernels.ts";
+import type { LabelSet } from "../../lib/wire/labels.ts";
+import type { Page, PageReader, PageRef, StreamPages } from "../page.ts";
+import { BucketState, type SeriesState, stateKindOf } from "./bucket-state.ts";
+import { findDuplicates, groupPages } from "./duplicates.ts";
+import type { ScanControl } from "./scan-control.ts";
+import { jsonColumnsFor, type JsonColumns } from "./json-columns.ts";
+import { LineSelector } from "./line-selector.ts";
+import { LineState } from "./line-state.ts";
+import type { MetricPlan } from "./plan.ts";
+import { type CompiledPipeline, compilePipeline } from "./ops/compile.ts";
+import { compileUnwrap, type UnwrapOp } from "./ops/unwrap.ts";
+import { type ResultLabels, SeriesTable } from "./series-table.ts";
+import { type Windows, firstAfter } from "./windows.ts";
+
+/** Structured-clonable outcome of a scan. */
+export interface MetricPartial {
+  readonly labels: readonly ResultLabels[];
+  readonly states: readonly SeriesState[];
+}
+
+export class MetricScan {
+  readonly #plan: MetricPlan;
+  readonly #windows: Windows;
+  readonly #reader: PageReader;
+  readonly #control: ScanControl;
+  readonly #pipeline: CompiledPipeline;
+  readonly #selector: LineSelector;
+  readonly #columns: JsonColumns | undefined;
+  readonly #unwrap: UnwrapOp | undefined;
+  readonly #line = new LineState();
+  readonly #series: SeriesTable;
+  readonly #state: BucketState;
+  /** The value of a sample is its line's length, not 1. */
+  readonly #countsBytes: boolean;
+
+  constructor(plan: MetricPlan, windows: Windows, reader: PageReader, kernels: Kernels, control: ScanControl) {
+    const { log, unwrap } = plan.range;
+    this.#plan = plan;
+    this.#windows = windows;
+    this.#reader = reader;
+    this.#control = control;
+    this.#columns = jsonColumnsFor(log, plan.hints, kernels);
+    this.#pipeline = compilePipeline(log, plan.hints, kernels, this.#columns);
+    this.#selector = new LineSelector(this.#pipeline.lineFilters, kernels, new LineState());
+    this.#unwrap = unwrap === null ? undefined : compileUnwrap(unwrap);
+    this.#series = new SeriesTable(plan.grouping, plan.seriesMax);
+    this.#state = new BucketState(stateKindOf(plan.fn, unwrap !== null));
+    this.#countsBytes = unwrap === null && (plan.fn === "bytes_over_time" || plan.fn === "bytes_rate");
+  }
+
+  async addStream({ labels, pages }: StreamPages): Promise<void> {
+    for (const group of groupPages(pages.filter((page) => this.#touchesWindow(page)))) {
+      const skips = await findDuplicates(group, this.#reader);
+      for (let p = 0; p < group.length; p++) {
+        await this.#addPage(labels, group[p]!, skips[p]);
+      }
+    }
+  }
+
+  partial(): MetricPartial {
+    return { labels: this.#series.labels, states: this.#series.labels.map((_, i) => this.#state.series[i] ?? { blocks: [], samples: undefined }) };
+  }
+
+  #touchesWindow({ stats }: PageRef): boolean {
+    const first = Math.max(0, this.#windows.bucketOf(stats.minSec, stats.minNanos));
+    const last = Math.min(this.#windows.bucketCount - 1, this.#windows.bucketOf(stats.maxSec, stats.maxNanos));
+    for (let b = first; b <= last; b++) if (this.#windows.covered[b] === 1) return true;
+    return false;
+  }
+
+  /** The bucket that the whole page lies in, or -1. */
+  #soleBucket({ stats }: PageRef): number {
+    const bucket = this.#windows.bucketOf(stats.minSec, stats.minNanos);
+    return bucket >= 0 && bucket < this.#windows.bucketCount && bucket === this.#windows.bucketOf(stats.maxSec, stats.maxNanos) ? bucket : -1;
+  }
+
+  async #addPage(base: LabelSet, ref: PageRef, skip: ReadonlySet<number> | undefined): Promise<void> {
+    const { stats } = ref;
+    const sole = this.#soleBucket(ref);
+    const plain = this.#pipeline.ops.length === 0 && this.#unwrap === undefined;
+    const series = plain ? this.#series.ofStream(base, stats.metadataBytes > 0) : -1;
+    if (series >= 0 && sole >= 0 && skip === undefined && this.#selector.selectsAll) {
+      this.#control.sawStatistics(stats);
+      return this.#state.addTotals(series, sole, stats.entryCount, stats.lineBytes);
+    }
+    if (!(await this.#mayMatch(ref))) return;
+    const opened = this.#reader.open(ref);
+    const page = opened instanceof Promise ? await opened : opened;
+    await this.#control.openedPage(stats);
+    const [from, to] = sole >= 0 ? [0, stats.entryCount] : this.#linesInWindows(page);
+    const count = this.#selector.select(page, from, to);
+    const lines = count < 0 ? undefined : this.#selector.hits;
+    const total = count < 0 ? to - from : count;
+    if (series < 0) this.#addLines(base, page, lines, from, total, skip);
+    else if (lines === undefined && skip === undefined) this.#addSpans(page, series, from, to);
+    else this.#addHits(page, series, sole, lines, from, total, skip);
+  }
+
+  async #mayMatch({ location }: PageRef): Promise<boolean> {
+    for (const { required } of this.#pipeline.lineFilters) {
+      if (required === null) continue;
+      let possible = false;
+      for (const literal of required) {
+        const answer = this.#reader.mayContain(location, literal);
+        possible ||= answer instanceof Promise ? await answer : answer;
+        if (possible) break;
+      }
+      if (!possible) return false;
+    }
+    return true;
+  }
+
+  #linesInWindows(page: Page): [from: number, to: number] {
+    const { edgeSec, edgeNanos } = this.#windows;
+    const total = page.stats.entryCount;
+    const from = firstAfter(page.sec, page.nanos, 0, total, edgeSec[0]!, edgeNanos[0]!);
+    const end = edgeSec.length - 1;
+    return [from, firstAfter(page.sec, page.nanos, from, total, edgeSec[end]!, edgeNanos[end]!)];
+  }
+
+  /** All lines, one series: where the buckets' edges fall in the time column says how many there are. */
+  #addSpans(page: Page, series: number, from: number, to: number): void {
+    if (from >= to) return;
+    const { edgeSec, edgeNanos, covered } = this.#windows;
+    let at = from;
+    for (let bucket = this.#windows.bucketOf(page.sec[from]!, page.nanos[from]!); at < to; bucket++) {
+      const next = firstAfter(page.sec, page.nanos, at, to, edgeSec[bucket + 1]!, edgeNanos[bucket + 1]!);
+      if (next > at && covered[bucket] === 1) this.#state.addTotals(series, bucket, next - at, lineBytes(page, at, next));
+      at = next;
+    }
+  }
+
+  /** Selected lines, one series. */
+  #addHits(page: Page, series: number, sole: number, lines: Int32Array | undefined, first: number, count: number, skip: ReadonlySet<number> | undefined): void {
+    if (sole >= 0 && skip === undefined && !this.#countsBytes) return this.#state.addTotals(series, sole, count, 0);
+    const cursor = new BucketCursor(this.#windows);
+    for (let k = 0; k < count; k++) {
+      const i = lines === undefined ? first + k : lines[k]!;
+      if (skip?.has(i)) continue;
+      const bucket = cursor.at(page.sec[i]!, page.nanos[i]!);
+      if (this.#windows.covered[bucket] === 1) this.#state.addTotals(series, bucket, 1, page.ends[i]! - (i === 0 ? 0 : page.ends[i - 1]! + 1));
+    }
+  }
+
+  /** Selected lines through the ops, each to its own series. */
+  #addLines(base: LabelSet, page: Page, lines: Int32Array | undefined, first: number, count: number, skip: ReadonlySet<number> | undefined): void {
+    const { ops, extraction } = this.#pipeline;
+    const { covered } = this.#windows;
+    const line = this.#line;
+    const cursor = new BucketCursor(this.#windows);
+    this.#columns?.load(page, lines, first, count);
+    for (let k = 0; k < count; k++) {
+      const i = lines === undefined ? first + k : lines[k]!;
+      const bucket = cursor.at(page.sec[i]!, page.nanos[i]!);
+      if (covered[bucket] !== 1 || skip?.has(i)) continue;
+      line.setLine(i, page.bytes, i === 0 ? 0 : page.ends[i - 1]! + 1, page.ends[i]!);
+      line.ordinal = k;
+      line.sec = page.sec[i]!;
+      line.nanos = page.nanos[i]!;
+      line.labels.reset(base, page.metadata?.[i], page.bytes);
+      extraction.reset();
+      if (runOps(ops, line)) this.#addSample(line, bucket);
+    }
+  }
+
+  #addSample(line: LineState, bucket: number): void {
+    if (this.#unwrap === undefined) {
+      const series = this.#series.ofLine(line.labels);
+      this.#state.addTotals(series, bucket, 1, this.#countsBytes ? line.byteLength : 0);
+      return;
+    }
+    const value = this.#unwrap(line);
+    if (value !== undefined) this.#state.add(this.#series.ofLine(line.labels), bucket, value, line.sec, line.nanos);
+  }
+}
+
+function runOps(ops: CompiledPipeline["ops"], line: LineState): boolean {
+  for (let i = 0; i < ops.length; i++) if (!ops[i]!(line)) return false;
+  return true;
+}
+
+/** Bytes of the lines `from..to`, without the line feeds between them. */
+function lineBytes(page: Page, from: number, to: number): number {
+  const start = from === 0 ? 0 : page.ends[from - 1]! + 1;
+  return page.ends[to - 1]! - start - (to - from - 1);
+}
+
+/** The bucket of ascending times: moves on from the last one instead of searching. */
+class BucketCursor {
+  readonly #windows: Windows;
+  #bucket = -2;
+
+  constructor(windows: Windows) {
+    this.#windows = windows;
+  }
+
+  at(sec: number, nanos: number): number {
+    const { edgeSec, edgeNanos } = this.#windows;
+    if (this.#bucket < -1) this.#bucket = this.#windows.bucketOf(sec, nanos);
+    let next = this.#bucket + 1;
+    while (next < edgeSec.length && (edgeSec[next]! < sec || (edgeSec[next] === sec && edgeNanos[next]! < nanos))) next++;
+    this.#bucket = next - 1;
+    return this.#bucket;
+  }
+}

@@ -1,0 +1,172 @@
+// Series by small integers: the label sets that the samples of a metric scan fall into, after grouping. Equal sets get equal numbers; a set
+// is put together only when it is seen for the first time.
+
+import type { LabelSet } from "../../lib/wire/labels.ts";
+import { compareCodePoints, quoteGo } from "../../lib/wire/labels.ts";
+import { queryErrors } from "./errors.ts";
+import type { SeriesGrouping } from "./hints.ts";
+import { ERROR_LABEL, type LineLabels, PRESERVE_ERROR_LABEL } from "./line-labels.ts";
+
+/** Labels of a result: unlike a stream's, they may have empty values (a parser extracted nothing). Sorted by name. */
+export interface ResultLabels {
+  readonly names: readonly string[];
+  readonly values: readonly string[];
+}
+
+export const NO_LABELS: ResultLabels = { names: [], values: [] };
+
+/** Equal for equal label sets, and for no others. */
+export function labelsKey({ names, values }: ResultLabels): string {
+  let key = "";
+  for (let i = 0; i < names.length; i++) key += `${names[i]}\u0000${values[i]}\u0000`;
+  return key;
+}
+
+export function sortedLabels(pairs: (readonly [name: string, value: string])[]): ResultLabels {
+  pairs.sort((a, b) => compareCodePoints(a[0], b[0]));
+  return { names: pairs.map(([name]) => name), values: pairs.map(([, value]) => value) };
+}
+
+export function printResultLabels({ names, values }: ResultLabels): string {
+  return `{${names.map((name, i) => `${name}=${quoteGo(values[i]!)}`).join(", ")}}`;
+}
+
+export class SeriesTable {
+  /** Labels of each series, by number. */
+  readonly labels: ResultLabels[] = [];
+  readonly #grouping: SeriesGrouping;
+  readonly #seriesMax: number;
+  readonly #ids = new Map<string, number>();
+  readonly #raw = new Map<string, number>();
+  readonly #single = new Map<string | undefined, number>();
+  readonly #baseIds = new Map<LabelSet, number>();
+  #whole = -1;
+
+  constructor(grouping: SeriesGrouping, seriesMax: number) {
+    this.#grouping = grouping;
+    this.#seriesMax = seriesMax;
+  }
+
+  /**
+   * The series of every line of a stream, when the stream's labels alone decide it; -1 when lines have to be looked at.
+   * @param plain no op changes labels and no structured metadata can take part
+   */
+  ofStream(base: LabelSet, hasMetadata: boolean): number {
+    const { kind, labels } = this.#grouping;
+    if (kind === "none") return this.#ofNothing();
+    if (kind === "by" && (!hasMetadata || labels.every((name) => base.has(name)))) {
+      return this.add(sortedLabels(labels.filter((name) => base.has(name)).map((name) => [name, base.get(name)] as const)));
+    }
+    if (hasMetadata) return -1;
+    const left = kind === "without" ? [...base].filter(([name]) => !labels.includes(name)) : [...base];
+    return this.add(sortedLabels(left));
+  }
+
+  /** The series of one line. @throws QueryError when the sample carries an error that nobody asked to keep */
+  ofLine(labels: LineLabels): number {
+    if (labels.error !== "" || labels.errorDetails !== "") return this.#ofError(labels);
+    switch (this.#grouping.kind) {
+      case "none":
+        return this.#ofNothing();
+      case "by":
+        return this.#by(labels);
+      default:
+        return this.#all(labels);
+    }
+  }
+
+  /** The number of a label set. @throws QueryError when there are too many */
+  add(labels: ResultLabels): number {
+    const key = labelsKey(labels);
+    const known = this.#ids.get(key);
+    if (known !== undefined) return known;
+    if (this.#seriesMax > 0 && this.labels.length >= this.#seriesMax) throw queryErrors.tooManySeries(this.#seriesMax);
+    const id = this.labels.push(labels) - 1;
+    this.#ids.set(key, id);
+    return id;
+  }
+
+  #ofNothing(): number {
+    if (this.#whole < 0) this.#whole = this.add(NO_LABELS);
+    return this.#whole;
+  }
+
+  #by(labels: LineLabels): number {
+    const names = this.#grouping.labels;
+    if (names.length === 1) {
+      const value = labels.get(names[0]!);
+      let id = this.#single.get(value);
+      if (id === undefined) this.#single.set(value, (id = this.#addChecked(value === undefined ? [] : [[names[0]!, value]])));
+      return id;
+    }
+    let raw = "";
+    for (const name of names) {
+      const value = labels.get(name);
+      raw += value === undefined ? "\u0000-" : `\u0000+${value}`;
+    }
+    let id = this.#raw.get(raw);
+    if (id === undefined) {
+      const pairs = names.flatMap((name) => {
+        const value = labels.get(name);
+        return value === undefined ? [] : [[name, value] as const];
+      });
+      this.#raw.set(raw, (id = this.#addChecked(pairs)));
+    }
+    return id;
+  }
+
+  #all(labels: LineLabels): number {
+    let raw = String(this.#baseId(labels.base));
+    for (const name of labels.deleted) raw += `\u0000-${name}`;
+    for (let i = 0; i < labels.count; i++) raw += `\u0000${labels.names[i]}\u0000${labels.valueAt(i)}`;
+    let id = this.#raw.get(raw);
+    if (id === undefined) {
+      // The raw texts of a high-cardinality query would outgrow the series; past the bound they are remembered no more.
+      if (this.#raw.size > RAW_KEYS_MAX) this.#raw.clear();
+      this.#raw.set(raw, (id = this.#addChecked(this.#pairs(labels))));
+    }
+    return id;
+  }
+
+  #pairs(labels: LineLabels): [name: string, value: string][] {
+    const pairs: [string, string][] = [];
+    const { kind, labels: left } = this.#grouping;
+    labels.forEach((name, value) => {
+      if (kind !== "without" || !left.includes(name)) pairs.push([name, value]);
+    });
+    return pairs;
+  }
+
+  /** Errors are never grouped away: the series is the line's whole label set. */
+  #ofError(labels: LineLabels): number {
+    const pairs: [string, string][] = [];
+    labels.forEach((name, value) => pairs.push([name, value]));
+    return this.#addChecked(pairs);
+  }
+
+  #addChecked(pairs: (readonly [name: string, value: string])[]): number {
+    const labels = sortedLabels(pairs);
+    const error = labels.names.indexOf(ERROR_LABEL);
+    if (error >= 0 && !labels.names.includes(PRESERVE_ERROR_LABEL)) throw queryErrors.pipeline(labels.values[error]!, printResultLabels(labels));
+    return this.add(labels);
+  }
+
+  #baseId(base: LabelSet): number {
+    let id = this.#baseIds.get(base);
+    if (id === undefined) this.#baseIds.set(base, (id = this.#baseIds.size));
+    return id;
+  }
+}
+
+const RAW_KEYS_MAX = 100_000;
+
+
+/** Order of results: by names and values, as Prometheus compares label sets. */
+export function compareResultLabels(a: ResultLabels, b: ResultLabels): number {
+  const shorter = Math.min(a.names.length, b.names.length);
+  for (let i = 0; i < shorter; i++) {
+    const byName = compareCodePoints(a.names[i]!, b.names[i]!) || compareCodePoints(a.values[i]!, b.values[i]!);
+    if (byName !== 0) return byName;
+  }
+  return a.names.length - b.names.length;
+}

@@ -1,0 +1,110 @@
+// Aggregations over the series of one step: sum avg min max count stddev stdvar, topk bottomk, sort (reference §2.9).
+
+import type { Grouping, VectorAggregation, VectorFn } from "../../lib/logql/ast.ts";
+import { newSeries, type Series } from "./range-aggregate.ts";
+import { labelsKey, type ResultLabels } from "./series-table.ts";
+
+export function aggregateVectors({ fn, parameter, grouping }: VectorAggregation, series: readonly Series[], stepCount: number): Series[] {
+  switch (fn) {
+    case "sort":
+    case "sort_desc":
+      return sortByValue(series, fn === "sort_desc");
+    case "topk":
+    case "bottomk":
+    case "approx_topk":
+      return selectBest(fn, parameter ?? 1, grouping, series, stepCount);
+    default:
+      return fold(fn, grouping, series, stepCount);
+  }
+}
+
+/** The labels that a group's members share. */
+export function groupLabels({ names, values }: ResultLabels, grouping: Grouping | null): ResultLabels {
+  const kept = { names: [] as string[], values: [] as string[] };
+  if (grouping === null) return kept;
+  names.forEach((name, i) => {
+    if (grouping.labels.includes(name) === grouping.without) return;
+    kept.names.push(name);
+    kept.values.push(values[i]!);
+  });
+  return kept;
+}
+
+interface Group {
+  readonly labels: ResultLabels;
+  readonly members: Series[];
+}
+
+function groupsOf(series: readonly Series[], grouping: Grouping | null): Group[] {
+  const groups = new Map<string, Group>();
+  for (const one of series) {
+    const labels = groupLabels(one.labels, grouping);
+    const key = labelsKey(labels);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { labels, members: [one] });
+    else group.members.push(one);
+  }
+  return [...groups.values()];
+}
+
+type Fold = Exclude<VectorFn, "sort" | "sort_desc" | "topk" | "bottomk" | "approx_topk">;
+
+function fold(fn: Fold, grouping: Grouping | null, series: readonly Series[], stepCount: number): Series[] {
+  return groupsOf(series, grouping).map(({ labels, members }) => {
+    const out = newSeries(labels, stepCount);
+    for (let k = 0; k < stepCount; k++) foldStep(fn, members, k, out);
+    return out;
+  });
+}
+
+function foldStep(fn: Fold, members: readonly Series[], k: number, out: Series): void {
+  let count = 0;
+  let value = 0;
+  let mean = 0;
+  let squares = 0;
+  for (const { values, present } of members) {
+    if (present[k] === 0) continue;
+    const sample = values[k]!;
+    count++;
+    if (fn === "sum") value += sample;
+    else if (fn === "min") value = count === 1 || sample < value || Number.isNaN(value) ? sample : value;
+    else if (fn === "max") value = count === 1 || sample > value || Number.isNaN(value) ? sample : value;
+    else {
+      const delta = sample - mean;
+      mean += delta / count;
+      squares += delta * (sample - mean);
+    }
+  }
+  if (count === 0) return;
+  out.present[k] = 1;
+  out.values[k] = fn === "count" ? count : fn === "avg" ? mean : fn === "stdvar" ? squares / count : fn === "stddev" ? Math.sqrt(squares / count) : value;
+}
+
+/** topk and bottomk choose anew at each step and keep the series' own labels. The best come first. */
+function selectBest(fn: "topk" | "bottomk" | "approx_topk", k: number, grouping: Grouping | null, series: readonly Series[], stepCount: number): Series[] {
+  const sign = fn === "bottomk" ? -1 : 1;
+  const kept = new Map<Series, Series>();
+  for (const { members } of groupsOf(series, grouping)) {
+    for (let step = 0; step < stepCount; step++) {
+      const present = members.filter((one) => one.present[step] === 1);
+      present.sort((a, b) => byValue(b.values[step]!, a.values[step]!, sign));
+      for (const one of present.slice(0, k)) {
+        let out = kept.get(one);
+        if (out === undefined) kept.set(one, (out = newSeries(one.labels, stepCount)));
+        out.values[step] = one.values[step]!;
+        out.present[step] = 1;
+      }
+    }
+  }
+  return stepCount === 1 ? sortByValue([...kept.values()], sign > 0) : [...kept.values()];
+}
+
+/** Order of an instant vector by its values; NaN comes last either way. */
+function sortByValue(series: readonly Series[], descending: boolean): Series[] {
+  return [...series].sort((a, b) => byValue(descending ? b.values[0]! : a.values[0]!, descending ? a.values[0]! : b.values[0]!, 1, descending));
+}
+
+function byValue(a: number, b: number, sign: number, swapped = true): number {
+  if (Number.isNaN(a) || Number.isNaN(b)) return (Number(Number.isNaN(a)) - Number(Number.isNaN(b))) * (swapped ? -1 : 1);
+  return (a - b) * sign || 0;
+}
