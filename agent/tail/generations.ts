@@ -78,14 +78,14 @@ export function familyOf(paths: readonly string[]): (name: string) => boolean {
     const stem = extension === "" ? name : name.slice(0, -extension.length);
     const serial = "[-._]?\\d[\\dT:._-]*(?:\\.(?:old|bak|save))?";
     return [
-      new RegExp(`^${escape(name)}(?:${serial}|[-._](?:old|bak|save|prev))$`),
-      new RegExp(`^${escape(stem)}[-._]${serial}${escape(extension)}$`),
+      new RegExp(`^${escapeRegExp(name)}(?:${serial}|[-._](?:old|bak|save|prev))$`),
+      new RegExp(`^${escapeRegExp(stem)}[-._]${serial}${escapeRegExp(extension)}$`),
     ];
   });
   return (name) => patterns.some((pattern) => pattern.test(name));
 }
 
-function escape(text: string): string {
+function escapeRegExp(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }
 

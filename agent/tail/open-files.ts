@@ -1,7 +1,7 @@
 // Descriptors of tailed files, the least recently used of which are closed past a limit, so that tens of thousands of idle files are
 // followed with a thousand descriptors. A file that has left its path is pinned: it could not be opened again.
 
-import { closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 
 export const OPEN_FILES_MAX = 1024;
 
@@ -28,15 +28,10 @@ export class OpenFiles {
     return this.#holders.size;
   }
 
-  /** Opens a path for reading. @throws the file system's error */
-  open(holder: FileHolder, path: string): OpenFile {
-    this.close(holder);
-    this.#makeRoom();
-    return this.adopt(holder, openSync(path, "r"));
-  }
-
   /** Hands a descriptor over that has been opened already. */
   adopt(holder: FileHolder, fd: number): OpenFile {
+    this.close(holder);
+    this.#makeRoom();
     const file = { fd, pinned: false };
     holder.file = file;
     this.#holders.add(holder);

@@ -51,7 +51,7 @@ export class PathFollower {
   lookedMs = 0;
   /** Another path of the target leads to the same file, which is read there. */
   aliasOf: string | undefined;
-  #context: FollowContext;
+  readonly #context: FollowContext;
   #seenMs: number | undefined;
   #begun = false;
   #failure = "";
@@ -93,6 +93,7 @@ export class PathFollower {
     let changed = false;
     if (!this.#begun) {
       this.#begun = true;
+      this.#takeOverRotated();
       this.#resume(this.#context.takeRecords(this.name), stat);
       changed = true;
     }
@@ -120,9 +121,10 @@ export class PathFollower {
     else this.look();
   }
 
-  /** Lets go of everything; positions keep what is acknowledged. */
+  /** Lets go of the files, but for those that are left to another target with their descriptors. */
   close(): void {
-    for (const tail of this.chain) tail.close();
+    const { leaving } = this.#context.setting.pool;
+    for (const tail of this.chain) if (!tail.rotated || leaving.get(leavingKey(tail.name, tail.id)) !== tail) tail.close();
   }
 
   #compare(tail: FileTail, stat: BigIntStats): boolean {
@@ -349,6 +351,22 @@ export class PathFollower {
     }
     const offset = this.#context.setting.encoding === undefined ? lineStartBefore(fd, position) : position;
     return { offset, trace: traceAt(fd, offset) };
+  }
+
+  /** Goes on with rotated files of this path that a stopped target has left, by their descriptors. */
+  #takeOverRotated(): void {
+    const { setting, clock, isMatched } = this.#context;
+    for (const [key, left] of setting.pool.leaving) {
+      if (left.name !== this.name || !left.rotated) continue;
+      setting.pool.leaving.delete(key);
+      const fd = left.file === undefined ? openIfSame(left.path, left.id) : openIfSame(`/proc/self/fd/${left.file.fd}`, left.id);
+      if (fd === undefined) continue;
+      const tail = new FileTail(setting, this.name, left.path, left.id, left.sizeBytes, FROM_START(), clock.nowMs());
+      tail.inherit(left);
+      left.close();
+      this.#insertRotated(tail, fd, this.chain.length);
+      if (isMatched(left.path)) tail.nextName = left.path;
+    }
   }
 
   /** Takes up what an earlier run has noted of files read as this path. */

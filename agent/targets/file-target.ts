@@ -88,6 +88,8 @@ const LOOKS_PER_S_MAX = 2_000;
 const WAKE_GAP_MS = 20;
 const POLLED_FOLDER_MS = 1_000;
 const DRAIN_MS = 30_000;
+/** Rotated files of a stopped target are kept open this long for a target that goes on with them (a reload). */
+const LEAVING_MS = 30_000;
 
 /** @throws Error for a malformed pattern or an unknown encoding */
 export async function openFileTarget(options: FileTargetOptions): Promise<FileTarget> {
@@ -149,7 +151,8 @@ class GlobTarget implements FileTarget, PositionSource {
   start(): void {
     // Files that were rotated away are known before what is at their paths now, so that neither is taken for the other.
     const noted = this.#options.positions.records().filter((record) => record.owner === this.#owner || this.#isMatched(record.name));
-    for (const name of new Set(noted.map((record) => record.name))) this.#addFollower(name);
+    const left = [...this.#pool.leaving.values()].filter((tail) => this.#isMatched(tail.name));
+    for (const name of new Set([...left, ...noted].map((file) => file.name))) this.#addFollower(name);
     this.#reconcile();
     this.#options.positions.addSource(this);
     this.#flushTimer = setInterval(() => this.#pump.flush(false), FLUSH_PERIOD_MS);
@@ -183,8 +186,8 @@ class GlobTarget implements FileTarget, PositionSource {
     await this.#pump.stop();
     clearInterval(this.#flushTimer);
     this.#pump.flush(true);
-    for (const follower of this.#followers.values()) this.#retire(follower);
     this.#leave();
+    for (const follower of this.#followers.values()) this.#retire(follower);
   }
 
   async #drain(drainMs: number): Promise<void> {
@@ -201,10 +204,10 @@ class GlobTarget implements FileTarget, PositionSource {
   /** What is acknowledged is written down by the positions from here on; what is not may be gone on with by a new target. */
   #leave(): void {
     const { positions } = this.#options;
-    for (const tail of this.#tails()) {
-      if (!tail.ledger.settled && !tail.rotated) this.#pool.leaving.set(leavingKey(tail.name, tail.id), tail);
-    }
-    const done = this.#tails().filter((tail) => tail.ledger.settled);
+    const left = this.#tails().filter((tail) => !tail.finished && (!tail.ledger.settled || tail.rotated));
+    for (const tail of left) this.#pool.leaving.set(leavingKey(tail.name, tail.id), tail);
+    setTimeout(() => this.#giveUpLeaving(left), LEAVING_MS).unref();
+    const done = this.#tails().filter((tail) => tail.ledger.settled && !left.includes(tail));
     const frozen: PositionSource = {
       records: () => done.filter((tail) => !tail.finished).map((tail) => tail.record()),
       positions: () => done.filter((tail) => !tail.rotated).map((tail) => [tail.name, String(tail.ledger.committed())] as const),
@@ -227,18 +230,22 @@ class GlobTarget implements FileTarget, PositionSource {
   settled(): boolean {
     if (!this.#stopped) return false;
     const settled = this.#tails().every((tail) => tail.ledger.settled || !this.#isOurs(tail));
-    if (settled) for (const tail of this.#tails()) this.#forgetLeaving(tail);
     return settled;
   }
 
   /** After the stop, another target may have gone on with a file. */
   #isOurs(tail: FileTail): boolean {
-    return !this.#stopped || tail.rotated || tail.ledger.settled || this.#pool.leaving.get(leavingKey(tail.name, tail.id)) === tail;
+    return !this.#stopped || this.#pool.leaving.get(leavingKey(tail.name, tail.id)) === tail;
   }
 
-  #forgetLeaving(tail: FileTail): void {
-    const key = leavingKey(tail.name, tail.id);
-    if (this.#pool.leaving.get(key) === tail) this.#pool.leaving.delete(key);
+  /** Nobody goes on with these: a descriptor held for ever would hold a deleted file's room on the disk. */
+  #giveUpLeaving(tails: readonly FileTail[]): void {
+    for (const tail of tails) {
+      const key = leavingKey(tail.name, tail.id);
+      if (this.#pool.leaving.get(key) !== tail) continue;
+      tail.close();
+      if (tail.ledger.settled) this.#pool.leaving.delete(key);
+    }
   }
 
   #tails(): FileTail[] {
@@ -356,10 +363,10 @@ class GlobTarget implements FileTarget, PositionSource {
 
   #notice(folder: string, fileName: string | undefined, created: boolean): void {
     if (this.#stopped) return;
-    if (fileName === undefined) return this.#soon(0);
-    const path = join(folder, fileName);
+    const path = fileName === undefined ? folder : join(folder, fileName);
     const follower = this.#wakeByPath.get(path);
-    if (follower !== undefined) {
+    if (fileName === undefined) this.#soon(0);
+    else if (follower !== undefined) {
       const nowMs = this.#options.clock.nowMs();
       if (nowMs - follower.lookedMs >= WAKE_GAP_MS) this.#look(follower);
       else follower.nextLookMs = Math.min(follower.nextLookMs, follower.lookedMs + WAKE_GAP_MS);
