@@ -1,0 +1,15 @@
+// Entry of the module: what JavaScript may call. Addresses are checked by kernels-wasm.ts, contents here.
+
+export { parseCri } from "./cri";
+export { find, findLines } from "./find";
+export { scanJson } from "./json";
+export { splitLines } from "./lines";
+export { lz4Compress, lz4Decompress } from "./lz4";
+export { decodePush, encodeEntries } from "./push";
+export { parseRfc3339 } from "./rfc3339";
+export { snappyCompress, snappyDecompress, snappyRawBytes } from "./snappy";
+
+/** First address that no table of the module uses. */
+export function dataEnd(): usize {
+  return __heap_base;
+}
