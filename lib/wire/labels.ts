@@ -29,13 +29,16 @@ export class LabelSet implements Iterable<LabelPair> {
     this.#text = text;
   }
 
-  static readonly EMPTY: LabelSet = LabelSet.of([]);
+  /** The set without labels. (No static field: the compiler would make it before the class has its name.) */
+  static get EMPTY(): LabelSet {
+    return EMPTY;
+  }
 
   /** The set of these pairs. A repeated name keeps its last value; an empty value means the label is absent. */
   static of(pairs: Iterable<LabelPair>): LabelSet {
     const last = new Map<string, string>(pairs);
     const names = [...last.keys()].filter((name) => last.get(name) !== "").sort(compareCodePoints);
-    return LabelSet.intern(
+    return LabelSet.#intern(
       names,
       names.map((name) => last.get(name)!),
     );
@@ -45,8 +48,7 @@ export class LabelSet implements Iterable<LabelPair> {
     return LabelSet.of(Object.entries(object));
   }
 
-  // Not `#intern`: for a static private method the compiler names the class by a variable that is not set yet when EMPTY is made.
-  private static intern(names: readonly string[], values: readonly string[]): LabelSet {
+  static #intern(names: readonly string[], values: readonly string[]): LabelSet {
     const text = printLabels(names, values);
     const known = interned.get(text)?.deref();
     if (known !== undefined) return known;
@@ -107,7 +109,7 @@ export class LabelSet implements Iterable<LabelPair> {
     if (value !== "") return this.get(name) === value ? this : this.#replace(name, value);
     if (!this.has(name)) return this;
     const kept = this.names.filter((other) => other !== name);
-    return LabelSet.intern(
+    return LabelSet.#intern(
       kept,
       kept.map((other) => this.get(other)),
     );
@@ -115,7 +117,7 @@ export class LabelSet implements Iterable<LabelPair> {
 
   #replace(name: string, value: string): LabelSet {
     const names = this.has(name) ? this.names : [...this.names, name].sort(compareCodePoints);
-    return LabelSet.intern(
+    return LabelSet.#intern(
       names,
       names.map((other) => (other === name ? value : this.get(other))),
     );
@@ -134,6 +136,8 @@ export class LabelSet implements Iterable<LabelPair> {
     return this.#text;
   }
 }
+
+const EMPTY = LabelSet.of([]);
 
 function printLabels(names: readonly string[], values: readonly string[]): string {
   let text = "{";
