@@ -1,0 +1,121 @@
+// The server's parts in the order the data takes: routes -> ingest -> storage -> queries.
+
+import { join } from "node:path";
+import { collectDefaultMetrics, Registry } from "prom-client";
+import { systemClock } from "../lib/runtime/clock.ts";
+import { listen } from "../lib/runtime/http-server.ts";
+import type { Log } from "../lib/runtime/log.ts";
+import { watchTenantLimits } from "./config/overrides.ts";
+import type { ServerConfig } from "./config/schema.ts";
+import { answerError } from "./http/answers.ts";
+import { formatRoutes } from "./http/format-routes.ts";
+import { createHttpMetrics } from "./http/http-metrics.ts";
+import { labelRoutes } from "./http/label-routes.ts";
+import { pageRoutes } from "./http/page-routes.ts";
+import { pushRoutes } from "./http/push-routes.ts";
+import { queryRoutes } from "./http/query-routes.ts";
+import { statusRoutes } from "./http/status-routes.ts";
+import { createTenantResolver } from "./http/tenant.ts";
+import { createIngestMetrics } from "./ingest/ingest-metrics.ts";
+import { Ingester } from "./ingest/ingester.ts";
+import { createQueryEngine } from "./query/engine.ts";
+import { queryLimitsOf } from "./query/limits.ts";
+import { openStorage } from "./storage.ts";
+
+/** Of a push after decompression; a body as large as this needs about three times its size while it is taken in. */
+const DECODED_PUSH_BYTES_MAX = 128 * 1024 * 1024;
+/** Of a push as it comes over the wire. Loki's own bound is that of its gRPC messages, which people raise for large pushes. */
+const PUSH_BODY_BYTES_MIN = 32 * 1024 * 1024;
+const DEFAULT_FOLDER = "skald-data";
+
+export interface RunningServer {
+  readonly port: number;
+  /** Stops listening, lets requests finish, leaves everything durable. */
+  close(): Promise<void>;
+}
+
+/** @param raw the configuration before defaults, for overrides per tenant */
+export async function runServer(config: ServerConfig, raw: Readonly<Record<string, unknown>>, log: Log): Promise<RunningServer> {
+  const clock = systemClock;
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const folders = foldersOf(config);
+  const tenantLimits = watchTenantLimits(config.limits_config, raw.limits_config ?? {}, { file: config.runtime_config.file, periodMs: config.runtime_config.period, clock, log });
+  const tenants = createTenantResolver({ authEnabled: config.auth_enabled, multiTenantQueries: config.querier.multi_tenant_queries_enabled });
+
+  const storage = await openStorage({
+    walFolder: folders.wal,
+    storeFolder: folders.blocks,
+    idleMs: config.ingester.chunk_idle_period,
+    maxAgeMs: config.ingester.max_chunk_age,
+    flushOnClose: config.ingester.wal.flush_on_shutdown,
+    clock,
+    log,
+    registry,
+  });
+  const engine = createQueryEngine({
+    view: storage,
+    openReader: () => storage.openReader(),
+    limits: (tenant) => queryLimitsOf(tenantLimits.of(tenant)),
+    clock,
+    log,
+    registry,
+  });
+  const ingester = new Ingester({
+    append: (tenant, push) => storage.append(tenant, push),
+    limitsOf: tenantLimits.of,
+    maxChunkAgeMs: config.ingester.max_chunk_age,
+    streamIdleMs: config.ingester.chunk_idle_period,
+    maxStreamErrors: config.ingester.max_returned_stream_errors,
+    clock,
+    metrics: createIngestMetrics(registry),
+  });
+
+  let state: "Running" | "Stopping" = "Running";
+  const http = await listen({
+    address: config.server.http_listen_address,
+    port: config.server.http_listen_port,
+    prefix: config.server.http_path_prefix,
+    routes: [
+      ...pushRoutes(ingester, tenants, { bodyBytes: Math.max(config.server.grpc_server_max_recv_msg_size, PUSH_BODY_BYTES_MIN), decodedBytes: DECODED_PUSH_BYTES_MAX }),
+      ...queryRoutes(engine, tenants, clock),
+      ...labelRoutes({ index: storage, tenants, limitsOf: tenantLimits.of, clock }),
+      ...formatRoutes(),
+      ...statusRoutes({
+        config,
+        tenantLimits,
+        registry,
+        log,
+        notReady: () => (state === "Running" ? undefined : "stopping"),
+        flush: () => storage.flush(),
+        services: () => ({ server: state, store: state, ingester: state, querier: state }),
+      }),
+      ...pageRoutes(),
+    ],
+    observe: createHttpMetrics(registry).observe,
+    onError: (error, _, response) => answerError(error, response, log),
+    timeouts: { readMs: config.server.http_server_read_timeout, idleMs: config.server.http_server_idle_timeout },
+  });
+  log.info({ address: config.server.http_listen_address, port: http.port, wal: folders.wal, blocks: folders.blocks }, "server listening");
+
+  return {
+    port: http.port,
+    async close() {
+      state = "Stopping";
+      tenantLimits.close();
+      await http.close(config.server.graceful_shutdown_timeout);
+      await engine.close();
+      await storage.close();
+    },
+  };
+}
+
+/** Where everything is kept (docs/configuration.md). */
+function foldersOf(config: ServerConfig): { wal: string; blocks: string } {
+  const prefix = config.common.path_prefix === "" ? DEFAULT_FOLDER : config.common.path_prefix;
+  const { filesystem } = config.storage_config;
+  return {
+    wal: config.ingester.wal.dir === "" ? join(prefix, "wal") : config.ingester.wal.dir,
+    blocks: filesystem.directory || config.common.storage.filesystem.chunks_directory || join(prefix, "chunks"),
+  };
+}
