@@ -10,7 +10,7 @@ export const TARGET_FAILURES = ["dropped", "wrong_host", "no_path", "exists", "e
 export type TargetFailure = (typeof TARGET_FAILURES)[number];
 
 export interface AgentMetrics {
-  readonly targetsActive: { set(count: number): void };
+  readonly targetsActive: { inc(count: number): void };
   readonly targetFailed: (reason: TargetFailure) => void;
   readonly lineDropped: (reason: string, count?: number) => void;
   readonly reloaded: (success: boolean) => void;
