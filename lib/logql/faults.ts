@@ -40,7 +40,8 @@ export function faultOfVectorAggregation({ fn, grouping }: VectorAggregation, pa
 }
 
 export function faultOfLabelReplace({ pattern }: LabelReplace): string | null {
-  const fault = checkRegex(pattern);
+  // Loki puts the anchors on before it compiles; some messages show them.
+  const fault = checkRegex(`^(?:${pattern})$`) ?? checkRegex(pattern);
   return fault === null ? null : `invalid regex in label_replace: ${fault}`;
 }
 

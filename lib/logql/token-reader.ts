@@ -15,52 +15,55 @@ const EXPECTED_MAX = 4;
 
 export class TokenReader {
   readonly #lexer: Lexer;
-  #token: Token;
-  #next: Token | undefined;
+  /** Read ahead, at most two. A token is read when it is asked for: what stands before it is refused first. */
+  readonly #ahead: Token[] = [];
   #open = 0;
   readonly #depths = new WeakMap<object, number>();
 
   constructor(text: string) {
     this.#lexer = new Lexer(text);
-    this.#token = this.#lexer.next();
   }
 
   /** Kind of the token at hand. */
   get kind(): string {
-    return this.#token.kind;
+    return this.#peek(0).kind;
   }
 
   /** Kind of the token behind the one at hand. */
   get nextKind(): string {
-    this.#next ??= this.#lexer.next();
-    return this.#next.kind;
+    return this.#peek(1).kind;
+  }
+
+  #peek(distance: number): Token {
+    while (this.#ahead.length <= distance) this.#ahead.push(this.#lexer.next());
+    return this.#ahead[distance]!;
   }
 
   /** Takes the token at hand, whatever it is. */
   take(): Token {
-    const token = this.#token;
-    this.#token = this.#next ?? this.#lexer.next();
-    this.#next = undefined;
+    const token = this.#peek(0);
+    this.#ahead.shift();
     return token;
   }
 
   /** Takes the token at hand if it is of this kind. */
   takeIf(kind: string): boolean {
-    if (this.#token.kind !== kind) return false;
+    if (this.kind !== kind) return false;
     this.take();
     return true;
   }
 
   /** Takes a token of this kind; `alternatives` are others that could stand here, for the message. */
   expect(kind: string, ...alternatives: string[]): Token {
-    if (this.#token.kind !== kind) throw this.unexpected(kind, ...alternatives);
+    if (this.kind !== kind) throw this.unexpected(kind, ...alternatives);
     return this.take();
   }
 
   /** The token at hand cannot stand here. */
   unexpected(...expected: string[]): LogqlError {
     const list = expected.length > 0 && expected.length <= EXPECTED_MAX ? `, expecting ${expected.join(" or ")}` : "";
-    return this.#lexer.error(`syntax error: unexpected ${this.#token.kind}${list}`, this.#token.start, this.#token.lineKnown);
+    const { kind, start, lineKnown } = this.#peek(0);
+    return this.#lexer.error(`syntax error: unexpected ${kind}${list}`, start, lineKnown);
   }
 
   /** Runs a rule one level deeper. @throws LogqlError past NESTING_MAX */

@@ -91,7 +91,7 @@ describe("meaning", () => {
     [
       "a regex in label_replace",
       `label_replace(${x}, "d", "", "s", "(")`,
-      "invalid regex in label_replace: error parsing regexp: missing closing ): `(`",
+      "invalid regex in label_replace: error parsing regexp: missing closing ): `^(?:()$`",
     ],
     ["a regex in a matcher", '{a=~"a**"}', "error parsing regexp: invalid nested repetition operator: `**`"],
     ["a regex in drop", '{a="b"} | drop c=~"["', "error parsing regexp: missing closing ]: `[`"],
@@ -108,6 +108,9 @@ describe("meaning", () => {
       ),
     );
   }
+  test("a regex is refused before what stands behind it is read", () => {
+    expect(refusal('{a=~"(" "')?.message).toBe("parse error : error parsing regexp: missing closing ): `(`");
+  });
   test("mistakes of form come before mistakes of meaning", () => {
     expect(refusal(`topk(${x}) +`)?.message).toBe("parse error at line 1, col 26: syntax error: unexpected $end");
   });
