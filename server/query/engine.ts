@@ -185,8 +185,18 @@ function thinOut(entries: LogPartial, intervalNs: bigint, direction: Direction):
   });
 }
 
+/** `sort` or `sort_desc` anywhere in the query: the series stay as they come. topk and bottomk do not order an answer. */
 function ordersByValue(expr: MetricExpr): boolean {
-  return expr.kind === "vectorAggregation" && ["topk", "bottomk", "approx_topk", "sort", "sort_desc"].includes(expr.fn);
+  switch (expr.kind) {
+    case "vectorAggregation":
+      return expr.fn === "sort" || expr.fn === "sort_desc" || ordersByValue(expr.of);
+    case "labelReplace":
+      return ordersByValue(expr.of);
+    case "binary":
+      return ordersByValue(expr.left) || ordersByValue(expr.right);
+    default:
+      return false;
+  }
 }
 
 function sortedByLabels(series: readonly Series[]): Series[] {

@@ -8,13 +8,13 @@ export class NumberSyntaxError extends Error {
   override readonly name = "NumberSyntaxError";
 }
 
-const DECIMAL = /^[+-]?(?:\d+(?:_?\d)*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+const DECIMAL = /^[+-]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:[eE][+-]?\d+)?$/;
 const HEXADECIMAL = /^([+-]?)0[xX]([0-9a-fA-F]*)(?:\.([0-9a-fA-F]*))?[pP]([+-]?\d+)$/;
 
-/** strconv.ParseFloat(text, 64). @throws NumberSyntaxError */
+/** strconv.ParseFloat(text, 64); underscores between digits are passed over. @throws NumberSyntaxError */
 export function parseGoFloat(text: string): number {
-  if (DECIMAL.test(text) && !text.includes("_")) {
-    const value = Number(text);
+  if (DECIMAL.test(text)) {
+    const value = Number(text.replaceAll("_", ""));
     if (!Number.isFinite(value)) throw new NumberSyntaxError(`strconv.ParseFloat: parsing ${quoteGo(text)}: value out of range`);
     return value;
   }

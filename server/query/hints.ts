@@ -87,23 +87,25 @@ export function namesOf(filter: LabelFilter): readonly string[] {
   }
 }
 
-/** Which of the required labels a line has got so far. Reset for each line. */
+/**
+ * What parsers have taken out of a line so far. A label is extracted once per line, by whichever parser comes first, even when an op
+ * has thrown it away since. Reset for each line.
+ */
 export class ExtractionState {
   readonly hints: ParserHints;
   readonly #required: readonly string[] | null;
-  #found = 0;
-  readonly #seen: boolean[];
+  readonly #extracted: string[] = [];
+  #requiredFound = 0;
 
   constructor(hints: ParserHints) {
     this.hints = hints;
     this.#required = hints.required;
-    this.#seen = new Array<boolean>(hints.required?.length ?? 0).fill(false);
   }
 
   reset(): void {
-    if (this.#found === 0) return;
-    this.#found = 0;
-    this.#seen.fill(false);
+    if (this.#extracted.length === 0) return;
+    this.#extracted.length = 0;
+    this.#requiredFound = 0;
   }
 
   /** Parsers have nothing (more) to do for this line. */
@@ -112,14 +114,12 @@ export class ExtractionState {
   }
 
   get complete(): boolean {
-    return this.#required !== null && this.#found === this.#required.length;
+    return this.#required !== null && this.#requiredFound === this.#required.length;
   }
 
   /** Whether somebody asks for the label and it has not been extracted yet. */
   wants(name: string): boolean {
-    if (this.#required === null) return true;
-    const at = this.#required.indexOf(name);
-    return at >= 0 && !this.#seen[at];
+    return (this.#required === null || this.#required.includes(name)) && !this.#extracted.includes(name);
   }
 
   /** Whether a label beginning with `prefix` is asked for. */
@@ -130,10 +130,8 @@ export class ExtractionState {
   }
 
   took(name: string): void {
-    if (this.#required === null) return;
-    const at = this.#required.indexOf(name);
-    if (at < 0 || this.#seen[at]) return;
-    this.#seen[at] = true;
-    this.#found++;
+    if (this.#extracted.includes(name)) return;
+    this.#extracted.push(name);
+    if (this.#required?.includes(name)) this.#requiredFound++;
   }
 }

@@ -36,7 +36,10 @@ export function compilePipeline(log: LogExpr, hints: ParserHints, kernels: Kerne
   };
 }
 
-/** Line filters may move before everything but the ops that rewrite the line: a dropped line is dropped, whatever its labels. */
+/**
+ * Line filters may move before everything but the ops that rewrite the line: a dropped line is dropped, whatever its labels. Loki
+ * moves them before `decolorize`, too, where it shows: a filter behind it still sees the colours.
+ */
 export function splitLineFilters(ops: readonly Op[]): { early: Extract<Op, { kind: "lineFilter" }>[]; late: Op[] } {
   const early: Extract<Op, { kind: "lineFilter" }>[] = [];
   const late: Op[] = [];
@@ -44,7 +47,7 @@ export function splitLineFilters(ops: readonly Op[]): { early: Extract<Op, { kin
   for (const op of ops) {
     if (op.kind === "lineFilter" && !rewritten) early.push(op);
     else late.push(op);
-    rewritten ||= op.kind === "lineFormat" || op.kind === "decolorize" || op.kind === "unpack";
+    rewritten ||= op.kind === "lineFormat" || op.kind === "unpack";
   }
   return { early, late };
 }

@@ -85,14 +85,8 @@ function take(line: LineState, wanted: ExtractionState, plainName: string, value
   const { labels } = line;
   const name = labels.baseHas(plainName) ? plainName + DUPLICATE_SUFFIX : plainName;
   if (!wanted.wants(name)) return;
-  if (wanted.hints.required === null && labels.indexOf(name) >= 0 && takenHere(line, name)) return;
   setScalar(line, name, value);
   wanted.took(name);
-}
-
-/** Without hints nobody counts what was extracted, so the labels themselves tell: a parsed label that is there came first. */
-function takenHere(line: LineState, name: string): boolean {
-  return line.labels.categoryOf(name) === PARSED_LABEL;
 }
 
 export function setScalar(line: LineState, name: string, value: JsonValue): void {

@@ -59,7 +59,6 @@ function ipFilter({ name, op, pattern }: { readonly name: string; readonly op: "
   const matcher = compileIpMatcher(pattern);
   const wanted = op === "=";
   return ({ labels }) => {
-    if (labels.error !== "") return true;
     const value = labels.get(name);
     return value !== undefined && matcher.test(value) === wanted;
   };
@@ -69,8 +68,6 @@ function ipFilter({ name, op, pattern }: { readonly name: string; readonly op: "
 function typedFilter(name: string, holds: (value: number) => boolean, parse: (text: string) => number, spans = true): LineOp {
   return (line: LineState) => {
     const { labels } = line;
-    // With an error set only comparisons of text can still drop the line.
-    if (labels.error !== "") return true;
     const at = spans ? labels.indexOf(name) : -1;
     if (at >= 0) {
       const plain = labels.numberAt(at);

@@ -36,7 +36,6 @@ export function logfmtOp({ strict, keepEmpty }: LogfmtOptions, wanted: Extractio
       if (pairs.valueStart === pairs.valueEnd && !keepEmpty) continue;
       const name = labels.baseHas(plainName) ? plainName + DUPLICATE_SUFFIX : plainName;
       if (!wanted.wants(name)) continue;
-      if (firstOnly && labels.indexOf(name) >= 0 && labels.categoryOf(name) === PARSED_LABEL) continue;
       setValue(line, pairs, name);
       wanted.took(name);
       if (wanted.complete) break;
@@ -64,7 +63,10 @@ export function logfmtExpressionsOp(extractions: readonly Extraction[], { strict
       const key = names.nameOf(bytes, pairs.keyStart, pairs.keyEnd);
       const label = labelOf.get(key) ?? key;
       if (!keyOf.has(label) || (pairs.valueStart === pairs.valueEnd && !keepEmpty)) continue;
-      setValue(line, pairs, labels.baseHas(label) ? label + DUPLICATE_SUFFIX : label);
+      const name = labels.baseHas(label) ? label + DUPLICATE_SUFFIX : label;
+      setValue(line, pairs, name);
+      wanted.took(name);
+      if (wanted.complete) break;
     }
     if (pairs.error !== null) setParserError(labels, wanted, LOGFMT_ERROR, printLogfmtError(pairs.error));
     return true;
