@@ -1,6 +1,7 @@
 // The extracted data of a pipeline as a whole: what it starts with, and how labels come back into it when a nested pipeline starts.
 
 import { type Column, type EntryBatch, type Value, ValueColumn } from "../lib/wire/entry-batch.ts";
+import { SpanColumn } from "./span-column.ts";
 import type { LabelSet } from "../lib/wire/labels.ts";
 
 /** Starts the extracted data of a batch: empty but for the labels, which `EntryBatch.extract` reads from here. */
@@ -24,6 +25,9 @@ export function copyLabelsOverExtracted(batch: EntryBatch): void {
   if (initial === undefined) return;
   let labels: LabelSet | undefined;
   let hidden: [Column, string][] = [];
+  let under: LabelSet | undefined;
+  let over: LabelSet | undefined;
+  let merged: LabelSet | undefined;
   for (let k = 0; k < batch.liveCount; k++) {
     const i = batch.live[k]!;
     const current = batch.labels[i]!;
@@ -31,8 +35,18 @@ export function copyLabelsOverExtracted(batch: EntryBatch): void {
       labels = current;
       hidden = columnsNamedAs(current, batch.extracted);
     }
-    if (initial[i] !== current) initial[i] = initial[i] === undefined ? current : merge(initial[i]!, current);
-    for (const [column, value] of hidden) column.set(i, value);
+    if (initial[i] !== current) {
+      if (initial[i] !== under || over !== current) {
+        under = initial[i];
+        over = current;
+        merged = under === undefined ? current : merge(under, current);
+      }
+      initial[i] = merged!;
+    }
+    for (const [column, value] of hidden) {
+      // Most often the label was made of this very value.
+      if (!(column instanceof SpanColumn && column.holdsAscii(i, value))) column.set(i, value);
+    }
   }
 }
 

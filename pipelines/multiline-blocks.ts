@@ -3,6 +3,7 @@
 
 import type { EntryBatch } from "../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../lib/wire/labels.ts";
+import type { EntryTest } from "./line-test.ts";
 import { addHeld, batchOfHeld, type HeldEntry, HeldTickets, holdEntry } from "./held-entry.ts";
 
 /** Of one block; what would grow past it goes on as a block of its own, as at `max_lines`. */
@@ -13,8 +14,8 @@ const LINE_FEED = 10;
 const NEW_LINE = Uint8Array.of(LINE_FEED);
 
 export interface MultilineOptions {
-  /** Does this line begin a block? */
-  readonly begins: (line: string) => boolean;
+  /** Does a line begin a block? */
+  readonly begins: EntryTest;
   readonly linesMax: number;
   /** An open block that got no line for this long is complete. */
   readonly waitMs: number;
@@ -55,6 +56,8 @@ export class MultilineBlocks {
     const kept: number[] = [];
     const touched = new Set<Block>();
     const nowMs = this.#options.nowMs();
+    const { begins } = this.#options;
+    begins.start?.(batch);
     const live = batch.live.slice(0, batch.liveCount);
     let labels: LabelSet | undefined;
     let block: Block | undefined;
@@ -63,7 +66,7 @@ export class MultilineBlocks {
         labels = batch.labels[i]!;
         block = this.#blocks.get(batch.source)?.get(labels);
       }
-      if (this.#options.begins(batch.line(i))) {
+      if (begins.holds(batch, i)) {
         if (block === undefined) block = this.#open(batch, labels!, kept);
         else if (block.lineCount > 0) kept.push(this.#emit(batch, block));
         block.startIndex = i;

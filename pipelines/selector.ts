@@ -1,18 +1,18 @@
 // Selectors of the match stage: a stream selector and line filters. Promtail's own small LogQL: no parsers, no label filters, no `or`,
 // no backticks; a selector that every stream satisfies is allowed, `{}` is not.
 
-import { kernels, prepareNeedle } from "../lib/kernels/index.ts";
 import type { LineFilter } from "../lib/logql/ast.ts";
 import { compileMatcher, LogqlError } from "../lib/logql/index.ts";
 import { parse } from "../lib/logql/parser.ts";
 import { compileRegex } from "../lib/text/regex.ts";
-import type { EntryBatch } from "../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../lib/wire/labels.ts";
+import { containsTest, type EntryTest, lineTest } from "./line-test.ts";
 
-/** Does entry i of the batch match? */
-export type EntryTest = (batch: EntryBatch, i: number) => boolean;
-
-/** @throws LogqlError, or RegexError for a line filter's expression */
+/**
+ * Which entries match: their labels, and their lines.
+ *
+ * @throws LogqlError, or RegexError for a line filter's expression
+ */
 export function compileSelector(text: string): EntryTest {
   const { expr } = parse(text);
   if (expr.kind !== "log") throw new LogqlError("a metric query cannot select entries", "", 0, 0);
@@ -23,11 +23,15 @@ export function compileSelector(text: string): EntryTest {
     if (op.kind !== "lineFilter") throw new LogqlError("only line filters (|= != |~ !~) can follow the selector here", "", 0, 0);
     return compileLineFilter(op);
   });
-  if (filters.length === 0) return (batch, i) => labelsMatch(batch.labels[i]!);
-  return (batch, i) => {
-    if (!labelsMatch(batch.labels[i]!)) return false;
-    for (let f = 0; f < filters.length; f++) if (!filters[f]!(batch, i)) return false;
-    return true;
+  return {
+    start(batch) {
+      for (const filter of filters) filter.start?.(batch);
+    },
+    holds(batch, i) {
+      if (!labelsMatch(batch.labels[i]!)) return false;
+      for (let f = 0; f < filters.length; f++) if (!filters[f]!.holds(batch, i)) return false;
+      return true;
+    },
   };
 }
 
@@ -57,13 +61,14 @@ function compileLineFilter({ op, operands }: LineFilter): EntryTest {
     throw new LogqlError("a line filter here is one of |= != |~ !~ and one text; or, ip() and patterns are not known", "", 0, 0);
   }
   const wanted = op === "|=" || op === "|~";
-  if (op === "|~" || op === "!~") {
-    const regex = compileRegex(operand.text);
-    return (batch, i) => regex.test(batch.line(i)) === wanted;
-  }
-  if (operand.text === "") return () => wanted;
-  const needle = prepareNeedle(new TextEncoder().encode(operand.text), false);
-  return (batch, i) => kernels.find(batch.bytes, batch.starts[i]!, batch.ends[i]!, needle) >= 0 === wanted;
+  if (op === "|~" || op === "!~") return wanted ? lineTest(compileRegex(operand.text)) : not(lineTest(compileRegex(operand.text)));
+  if (operand.text === "") return { holds: () => wanted };
+  const contains = containsTest([new TextEncoder().encode(operand.text)]);
+  return wanted ? contains : not(contains);
+}
+
+function not(test: EntryTest): EntryTest {
+  return { start: (batch) => test.start?.(batch), holds: (batch, i) => !test.holds(batch, i) };
 }
 
 /** Is there a backtick outside of double quotes? */

@@ -54,6 +54,22 @@ export class SpanColumn implements Column {
     return this.#isSet !== undefined && this.#isSet[i] === 1 ? SPAN_SET : kind[i * stride + offset]!;
   }
 
+  /** Are the bytes of the span the value's text as they stand? So are strings without escapes, and whole numbers. */
+  isTextAt(i: number): boolean {
+    const kind = this.kindOf(i);
+    return kind === JSON_PLAIN_STRING || (kind === JSON_NUMBER && isWholeNumber(this.#batch.bytes, this.startOf(i), this.endOf(i)));
+  }
+
+  /** Is the value this ASCII text? False also when finding out would cost a string. */
+  holdsAscii(i: number, text: string): boolean {
+    if (this.kindOf(i) !== JSON_PLAIN_STRING) return false;
+    const start = this.startOf(i);
+    if (this.endOf(i) - start !== text.length) return false;
+    const { bytes } = this.#batch;
+    for (let p = 0; p < text.length; p++) if (bytes[start + p] !== text.charCodeAt(p)) return false;
+    return true;
+  }
+
   /** Start of the span in the batch's bytes; meaningful for kinds that have one. */
   startOf(i: number): number {
     return this.#slots.start[i * this.#slots.stride + this.#slots.offset]!;
@@ -101,4 +117,14 @@ export class SpanColumn implements Column {
         return undefined;
     }
   }
+}
+
+/** Digits after which a number's text may not be the shortest any more. */
+const EXACT_DIGITS = 15;
+
+/** A number that is printed as it was read. */
+function isWholeNumber(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start > EXACT_DIGITS) return false;
+  for (let p = start; p < end; p++) if (bytes[p]! < 48 || bytes[p]! > 57) return false;
+  return true;
 }

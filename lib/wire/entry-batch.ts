@@ -109,13 +109,7 @@ export class EntryBatch {
 
   /** Copies text to the end of the block; returns where it is. Views of the block taken before may be stale afterwards. */
   appendText(text: string | Uint8Array): [start: number, end: number] {
-    const start = this.bytesUsed;
-    const most = typeof text === "string" ? text.length * 3 : text.length;
-    if (start + most > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(start + most, this.bytes.length * 2, 1024));
-      grown.set(this.bytes.subarray(0, start));
-      this.bytes = grown;
-    }
+    const start = this.reserveBytes(typeof text === "string" ? text.length * 3 : text.length);
     if (typeof text === "string") this.bytesUsed += encoder.encodeInto(text, this.bytes.subarray(start)).written;
     else {
       this.bytes.set(text, start);
@@ -140,6 +134,17 @@ export class EntryBatch {
     this.sec[i] = sec < 0 ? -(2 ** 31) : 2 ** 31 - 1;
     this.farSec ??= new Map();
     this.farSec.set(i, sec);
+  }
+
+  /** Makes room for that many bytes at the end of the block and returns where they go: `bytesUsed`, which the caller moves on. */
+  reserveBytes(most: number): number {
+    const start = this.bytesUsed;
+    if (start + most > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(start + most, this.bytes.length * 2, 1024));
+      grown.set(this.bytes.subarray(0, start));
+      this.bytes = grown;
+    }
+    return start;
   }
 
   addMetadata(i: number, name: string, value: string): void {

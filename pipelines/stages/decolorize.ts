@@ -2,28 +2,25 @@
 
 import { z } from "zod";
 import { decolorize as removeSequences } from "../../lib/text/decolorize.ts";
+import { containsTest } from "../line-test.ts";
 import { defineStage, type Stage } from "../stage.ts";
 
-/** Every sequence starts with it, but for the C1 forms, which are U+0080 to U+009F: C2 80 to C2 9F in UTF-8. */
-const ESCAPE = 0x1b;
-const C1_LEAD = 0xc2;
+/** What sequences start with: ESC, or CSI and OSC as single characters. */
+const STARTS = ["\x1b", "\u009b", "\u009d"].map((text) => new TextEncoder().encode(text));
 
 export const decolorize = defineStage({
   name: "decolorize",
   config: z.object({}),
   build(): Stage {
+    const mayHaveSequence = containsTest(STARTS);
     return {
       process(batch) {
+        mayHaveSequence.start?.(batch);
         for (let k = 0; k < batch.liveCount; k++) {
           const i = batch.live[k]!;
-          if (mayHaveSequence(batch.bytes, batch.starts[i]!, batch.ends[i]!)) batch.setLine(i, removeSequences(batch.line(i)));
+          if (mayHaveSequence.holds(batch, i)) batch.setLine(i, removeSequences(batch.line(i)));
         }
       },
     };
   },
 });
-
-function mayHaveSequence(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let p = start; p < end; p++) if (bytes[p] === ESCAPE || bytes[p] === C1_LEAD) return true;
-  return false;
-}

@@ -5,11 +5,11 @@ import type { Regex } from "../../lib/text/regex.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { hasExtracted } from "../extracted-data.ts";
 import { InternTable } from "../intern-table.ts";
+import { type EntryTest, lineTest } from "../line-test.ts";
 import { SpanColumn } from "../span-column.ts";
 import { defineStage, type Stage, type StageContext } from "../stage.ts";
 import { durationNs, nameList, regexText, sizeBytes, text, weakText } from "../stage-config.ts";
 import { textOfValue } from "../value-text.ts";
-import { JSON_PLAIN_STRING } from "../../lib/kernels/kernels.ts";
 
 const config = z
   .object({
@@ -31,8 +31,6 @@ const config = z
   });
 
 type Config = z.output<typeof config>;
-/** Does the condition hold for entry i? */
-type Condition = (batch: EntryBatch, i: number) => boolean;
 
 export const drop = defineStage({
   name: "drop",
@@ -54,20 +52,14 @@ export const drop = defineStage({
   },
 });
 
-interface Check {
-  readonly holds: Condition;
-  /** Looks up what is the same for the whole batch. */
-  readonly start?: (batch: EntryBatch) => void;
-}
-
 /** The cheap ones first. */
-function conditionsOf(given: Config, { now }: StageContext): Check[] {
+function conditionsOf(given: Config, { now }: StageContext): EntryTest[] {
   const { source, expression, value, older_than: olderThanNs, longer_than: longerThanBytes, separator } = given;
-  const checks: Check[] = [];
+  const checks: EntryTest[] = [];
   if (longerThanBytes !== undefined) checks.push({ holds: (batch, i) => batch.lineLength(i) > longerThanBytes });
   if (olderThanNs !== undefined) checks.push(olderThan(olderThanNs, now));
   if (source.length === 0) {
-    if (expression !== undefined) checks.push({ holds: (batch, i) => expression.test(batch.line(i)) });
+    if (expression !== undefined) checks.push(lineTest(expression));
   } else if (value === undefined && expression === undefined) {
     checks.push({ holds: (batch, i) => source.every((name) => hasExtracted(batch, name, i)) });
   } else {
@@ -76,7 +68,7 @@ function conditionsOf(given: Config, { now }: StageContext): Check[] {
   return checks;
 }
 
-function olderThan(limitNs: number, now: () => number): Check {
+function olderThan(limitNs: number, now: () => number): EntryTest {
   let nowMs = now();
   return {
     start: () => {
@@ -86,7 +78,7 @@ function olderThan(limitNs: number, now: () => number): Check {
   };
 }
 
-function ofOne(name: string, value: string | undefined, expression: Regex | undefined): Check {
+function ofOne(name: string, value: string | undefined, expression: Regex | undefined): EntryTest {
   const texts = new InternTable();
   let spans: SpanColumn | undefined;
   const passes = (text: string): boolean => (expression !== undefined ? expression.test(text) : text === value);
@@ -96,7 +88,7 @@ function ofOne(name: string, value: string | undefined, expression: Regex | unde
       spans = column instanceof SpanColumn ? column : undefined;
     },
     holds(batch, i) {
-      if (spans !== undefined && spans.kindOf(i) === JSON_PLAIN_STRING) {
+      if (spans !== undefined && spans.isTextAt(i)) {
         return passes(texts.text(batch.bytes, spans.startOf(i), spans.endOf(i)));
       }
       const text = textOfValue(batch.extract(name, i));
@@ -105,7 +97,7 @@ function ofOne(name: string, value: string | undefined, expression: Regex | unde
   };
 }
 
-function ofSeveral(names: readonly string[], separator: string, value: string | undefined, expression: Regex | undefined): Check {
+function ofSeveral(names: readonly string[], separator: string, value: string | undefined, expression: Regex | undefined): EntryTest {
   return {
     holds(batch, i) {
       const parts: string[] = [];

@@ -1,6 +1,5 @@
 // Sets labels from extracted values.
 
-import { JSON_PLAIN_STRING } from "../../lib/kernels/kernels.ts";
 import type { Column, EntryBatch } from "../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import { InternTable } from "../intern-table.ts";
@@ -47,10 +46,9 @@ class LabelSetter {
     let last: string | undefined;
     for (let k = 0; k < batch.liveCount; k++) {
       const i = live[k]!;
-      const value =
-        column.kindOf(i) === JSON_PLAIN_STRING
-          ? this.#texts.text(bytes, column.startOf(i), column.endOf(i))
-          : textOfValue(this.#valueOf(batch, column, i));
+      const value = column.isTextAt(i)
+        ? this.#texts.text(bytes, column.startOf(i), column.endOf(i))
+        : textOfValue(this.#valueOf(batch, column, i));
       if (value === undefined) continue;
       if (labels[i] !== before || value !== last) {
         before = labels[i]!;

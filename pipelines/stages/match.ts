@@ -3,7 +3,8 @@
 import { z } from "zod";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { copyLabelsOverExtracted } from "../extracted-data.ts";
-import { compileSelector, type EntryTest } from "../selector.ts";
+import type { EntryTest } from "../line-test.ts";
+import { compileSelector } from "../selector.ts";
 import { defineStage, type Stage, type StageContext } from "../stage.ts";
 import { attempt, text } from "../stage-config.ts";
 
@@ -46,7 +47,8 @@ function dropMatching(matches: EntryTest, reason: string, context: StageContext)
   return {
     process(batch) {
       const before = batch.liveCount;
-      batch.filterLive((i) => !matches(batch, i));
+      matches.start?.(batch);
+      batch.filterLive((i) => !matches.holds(batch, i));
       if (batch.liveCount < before) context.dropped(reason, before - batch.liveCount);
     },
   };
@@ -55,8 +57,9 @@ function dropMatching(matches: EntryTest, reason: string, context: StageContext)
 function processMatching(batch: EntryBatch, matches: EntryTest, nested: Stage): void {
   const all = batch.live.slice(0, batch.liveCount);
   const matched = new Uint8Array(batch.count);
+  matches.start?.(batch);
   batch.filterLive((i) => {
-    const verdict = matches(batch, i);
+    const verdict = matches.holds(batch, i);
     if (verdict) matched[i] = 1;
     return verdict;
   });

@@ -1,6 +1,7 @@
 // Joins lines to one entry: a line that `firstline` finds begins a block, the others are added to it.
 
 import { z } from "zod";
+import { lineTest } from "../line-test.ts";
 import { MultilineBlocks } from "../multiline-blocks.ts";
 import { defineStage, type Stage } from "../stage.ts";
 import { durationNs, regexText, weakText, wholeNumber } from "../stage-config.ts";
@@ -13,7 +14,7 @@ export const multiline = defineStage({
     max_lines: wholeNumber().default(128),
   }),
   build({ firstline, max_wait_time: waitNs, max_lines: linesMax }, { now }): Stage {
-    const blocks = new MultilineBlocks({ begins: (line) => firstline.test(line), linesMax, waitMs: waitNs / 1e6, nowMs: now });
+    const blocks = new MultilineBlocks({ begins: lineTest(firstline), linesMax, waitMs: waitNs / 1e6, nowMs: now });
     return {
       process: (batch) => blocks.join(batch),
       flush: (nowMs, closing) => blocks.flush(nowMs, closing),

@@ -2,7 +2,6 @@
 
 import { z } from "zod";
 import { isUtf8 } from "node:buffer";
-import { goJsonString } from "../../lib/text/go-json.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { compareCodePoints } from "../../lib/wire/labels.ts";
 import { defineStage, type Stage } from "../stage.ts";
@@ -35,7 +34,7 @@ function packEntry(batch: EntryBatch, i: number, names: readonly string[]): void
   for (const name of names) {
     const value = textOfValue(batch.extract(name, i)) ?? (labels.has(name) ? labels.get(name) : undefined);
     labels = labels.without(name);
-    if (value !== undefined) object += `${goJsonString(name)}:${goJsonString(value)},`;
+    if (value !== undefined) object += `${goString(name)}:${goString(value)},`;
   }
   batch.labels[i] = labels;
   batch.setLine(i, `${object}"${ENTRY_KEY}":${lineAsJson(batch, i)}}`);
@@ -43,6 +42,19 @@ function packEntry(batch: EntryBatch, i: number, names: readonly string[]): void
 
 /** Go's JSON shows a byte that is not UTF-8 as an escape, unlike a replacement character that was written as such. */
 function lineAsJson(batch: EntryBatch, i: number): string {
-  const text = goJsonString(batch.line(i));
+  const text = goString(batch.line(i));
   return text.includes("\ufffd") && !isUtf8(batch.lineBytes(i)) ? text.replaceAll("\ufffd", "\\ufffd") : text;
+}
+
+const HTML: Readonly<Record<string, string>> = {
+  "<": "\\u003c",
+  ">": "\\u003e",
+  "&": "\\u0026",
+  "\u2028": "\\u2028",
+  "\u2029": "\\u2029",
+};
+
+/** Go's JSON string. As JavaScript's, but for what could mean something in a web page. */
+function goString(text: string): string {
+  return JSON.stringify(text).replace(/[<>&\u2028\u2029]/g, (char) => HTML[char]!);
 }

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { Column } from "../../lib/wire/entry-batch.ts";
 import { columnOf } from "../extracted-data.ts";
+import { linePrefilter } from "../line-test.ts";
 import { defineStage, type Stage } from "../stage.ts";
 import { requiredRegexText, source } from "../stage-config.ts";
 import { sourceText } from "../value-text.ts";
@@ -20,11 +21,14 @@ export const regex = defineStage({
     });
     const names = [...groups.keys()];
     const numbers = [...groups.values()];
+    const mayMatch = from === undefined ? linePrefilter(expression) : undefined;
     return {
       process(batch) {
         let columns: Column[] | undefined;
+        mayMatch?.start?.(batch);
         for (let k = 0; k < batch.liveCount; k++) {
           const i = batch.live[k]!;
+          if (mayMatch !== undefined && !mayMatch.holds(batch, i)) continue;
           const input = sourceText(batch, from, i);
           const match = input === undefined ? null : expression.exec(input);
           if (match === null) continue;
