@@ -35,7 +35,11 @@ export interface JobContext {
 }
 
 /** The pipeline of a scrape config. @throws ConfigError for stages that cannot be built */
-export function buildPipeline(scrape: ScrapeConfig, index: number, context: Omit<JobContext, "sink" | "positions" | "tailMetrics" | "hostname" | "reading">) {
+export function buildPipeline(
+  scrape: ScrapeConfig,
+  index: number,
+  context: Omit<JobContext, "sink" | "positions" | "tailMetrics" | "hostname" | "reading">,
+) {
   const log = context.log.child({ job: scrape.job_name });
   const path: ConfigPath = ["scrape_configs", index, "pipeline_stages"];
   return compilePipeline(
@@ -95,23 +99,39 @@ export class ScrapeJob {
 
   /**
    * Begins to discover and to read. A former job whose entries take the same way lends its pipeline and its open targets: those that
-   * are found again are not touched, the others end.
+   * are found again are not touched, the others end. Where nothing can be kept, the former job ends first, and `settle` waits for what
+   * it has handed out.
    */
-  async start(former?: ScrapeJob): Promise<void> {
+  async start(former?: ScrapeJob, settle?: () => Promise<void>): Promise<void> {
     const adopting = former !== undefined && sameReading(former.scrape, this.scrape);
     if (adopting) await this.#adopt(former);
-    else await former?.stop({ drain: false });
+    else if (former !== undefined) {
+      await former.stop({ drain: false });
+      await settle?.();
+    }
     this.#discoveries = await openDiscoveries(this.scrape, this.#log);
+    const first: TargetSetChange[] = [];
+    let begun = false;
     await Promise.all(
       this.#discoveries.map((discovery, i) =>
         discovery.start((groups) => {
           const change = this.#set.update(i, groups);
-          this.#work = this.#work.then(() => this.#apply(change));
+          if (begun) this.#work = this.#work.then(() => this.#apply(change));
+          else first.push(change);
         }),
       ),
     );
+    begun = true;
+    this.#work = this.#begin(first, settle);
     await this.#work;
-    if (adopting) for (const key of [...this.#targets.keys()].filter((each) => !this.#set.found.has(each))) await this.#close(key);
+  }
+
+  /** What the discoveries told first: adopted targets that were not found end before others of the same files are opened. */
+  async #begin(changes: readonly TargetSetChange[], settle: (() => Promise<void>) | undefined): Promise<void> {
+    const lost = [...this.#targets.keys()].filter((key) => !this.#set.found.has(key));
+    await Promise.all(lost.map((key) => this.#close(key)));
+    if (lost.length > 0) await settle?.();
+    for (const change of changes) await this.#apply(change);
   }
 
   async stop(options: { readonly drain: boolean }): Promise<void> {
@@ -167,11 +187,18 @@ export class ScrapeJob {
 
 /** Whether entries of a path would take the same way, so that open targets may stay open. */
 function sameReading(a: ScrapeConfig, b: ScrapeConfig): boolean {
-  const way = ({ pipeline_stages, encoding, decompression }: ScrapeConfig): string => JSON.stringify([pipeline_stages ?? [], encoding, decompression]);
+  const way = ({ pipeline_stages, encoding, decompression }: ScrapeConfig): string =>
+    JSON.stringify([pipeline_stages ?? [], encoding, decompression]);
   return way(a) === way(b);
 }
 
-async function openFile(found: FoundTarget, scrape: ScrapeConfig, pipeline: SharedPipeline, context: JobContext, log: Log): Promise<FileTarget> {
+async function openFile(
+  found: FoundTarget,
+  scrape: ScrapeConfig,
+  pipeline: SharedPipeline,
+  context: JobContext,
+  log: Log,
+): Promise<FileTarget> {
   const { openFileTarget } = await import("./targets/file-target.ts");
   return openFileTarget({
     pathGlob: found.pathGlob,

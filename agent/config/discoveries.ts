@@ -100,7 +100,12 @@ const zookeeper = () =>
   z.strictObject({ servers: textList().prefault([]), paths: textList().prefault([]), timeout: promDuration().prefault("10s") });
 
 const marathonSdSchema = () =>
-  overHttp({ servers: textList().prefault([]), refresh_interval: refresh("30s"), auth_token: text().optional(), auth_token_file: text().optional() });
+  overHttp({
+    servers: textList().prefault([]),
+    refresh_interval: refresh("30s"),
+    auth_token: text().optional(),
+    auth_token_file: text().optional(),
+  });
 
 const gceSdSchema = () =>
   z.strictObject({

@@ -4,7 +4,15 @@
 // warning is what Promtail ignores in silence.
 
 import { readFileSync, statSync } from "node:fs";
-import { type ConfigDocument, ConfigError, type ConfigIssue, type ConfigPath, describe, issuesOf, parseYaml } from "../../lib/runtime/config-file.ts";
+import {
+  type ConfigDocument,
+  ConfigError,
+  type ConfigIssue,
+  type ConfigPath,
+  describe,
+  issuesOf,
+  parseYaml,
+} from "../../lib/runtime/config-file.ts";
 import { expandEnv } from "../../lib/runtime/expand-env.ts";
 import { checkPipeline } from "../../pipelines/compile.ts";
 import { type ClientConfig, nameOfClient } from "./clients.ts";
@@ -35,8 +43,23 @@ let schema: ReturnType<typeof agentSchema> | undefined;
 
 /** @throws ConfigError with file:line:column for every fault of the file at once */
 export async function loadAgentConfig(options: LoadOptions): Promise<LoadedConfig> {
+  const { file, text } = readConfigFile(options.files);
+  try {
+    return await loadText(text, file, options);
+  } catch (error) {
+    if (!(error instanceof ConfigError) || options.expandEnv || !text.includes("$" + "{")) throw error;
+    throw new ConfigError([...error.issues, "the file uses $" + "{…}: try -config.expand-env=true"]);
+  }
+}
+
+async function loadText(text: string, file: string, options: LoadOptions): Promise<LoadedConfig> {
   const warnings: string[] = [];
-  const document = readDocument(options, warnings);
+  const onMissing = (variable: string, word: string, where: string): void => {
+    warnings.push(
+      `${where}: the variable ${variable} is demanded and not set: its message ${JSON.stringify(word)} becomes the value, as in Promtail`,
+    );
+  };
+  const document = parseYaml(options.expandEnv ? expandEnv(text, options.env, { file, onMissing }) : text, file, keepAsWritten);
   const value = withOverrides(document.value, options.overrides, document);
   schema ??= agentSchema();
   const parsed = schema.safeParse(value);
@@ -45,7 +68,9 @@ export async function loadAgentConfig(options: LoadOptions): Promise<LoadedConfi
   if (!parsed.success || issues.length > 0) throw new ConfigError(sortedByPlace(document, issues));
 
   const config = withClients(parsed.data, options.externalLabels);
-  const pipelines = config.scrape_configs.flatMap((scrape, i) => checkPipeline(scrape.pipeline_stages ?? [], ["scrape_configs", i, "pipeline_stages"]));
+  const pipelines = config.scrape_configs.flatMap((scrape, i) =>
+    checkPipeline(scrape.pipeline_stages ?? [], ["scrape_configs", i, "pipeline_stages"]),
+  );
   const errors = pipelines.filter((issue) => issue.severity === "error");
   if (errors.length > 0) throw new ConfigError(sortedByPlace(document, errors));
   const ignored = [...warningsOf(parsed.data), ...pipelines];
@@ -56,23 +81,14 @@ export async function loadAgentConfig(options: LoadOptions): Promise<LoadedConfi
   };
 }
 
-function readDocument(options: LoadOptions, warnings: string[]): ConfigDocument {
-  if (options.files.length === 0) return parseYaml("", "the command line");
-  const file = options.files.find((candidate) => statSync(candidate, { throwIfNoEntry: false }) !== undefined);
-  if (file === undefined) throw new ConfigError([`${options.files.join(", ")} does not exist, set config.file for custom config path`]);
+function readConfigFile(files: readonly string[]): { file: string; text: string } {
+  if (files.length === 0) return { file: "the command line", text: "" };
+  const file = files.find((candidate) => statSync(candidate, { throwIfNoEntry: false }) !== undefined);
+  if (file === undefined) throw new ConfigError([`${files.join(", ")} does not exist, set config.file for custom config path`]);
   if (statSync(file).isDirectory()) {
     throw new ConfigError([`read ${file}: is a directory; a bind mount of a file that is missing makes one: create the file first`]);
   }
-  const text = readText(file);
-  const onMissing = (variable: string, word: string, where: string): void => {
-    warnings.push(`${where}: the variable ${variable} is demanded and not set: its message ${JSON.stringify(word)} becomes the value, as in Promtail`);
-  };
-  try {
-    return parseYaml(options.expandEnv ? expandEnv(text, options.env, { file, onMissing }) : text, file, keepAsWritten);
-  } catch (error) {
-    if (!(error instanceof ConfigError) || options.expandEnv || !text.includes("$" + "{")) throw error;
-    throw new ConfigError([...error.issues, "the file uses $" + "{…}: try -config.expand-env=true"]);
-  }
+  return { file, text: readText(file) };
 }
 
 function readText(file: string): string {
@@ -85,7 +101,9 @@ function readText(file: string): string {
 
 function withOverrides(value: unknown, overrides: ReadonlyMap<string, string | Plain>, document: ConfigDocument): Record<string, unknown> {
   if (value !== null && (typeof value !== "object" || Array.isArray(value))) {
-    throw new ConfigError([`${document.where([])}: expected a map of blocks (server, clients, scrape_configs, …), got ${Array.isArray(value) ? "a list" : "a text"}`]);
+    throw new ConfigError([
+      `${document.where([])}: expected a map of blocks (server, clients, scrape_configs, …), got ${Array.isArray(value) ? "a list" : "a text"}`,
+    ]);
   }
   const root = withoutNulls(value ?? {}) as Record<string, unknown>;
   for (const [key, override] of overrides) {
@@ -117,7 +135,10 @@ async function rareIssues(value: Record<string, unknown>, config: AgentConfig | 
 }
 
 function inside(issue: ConfigIssue, prefix: ConfigPath): ConfigIssue {
-  const name = prefix.map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`)).join("").slice(1);
+  const name = prefix
+    .map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))
+    .join("")
+    .slice(1);
   return { ...issue, path: [...prefix, ...issue.path], message: `${name}: ${issue.message}` };
 }
 
@@ -128,7 +149,11 @@ function jobIssues(value: Record<string, unknown>): ConfigIssue[] {
   for (const [i, scrape] of scrapeConfigs.entries()) {
     const name = (scrape as { job_name?: unknown } | null)?.job_name;
     if (typeof name === "string" && seen.has(name)) {
-      issues.push({ severity: "error", path: ["scrape_configs", i, "job_name"], message: `found multiple scrape configs with job name ${JSON.stringify(name)}` });
+      issues.push({
+        severity: "error",
+        path: ["scrape_configs", i, "job_name"],
+        message: `found multiple scrape configs with job name ${JSON.stringify(name)}`,
+      });
     }
     seen.add(name);
   }
@@ -140,7 +165,14 @@ function withClients(config: AgentConfig, externalLabels: Readonly<Record<string
   const all: ClientConfig[] = [...config.clients];
   if (config.client !== undefined && config.client.url !== "") all.push(config.client);
   const { client: _, ...rest } = config;
-  return { ...rest, clients: all.map((client) => ({ ...client, name: nameOfClient(client), external_labels: { ...externalLabels, ...client.external_labels } })) };
+  return {
+    ...rest,
+    clients: all.map((client) => ({
+      ...client,
+      name: nameOfClient(client),
+      external_labels: { ...externalLabels, ...client.external_labels },
+    })),
+  };
 }
 
 function sortedByPlace(document: ConfigDocument, issues: readonly ConfigIssue[]): string[] {

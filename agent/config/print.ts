@@ -9,7 +9,8 @@ import type { AgentConfig } from "./schema.ts";
 const DURATIONS =
   /^(sync_period|min_poll_frequency|max_poll_frequency|batchwait|timeout|min_period|max_period|initial_delay|refresh_interval|idle_timeout|poll_interval|pull_range|push_timeout|graceful_shutdown_timeout|http_server_\w+_timeout|grpc_server_(max_connection_\w+|keepalive_\w+|min_time_\w+)|cleanSegmentsOlderThan|minReadFrequency|maxReadFrequency|drainTimeout)$/;
 const SIZES = /^max_line_size$/;
-const SECRETS = /^(password|bearer_token|client_secret|credentials|api_token|token|auth_token|connection_string|secret_key|key|application_credential_secret)$/;
+const SECRETS =
+  /^(password|bearer_token|client_secret|credentials|api_token|token|auth_token|connection_string|secret_key|key|application_credential_secret)$/;
 const SECRET_HEADERS = /^(authorization|proxy-authorization|cookie|x-api-key)$/i;
 const MASK = "<secret>";
 
@@ -18,8 +19,22 @@ export function printConfig(config: AgentConfig): string {
   return stringify(readable(config, ""), { aliasDuplicateObjects: false, lineWidth: 0, version: "1.1" });
 }
 
+/** One block, without what is empty in it. */
+export function printBlocks(block: object): string {
+  return stringify(withoutEmpty(readable(block, "")), { aliasDuplicateObjects: false, lineWidth: 0, version: "1.1" });
+}
+
+function withoutEmpty(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const entries = Object.entries(value).map(([name, inner]) => [name, withoutEmpty(inner)] as const);
+  return Object.fromEntries(
+    entries.filter(([, inner]) => inner !== "" && !(typeof inner === "object" && inner !== null && Object.keys(inner).length === 0)),
+  );
+}
+
 function readable(value: unknown, key: string): unknown {
-  if (typeof value === "number") return DURATIONS.test(key) ? printGoDuration(value * 1e6) : SIZES.test(key) ? printConfigBytes(value) : value;
+  if (typeof value === "number")
+    return DURATIONS.test(key) ? printGoDuration(value * 1e6) : SIZES.test(key) ? printConfigBytes(value) : value;
   if (typeof value === "string") return value !== "" && SECRETS.test(key) ? MASK : /url$/.test(key) ? withoutPassword(value) : value;
   if (Array.isArray(value)) return value.map((item) => readable(item, ""));
   if (typeof value !== "object" || value === null) return value;

@@ -5,7 +5,15 @@ import { clientSchema } from "./clients.ts";
 import { list } from "./fields.ts";
 import { scrapeConfigSchema } from "./scrape-config.ts";
 import { serverSchema } from "./server.ts";
-import { globalSchema, limitsSchema, optionsSchema, positionsSchema, targetConfigSchema, tracingSchema, walSchema } from "./small-blocks.ts";
+import {
+  globalSchema,
+  limitsSchema,
+  optionsSchema,
+  positionsSchema,
+  targetConfigSchema,
+  tracingSchema,
+  walSchema,
+} from "./small-blocks.ts";
 
 export const agentSchema = () =>
   z.strictObject({

@@ -55,7 +55,8 @@ const FILE_SD_PATTERN = /^[^*]*(?:\*[^/]*)?\.(?:json|yml|yaml|JSON|YML|YAML)$/;
 
 const fileSdPath = () =>
   text().refine((path) => FILE_SD_PATTERN.test(path), {
-    error: ({ input }) => `path name ${JSON.stringify(input)} is not valid for file discovery: it ends in .json, .yml or .yaml, with at most one *, in the last segment`,
+    error: ({ input }) =>
+      `path name ${JSON.stringify(input)} is not valid for file discovery: it ends in .json, .yml or .yaml, with at most one *, in the last segment`,
   });
 
 const fileSdSchema = () =>

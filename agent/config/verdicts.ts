@@ -28,7 +28,12 @@ export function refusalsOf(config: AgentConfig): ConfigIssue[] {
   for (const [i, scrape] of config.scrape_configs.entries()) {
     for (const key of rareKeysOf(scrape)) {
       if (SUPPORTED_BLOCKS.has(key)) continue;
-      issues.push(error(["scrape_configs", i, key], `scrape_configs[${i}].${key}: this version cannot run ${key} yet; take it out of the file to start without it`));
+      issues.push(
+        error(
+          ["scrape_configs", i, key],
+          `scrape_configs[${i}].${key}: this version cannot run ${key} yet; take it out of the file to start without it`,
+        ),
+      );
     }
   }
   return issues;
@@ -43,10 +48,13 @@ export function warningsOf(config: AgentConfig): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   if (config.client !== undefined) issues.push(warning(["client"], "client is deprecated: use clients, a list"));
   if (config.tracing.enabled) issues.push(warning(["tracing", "enabled"], "tracing has no effect"));
-  if (config.wal.enabled) issues.push(warning(["wal", "enabled"], "wal has no effect: positions follow acknowledgements, and files are the log"));
+  if (config.wal.enabled)
+    issues.push(warning(["wal", "enabled"], "wal has no effect: positions follow acknowledgements, and files are the log"));
   if (config.server.profiling_enabled) issues.push(warning(["server", "profiling_enabled"], "profiling_enabled has no effect"));
-  if (config.options.stream_lag_labels !== undefined) issues.push(warning(["options", "stream_lag_labels"], "stream_lag_labels has no effect"));
-  for (const [i, client] of config.clients.entries()) issues.push(...labelNameIssues(client.external_labels, ["clients", i, "external_labels"]));
+  if (config.options.stream_lag_labels !== undefined)
+    issues.push(warning(["options", "stream_lag_labels"], "stream_lag_labels has no effect"));
+  for (const [i, client] of config.clients.entries())
+    issues.push(...labelNameIssues(client.external_labels, ["clients", i, "external_labels"]));
   for (const [i, scrape] of config.scrape_configs.entries()) issues.push(...scrapeWarnings(scrape, ["scrape_configs", i]));
   return issues;
 }
@@ -59,19 +67,29 @@ function scrapeWarnings(scrape: ScrapeConfig, path: ConfigPath): ConfigIssue[] {
   for (const [k, rule] of (scrape.relabel_configs ?? []).entries()) {
     const names = [...(rule.source_labels ?? []), ...(rule.target_label.includes("$") ? [] : [rule.target_label])];
     for (const name of names.filter((each) => each !== "" && !isLabelName(each))) {
-      issues.push(warning([...path, "relabel_configs", k], `${JSON.stringify(name)} is no label name that Loki takes: letters, digits and underscores only`));
+      issues.push(
+        warning(
+          [...path, "relabel_configs", k],
+          `${JSON.stringify(name)} is no label name that Loki takes: letters, digits and underscores only`,
+        ),
+      );
     }
   }
   const decompression = scrape.decompression;
   if (decompression?.enabled === true && !DECOMPRESSIONS.includes(decompression.format)) {
     issues.push(
-      warning([...path, "decompression", "format"], `unknown format ${JSON.stringify(decompression.format)}: nothing will be read; it is one of ${DECOMPRESSIONS.join(", ")}`),
+      warning(
+        [...path, "decompression", "format"],
+        `unknown format ${JSON.stringify(decompression.format)}: nothing will be read; it is one of ${DECOMPRESSIONS.join(", ")}`,
+      ),
     );
   }
   const sources = RARE_SOURCES.filter((key) => scrape[key] !== undefined);
   const files = [...RARE_DISCOVERIES, "static_configs" as const, "file_sd_configs" as const].filter((key) => scrape[key] !== undefined);
   if (sources.length + (files.length > 0 ? 1 : 0) > 1) {
-    issues.push(warning(path, `a scrape config has one kind of target: ${sources[0]} is read, ${[...sources.slice(1), ...files].join(", ")} ignored`));
+    issues.push(
+      warning(path, `a scrape config has one kind of target: ${sources[0]} is read, ${[...sources.slice(1), ...files].join(", ")} ignored`),
+    );
   }
   return issues;
 }
@@ -79,5 +97,7 @@ function scrapeWarnings(scrape: ScrapeConfig, path: ConfigPath): ConfigIssue[] {
 function labelNameIssues(labels: Readonly<Record<string, string>>, path: ConfigPath): ConfigIssue[] {
   return Object.keys(labels)
     .filter((name) => !isLabelName(name))
-    .map((name) => warning([...path, name], `${JSON.stringify(name)} is no label name that Loki takes: letters, digits and underscores only`));
+    .map((name) =>
+      warning([...path, name], `${JSON.stringify(name)} is no label name that Loki takes: letters, digits and underscores only`),
+    );
 }

@@ -57,7 +57,9 @@ class FileDiscovery implements Discovery {
 
   /** One at a time, in turn. */
   #refresh(): void {
-    this.#running = this.#running.then(() => this.#readAll()).catch((error: unknown) => this.#log.error({ error: messageOf(error) }, "file discovery failed"));
+    this.#running = this.#running
+      .then(() => this.#readAll())
+      .catch((error: unknown) => this.#log.error({ error: messageOf(error) }, "file discovery failed"));
   }
 
   async #readAll(): Promise<void> {
@@ -113,7 +115,9 @@ async function listFiles(pattern: string): Promise<string[]> {
   const names = await readdir(folder).catch((): string[] => []);
   if (after === undefined) return names.includes(before!) ? [pattern] : [];
   return names
-    .filter((name) => name.length >= before!.length + after.length && name.startsWith(before!) && name.endsWith(after) && !name.startsWith("."))
+    .filter(
+      (name) => name.length >= before!.length + after.length && name.startsWith(before!) && name.endsWith(after) && !name.startsWith("."),
+    )
     .sort()
     .map((name) => join(folder, name));
 }
@@ -123,7 +127,10 @@ const groupsSchema = list(z.strictObject({ targets: textList(), labels: labels()
 async function readGroups(file: string): Promise<TargetGroup[]> {
   const text = await readFile(file, "utf8");
   // JSON files may have tabs, which YAML refuses as indentation.
-  const document: ConfigDocument = extname(file).toLowerCase() === ".json" ? { file, value: JSON.parse(text) as unknown, where: (): string => file } : parseYaml(text, file, keepAsWritten);
+  const document: ConfigDocument =
+    extname(file).toLowerCase() === ".json"
+      ? { file, value: JSON.parse(text) as unknown, where: (): string => file }
+      : parseYaml(text, file, keepAsWritten);
   const value = withoutNulls(document.value ?? []);
   const result = groupsSchema.safeParse(value);
   if (!result.success) throw new ConfigError(issuesOf(result.error, value, groupsSchema).map((issue) => describe(document, issue)));

@@ -73,22 +73,30 @@ export class TargetSet {
   }
 
   #judge(discovered: DiscoveredLabels): void {
-    const labels = new Map(Object.entries(discovered).filter(([, value]) => value !== ""));
-    const drop = (reason: TargetFailure, text: string): void => {
-      this.#dropped.push({ reason, text, discovered });
-      this.#options.onDropped(reason);
-    };
-    if (!this.#options.relabel(labels)) return drop("dropped", "dropped by a relabel rule");
-    const host = labels.get("__host__");
-    if (host !== undefined && host !== this.#options.hostname) {
-      return drop("wrong_host", `belongs to the host ${host}, this one is ${this.#options.hostname}`);
-    }
-    const pathGlob = labels.get("__path__");
-    if (pathGlob === undefined) return drop("no_path", "has no __path__ after relabelling");
-    const excludeGlob = labels.get("__path_exclude__") ?? "";
-    const shown = LabelSet.of([...labels].filter(([name]) => !name.startsWith("__")));
-    const key = excludeGlob === "" ? `${pathGlob}:${shown}` : `${pathGlob}:${shown}:${excludeGlob}`;
-    if (this.#found.has(key)) return drop("exists", "is the same as another target");
-    this.#found.set(key, { key, pathGlob, excludeGlob, labels: shown, discovered });
+    const verdict = judge(discovered, this.#options);
+    const left =
+      "reason" in verdict
+        ? verdict
+        : this.#found.has(verdict.key)
+          ? ({ reason: "exists", text: "is the same as another target" } as const)
+          : undefined;
+    if (left !== undefined) {
+      this.#dropped.push({ ...left, discovered });
+      this.#options.onDropped(left.reason);
+    } else if ("key" in verdict) this.#found.set(verdict.key, verdict);
   }
+}
+
+function judge(discovered: DiscoveredLabels, { relabel, hostname }: TargetSetOptions): FoundTarget | Omit<DroppedTarget, "discovered"> {
+  const labels = new Map(Object.entries(discovered).filter(([, value]) => value !== ""));
+  if (!relabel(labels)) return { reason: "dropped", text: "dropped by a relabel rule" };
+  const host = labels.get("__host__");
+  if (host !== undefined && host !== hostname)
+    return { reason: "wrong_host", text: `belongs to the host ${host}, this one is ${hostname}` };
+  const pathGlob = labels.get("__path__");
+  if (pathGlob === undefined) return { reason: "no_path", text: "has no __path__ after relabelling" };
+  const excludeGlob = labels.get("__path_exclude__") ?? "";
+  const shown = LabelSet.of([...labels].filter(([name]) => !name.startsWith("__")));
+  const key = excludeGlob === "" ? `${pathGlob}:${shown}` : `${pathGlob}:${shown}:${excludeGlob}`;
+  return { key, pathGlob, excludeGlob, labels: shown, discovered };
 }

@@ -3,7 +3,15 @@
 import { readFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import type { Registry } from "prom-client";
-import { type Handler, type HttpServer, type HttpServerOptions, listen, plain, type Request, type Route } from "../../lib/runtime/http-server.ts";
+import {
+  type Handler,
+  type HttpServer,
+  type HttpServerOptions,
+  listen,
+  plain,
+  type Request,
+  type Route,
+} from "../../lib/runtime/http-server.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import { printMetrics } from "../agent-metrics.ts";
@@ -31,7 +39,9 @@ export async function openAgentServer(config: ServerConfig, view: AgentView, reg
       },
     });
   } catch (error) {
-    throw new Error(`cannot listen on ${config.http_listen_address}:${config.http_listen_port}: ${messageOf(error)}; change server.http_listen_port, or set server.disable`);
+    throw new Error(
+      `cannot listen on ${config.http_listen_address}:${config.http_listen_port}: ${messageOf(error)}; change server.http_listen_port, or set server.disable`,
+    );
   }
 }
 
@@ -42,7 +52,11 @@ function routesOf(config: ServerConfig, view: AgentView, registry: Registry, log
     get("/ready", (_, response) => (view.ready ? plain(response, 200, "Ready\n") : plain(response, 500, NOT_READY))),
     get("/targets", async (request, response) => {
       const status = jobsStatus(view);
-      if (wantsJson(request)) return json(response, status.map(({ job, targets }) => ({ job, targets })));
+      if (wantsJson(request))
+        return json(
+          response,
+          status.map(({ job, targets }) => ({ job, targets })),
+        );
       page(response, (await import("./status-pages.ts")).targetsPage(prefix, status));
     }),
     get("/service-discovery", async (request, response) => {
@@ -56,10 +70,16 @@ function routesOf(config: ServerConfig, view: AgentView, registry: Registry, log
       if (request.query.get("format") === "yaml") return plain(response, 200, yaml, { "content-type": "application/yaml; charset=utf-8" });
       page(response, (await import("./status-pages.ts")).configPage(prefix, yaml));
     }),
-    { methods: ["GET", "POST"], path: "/log_level", handler: (request: Request, response: ServerResponse) => logLevel(request, response, log) },
+    {
+      methods: ["GET", "POST"],
+      path: "/log_level",
+      handler: (request: Request, response: ServerResponse) => logLevel(request, response, log),
+    },
   ];
   if (config.register_instrumentation) {
-    routes.push(get("/metrics", async (_, response) => plain(response, 200, await printMetrics(registry), { "content-type": registry.contentType })));
+    routes.push(
+      get("/metrics", async (_, response) => plain(response, 200, await printMetrics(registry), { "content-type": registry.contentType })),
+    );
   }
   if (config.enable_runtime_reload) {
     routes.push({ methods: [], path: "/reload", handler: (_, response) => reload(view, response) });
@@ -80,7 +100,8 @@ function logLevel(request: Request, response: ServerResponse, log: Log): void {
   if (request.method === "POST") {
     const wanted = request.query.get("log_level") ?? "";
     if (!LOG_LEVELS.includes(wanted)) {
-      return plain(response, 400, `unrecognized level ${JSON.stringify(wanted)}: use ?log_level= with ${LOG_LEVELS.join(", ")}\n`);
+      plain(response, 400, `unrecognized level ${JSON.stringify(wanted)}: use ?log_level= with ${LOG_LEVELS.join(", ")}\n`);
+      return;
     }
     log.level = wanted;
   }

@@ -38,11 +38,15 @@ const PAGES = [
 
 /** @param prefix of every path; @param here the page's own path */
 export function frame(prefix: string, here: string, title: string, body: Html): string {
-  const links = PAGES.map(([path, name]) => (path === here ? html`<a href="${prefix}/${path}" aria-current="page">${name}</a>` : html`<a href="${prefix}/${path}">${name}</a>`));
+  const links = PAGES.map(([path, name]) =>
+    path === here ? html`<a href="${prefix}/${path}" aria-current="page">${name}</a>` : html`<a href="${prefix}/${path}">${name}</a>`,
+  );
   return `<!doctype html>\n${html`<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title} · Skald agent</title><style>${new Html(STYLE)}</style></head><body><header><b>Skald agent</b>${links}</header><main><h1>${title}</h1>${body}</main></body></html>`.text}\n`;
 }
 
 export function labelTags(labels: Readonly<Record<string, string>>): Html {
   const names = Object.keys(labels).sort();
-  return names.length === 0 ? html`<span class="quiet">none</span>` : html`${names.map((name) => html`<code class="label">${name}="${labels[name]!}"</code>`)}`;
+  return names.length === 0
+    ? html`<span class="quiet">none</span>`
+    : html`${names.map((name) => html`<code class="label">${name}="${labels[name]!}"</code>`)}`;
 }

@@ -1,6 +1,6 @@
 // /targets, /service-discovery and /config for people.
 
-import { frame, Html, html, labelTags } from "./html.ts";
+import { frame, type Html, html, labelTags } from "./html.ts";
 import type { JobStatus, TargetStatus } from "./status.ts";
 
 export function targetsPage(prefix: string, jobs: readonly JobStatus[]): string {
@@ -29,7 +29,9 @@ function detailsOf(details: unknown): Html {
   if (objects.length === 0) return html`<span class="quiet">nothing yet</span>`;
   const columns = Object.keys(objects[0]!);
   const cell = (value: unknown): Html =>
-    typeof value === "number" ? html`<td class="number">${value}</td>` : html`<td><code>${typeof value === "string" ? value : JSON.stringify(value)}</code></td>`;
+    typeof value === "number"
+      ? html`<td class="number">${value}</td>`
+      : html`<td><code>${typeof value === "string" ? value : JSON.stringify(value)}</code></td>`;
   return html`<table><thead><tr>${columns.map((name) => html`<th>${name}</th>`)}</tr></thead><tbody>${objects.map(
     (row) => html`<tr>${columns.map((name) => cell(row[name]))}</tr>`,
   )}</tbody></table>`;
@@ -44,10 +46,16 @@ function jobDiscovery({ job, targets, dropped, droppedCount }: JobStatus): Html 
   const left = dropped.map(
     ({ discovered, text, reason }) => html`<tr><td>${labelTags(discovered)}</td><td><span class="bad">${reason}</span>: ${text}</td></tr>`,
   );
-  const more = droppedCount > dropped.length ? html`<p class="quiet">${droppedCount - dropped.length} more dropped targets are not shown</p>` : html``;
+  const more =
+    droppedCount > dropped.length ? html`<p class="quiet">${droppedCount - dropped.length} more dropped targets are not shown</p>` : html``;
   return html`<h2>${job} <small class="quiet">${targets.length} active, ${droppedCount} dropped</small></h2><table><thead><tr><th>Discovered labels</th><th>Target labels</th></tr></thead><tbody>${[...active, ...left]}</tbody></table>${more}`;
 }
 
 export function configPage(prefix: string, yaml: string): string {
-  return frame(prefix, "config", "Configuration", html`<p class="quiet">The effective configuration: defaults filled in, secrets masked</p><pre>${yaml}</pre>`);
+  return frame(
+    prefix,
+    "config",
+    "Configuration",
+    html`<p class="quiet">The effective configuration: defaults filled in, secrets masked</p><pre>${yaml}</pre>`,
+  );
 }

@@ -127,7 +127,9 @@ describe("values", () => {
     [{ action: "uppercase", source_labels: ["a", "b"], separator: "|", target_label: "a" }],
     { a: "X|Y", b: "y" },
   );
-  relabels("uppercase of what has no capital", { a: "straße" }, [{ action: "uppercase", source_labels: ["a"], target_label: "a" }], { a: "STRAßE" });
+  relabels("uppercase of what has no capital", { a: "straße" }, [{ action: "uppercase", source_labels: ["a"], target_label: "a" }], {
+    a: "STRAßE",
+  });
   hashes("", 8, "6");
   hashes("foo", 8, "0");
   hashes("foo", 1000, "696");

@@ -1,0 +1,129 @@
+// `skald agent`: flags and file to a running agent, signals, exit statuses.
+
+import { systemClock } from "../lib/runtime/clock.ts";
+import { ConfigError } from "../lib/runtime/config-file.ts";
+import { FlagError, usageOf } from "../lib/runtime/flags.ts";
+import { messageOf } from "../lib/runtime/invariant.ts";
+import { createLog, type Log } from "../lib/runtime/log.ts";
+import { VERSION } from "../lib/runtime/version.ts";
+import { type LoadedConfig, loadAgentConfig } from "./config/load.ts";
+import { AGENT_FLAGS, type AgentFlags, parseAgentFlags } from "./flags.ts";
+
+const WRONG_USE = 2;
+/** What is still open this long after the end keeps the process no longer. */
+const LINGER_MS = 1_000;
+
+/** @returns the exit status: 0 ended as asked, 1 cannot run, 2 wrong use of the command line */
+export async function main(args: readonly string[]): Promise<number> {
+  let flags: AgentFlags;
+  try {
+    flags = parseAgentFlags(args);
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    process.stderr.write(`${error.message}\n${usageOf("skald agent", AGENT_FLAGS)}`);
+    return WRONG_USE;
+  }
+  if (flags.help) {
+    process.stdout.write(usageOf("skald agent", AGENT_FLAGS));
+    return WRONG_USE;
+  }
+  if (flags.version) {
+    process.stdout.write(`skald, version ${VERSION} (agent, node ${process.version}, ${process.platform}/${process.arch})\n`);
+    return 0;
+  }
+  try {
+    const loaded = await load(flags);
+    if (flags.checkSyntax) return await checkOnly(loaded, flags.strict);
+    return await run(loaded, flags);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`unable to parse config:\n${error.message}\n`);
+    return 1;
+  }
+}
+
+function load(flags: AgentFlags): Promise<LoadedConfig> {
+  const { configFiles: files, expandEnv, overrides, externalLabels } = flags;
+  return loadAgentConfig({ files, expandEnv, env: process.env, overrides, externalLabels });
+}
+
+async function checkOnly({ config, warnings, refusals }: LoadedConfig, strict: boolean): Promise<number> {
+  const { tryToBuild } = await import("./check.ts");
+  const faults = await tryToBuild(config);
+  const notes = [...refusals, ...warnings];
+  for (const note of notes) process.stderr.write(`${strict ? "" : "warning: "}${note}\n`);
+  for (const fault of faults) process.stderr.write(`${fault}\n`);
+  if (faults.length > 0 || (strict && notes.length > 0)) return 1;
+  process.stdout.write("Valid config file! No syntax issues found\n");
+  return 0;
+}
+
+async function run({ config, warnings, refusals }: LoadedConfig, flags: AgentFlags): Promise<number> {
+  if (flags.printConfig || flags.logConfig) await showConfig(config, flags);
+  if (refusals.length > 0) {
+    process.stderr.write(`cannot start:\n${refusals.join("\n")}\n`);
+    return 1;
+  }
+  const log = createLog({ level: config.server.log_level, format: config.server.log_format });
+  for (const warning of warnings) log.warn({}, warning);
+  try {
+    return await runUntilEnd(config, flags, log);
+  } catch (error) {
+    log.error({ error: messageOf(error) }, "the agent cannot run");
+    return 1;
+  } finally {
+    setTimeout(() => process.exit(), LINGER_MS).unref();
+  }
+}
+
+async function showConfig(config: LoadedConfig["config"], flags: AgentFlags): Promise<void> {
+  const { printConfig } = await import("./config/print.ts");
+  const text = printConfig(config);
+  if (flags.printConfig) process.stderr.write(`---\n# effective configuration\n# skald agent ${VERSION}\n\n${text}`);
+  if (!flags.logConfig) return;
+  const log = createLog({ level: config.server.log_level, format: config.server.log_format });
+  for (const line of text.trimEnd().split("\n").reverse()) log.info({}, line);
+}
+
+async function runUntilEnd(config: LoadedConfig["config"], flags: AgentFlags, log: Log): Promise<number> {
+  const { runAgent } = await import("./run.ts");
+  const agent = await runAgent(config, {
+    log,
+    clock: systemClock,
+    dryRun: flags.dryRun,
+    load: () => reloaded(flags, log),
+    stdin: process.stdin,
+    write: writeOut,
+  });
+  log.info({ version: VERSION, pid: process.pid }, "agent started");
+  const hangUp = (): void => void agent.reload().catch(() => {});
+  process.on("SIGHUP", hangUp);
+  try {
+    const reason = await Promise.race([agent.ended.then(() => "end of input"), signalled()]);
+    log.info({ reason }, "ending");
+    void signalled().then(() => process.exit(1));
+    await agent.stop();
+    return 0;
+  } finally {
+    process.off("SIGHUP", hangUp);
+  }
+}
+
+/** The configuration of a reload: what a start would refuse is refused here too. */
+async function reloaded(flags: AgentFlags, log: Log): Promise<LoadedConfig["config"]> {
+  const { config, warnings, refusals } = await load(flags);
+  if (refusals.length > 0) throw new ConfigError(refusals);
+  for (const warning of warnings) log.warn({}, warning);
+  return config;
+}
+
+function signalled(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resolve(name));
+  });
+}
+
+/** Waits for room, so that a slow terminal does not fill the memory. */
+function writeOut(text: string): Promise<void> {
+  return new Promise((resolve, reject) => process.stdout.write(text, (error) => (error ? reject(error) : resolve())));
+}

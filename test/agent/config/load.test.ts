@@ -1,0 +1,261 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: such text is what is tested
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { type LoadedConfig, type LoadOptions, loadAgentConfig } from "../../../agent/config/load.ts";
+import { printConfig } from "../../../agent/config/print.ts";
+import { Plain } from "../../../agent/config/written.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "agent-config-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+let files = 0;
+
+async function load(yaml: string, options: Partial<LoadOptions> = {}): Promise<LoadedConfig> {
+  const file = join(folder, `${files++}.yaml`);
+  writeFileSync(file, yaml);
+  return loadAgentConfig({ files: [file], expandEnv: false, env: {}, overrides: new Map(), externalLabels: {}, ...options });
+}
+
+const BASE = "clients: [{url: http://h/push}]\n";
+const job = (rest: string): string => `${BASE}scrape_configs:\n- job_name: a\n${rest.replace(/^/gm, "  ")}\n`;
+const labelled = (labels: string): string => job(`static_configs: [{labels: ${labels}}]`);
+
+const takes = (name: string, yaml: string, check: (loaded: LoadedConfig) => void, options?: Partial<LoadOptions>): void =>
+  test(name, async () => check(await load(yaml, options)));
+const refuses = (name: string, yaml: string, words: RegExp, options?: Partial<LoadOptions>): void =>
+  test(name, async () => await expect(load(yaml, options)).rejects.toThrow(words));
+const labelsAre = (name: string, labels: string, wanted: Record<string, string>): void =>
+  takes(name, labelled(labels), ({ config }) => expect(config.scrape_configs[0]!.static_configs![0]!.labels).toEqual(wanted));
+const refusesStart = (name: string, yaml: string, words: RegExp): void =>
+  takes(name, yaml, ({ refusals }) => expect(refusals.join("\n")).toMatch(words));
+const warns = (name: string, yaml: string, words: RegExp): void =>
+  takes(name, yaml, ({ warnings }) => expect(warnings.join("\n")).toMatch(words));
+
+describe("values", () => {
+  takes("defaults", BASE, ({ config }) => {
+    expect(config.server.http_listen_port).toBe(80);
+    expect(config.positions).toEqual({ sync_period: 10_000, filename: "/var/log/positions.yaml", ignore_invalid_yaml: false });
+    expect(config.clients[0]).toMatchObject({
+      batchwait: 1000,
+      batchsize: 1_048_576,
+      timeout: 10_000,
+      backoff_config: { min_period: 500, max_period: 300_000, max_retries: 10 },
+    });
+    expect(config.clients[0]!.name).toMatch(/^[0-9a-f]{6}$/);
+  });
+  takes("a duration without unit is nanoseconds", "clients: [{url: http://h/, batchwait: 5000000}]", ({ config }) =>
+    expect(config.clients[0]!.batchwait).toBe(5),
+  );
+  refuses("a quoted duration without unit", 'clients: [{url: http://h/, batchwait: "5"}]', /missing unit in duration "5"/);
+  refuses("days in a Go duration", "clients: [{url: http://h/, timeout: 1d}]", /:1:\d+: clients\[0\]\.timeout: time: unknown unit "d"/);
+  refuses(
+    "a quoted number",
+    `${BASE}server: {http_listen_port: "9080"}`,
+    /server\.http_listen_port: expected a whole number, got the text "9080": remove the quotes/,
+  );
+  refuses("a quoted boolean", `${BASE}server: {disable: "true"}`, /expected true or false, got the text "true": remove the quotes/);
+  refuses("a port out of range", `${BASE}server: {http_listen_port: 99999}`, /from 0 to 65535/);
+  takes("booleans of YAML 1.1", `${BASE}server: {disable: yes, health_check_target: off}`, ({ config }) =>
+    expect([config.server.disable, config.server.health_check_target]).toEqual([true, false]),
+  );
+  takes("sizes", `${BASE}limits_config: {max_line_size: 256kb}`, ({ config }) => expect(config.limits_config.max_line_size).toBe(262_144));
+  takes("a size as a number", `${BASE}limits_config: {max_line_size: 10}`, ({ config }) =>
+    expect(config.limits_config.max_line_size).toBe(10),
+  );
+  refuses("a size that is none", `${BASE}limits_config: {max_line_size: huge}`, /max_line_size/);
+  takes(
+    "a null block is its defaults",
+    `${BASE}server:\nlimits_config:\nscrape_configs:\n- job_name: a\n  pipeline_stages:\n`,
+    ({ config }) => expect(config.server.http_listen_port).toBe(80),
+  );
+  takes(
+    "a text as it was written",
+    "clients: [{url: http://h/, tenant_id: 0123, basic_auth: {username: 1.50, password: yes}}]",
+    ({ config }) => {
+      expect(config.clients[0]!.tenant_id).toBe("0123");
+      expect(config.clients[0]!.basic_auth).toMatchObject({ username: "1.50", password: "yes" });
+    },
+  );
+  takes("a URL that is a variable", "clients:\n- url: ${LOKI_URL}\n", ({ config }) => expect(config.clients[0]!.url).toBe("${LOKI_URL}"));
+  refuses(
+    "a variable in the host",
+    'clients: [{url: "http://${HOST}:3100/push"}]',
+    /invalid character "\{" in host name[\s\S]*-config\.expand-env=true/,
+  );
+  refuses("a variable in the port", 'clients: [{url: "http://h:${PORT}/push"}]', /clients\[0\]\.url: parse/);
+  refuses("a bracket that is not closed", 'clients: [{url: "http://[::1"}]', /missing ']' in host/);
+});
+
+describe("labels", () => {
+  labelsAre("as they were written", "{a: 5, b: yes, c: 1.50, d: on, e: 0x1F, f: 2020-01-02, g: 12:30, h: 1_000}", {
+    a: "5",
+    b: "yes",
+    c: "1.50",
+    d: "on",
+    e: "0x1F",
+    f: "2020-01-02",
+    g: "12:30",
+    h: "1_000",
+  });
+  labelsAre("null and empty ones vanish", "{a: , b: ~, c: '', d: x}", { d: "x" });
+  labelsAre("names that YAML 1.1 takes for booleans", "{y: 1, n: 2}", { y: "1", n: "2" });
+  takes(
+    "merge keys",
+    `${BASE}scrape_configs:\n- job_name: a\n  static_configs: [{labels: &l {a: b}}]\n- job_name: b\n  static_configs: [{labels: {<<: *l, c: d}}]`,
+    ({ config }) => expect(config.scrape_configs[1]!.static_configs![0]!.labels).toEqual({ a: "b", c: "d" }),
+  );
+  refuses(
+    "a key that is also in the merged map",
+    `${BASE}scrape_configs:\n- job_name: a\n  static_configs: [{labels: &l {a: b}}]\n- job_name: b\n  static_configs: [{labels: {<<: *l, a: d}}]`,
+    /6:\d+: key a is already set by the merged map/,
+  );
+});
+
+describe("files", () => {
+  takes("a byte order mark", `\uFEFF${BASE}`, ({ config }) => expect(config.clients).toHaveLength(1));
+  takes("line ends of Windows", BASE.replace("\n", "\r\n") + "server:\r\n  log_level: warn\r\n", ({ config }) =>
+    expect(config.server.log_level).toBe("warn"),
+  );
+  takes("an empty file", "", ({ config }) => expect(config.scrape_configs).toEqual([]));
+  takes("a second document", `---\n${BASE}---\nnope: 1\n`, ({ config }) => expect(config.clients).toHaveLength(1));
+  refuses("a tab as indentation", `server:\n\thttp_listen_port: 1\n`, /:2:1: /);
+  refuses("a list", "- a\n", /expected a map of blocks/);
+  refuses("text that is not YAML", "clients: [\n", /\.yaml:/);
+  refuses("a key set twice", `${BASE}server: {}\nserver: {}\n`, /:3:1: .*unique/);
+  refuses("a file that is not there", "", /does not exist, set config\.file/, { files: ["/nowhere.yaml"] });
+  refuses("a folder", "", /read .*: is a directory/, { files: [tmpdir()] });
+});
+
+describe("keys", () => {
+  refuses("an unknown block, with a guess", `${BASE}limit_config: {}\n`, /:2:1: unknown key limit_config; did you mean "limits_config"\?/);
+  refuses("a holder", `${BASE}x-a: &a {}\n`, /unknown key x-a/);
+  refuses(
+    "several at once",
+    `${BASE}nope: 1\npositions: {filenam: x}\n`,
+    /:2:1: unknown key nope[\s\S]*:3:13: unknown key positions\.filenam; did you mean "filename"/,
+  );
+  refuses("static_config", job("static_config: []"), /scrape_configs\[0\]\.static_config; did you mean "static_configs"/);
+  refuses("of a relabel rule", job("relabel_configs:\n- {source_labels: [a], target_label: b, nope: 1}"), /:5:\d+: unknown key .*nope/);
+  refuses(
+    "of journal",
+    job("journal: {max_agee: 1h}"),
+    /:4:\d+: scrape_configs\.?\[0\]\.journal: unknown key max_agee; did you mean "max_age"/,
+  );
+  refuses("of kubernetes_sd_configs", job("kubernetes_sd_configs: [{role: pods}]"), /role: expected one of pod, node/);
+});
+
+describe("scrape configs", () => {
+  refuses("no job_name", `${BASE}scrape_configs:\n- static_configs: []\n`, /job_name/);
+  refuses("an empty job_name", `${BASE}scrape_configs:\n- job_name: ''\n`, /job_name is empty/);
+  refuses(
+    "a job_name twice",
+    `${BASE}scrape_configs:\n- job_name: a\n- job_name: a\n`,
+    /:4:3: found multiple scrape configs with job name "a"/,
+  );
+  refuses("an unknown relabel action", job("relabel_configs:\n- {source_labels: [a], action: rename}"), /unknown relabel action "rename"/);
+  refuses(
+    "a relabel regex",
+    job("relabel_configs:\n- {source_labels: [a], regex: '(', target_label: b}"),
+    /error parsing regexp: missing closing \)/,
+  );
+  refuses("a relabel rule without target", job("relabel_configs:\n- {source_labels: [a]}"), /requires 'target_label' value/);
+  takes("an action in capitals", job("relabel_configs:\n- {target_label: b, action: Replace}"), ({ config }) =>
+    expect(config.scrape_configs[0]!.relabel_configs![0]!.action).toBe("replace"),
+  );
+  takes("a replacement without value", job("relabel_configs:\n- {target_label: b, replacement: }"), ({ config }) =>
+    expect(config.scrape_configs[0]!.relabel_configs![0]!.replacement).toBe(""),
+  );
+  refuses("an unknown stage", job("pipeline_stages:\n- nosuchstage: {}"), /:5:\d+: unknown stage nosuchstage/);
+  refuses(
+    "a stage's key that YAML 1.1 takes for a boolean",
+    job("pipeline_stages:\n- json: {expressions: {n: }}"),
+    /json.*the key n of a stage|the key n of a stage.*json/,
+  );
+  refuses("a path of file_sd", job("file_sd_configs: [{files: ['/a/*/b.yaml']}]"), /not valid for file discovery/);
+});
+
+describe("starts", () => {
+  refusesStart("not without clients", "", /at least one client config must be provided/);
+  refusesStart("not with a null client", "client:\n", /at least one client/);
+  refusesStart("not without a URL", "clients: [{batchwait: 1s}]", /clients\[0\]: client needs target URL/);
+  refusesStart(
+    "not with two clients of a name",
+    "clients: [{url: http://a/, name: x}, {url: http://b/, name: x}]",
+    /duplicate for name: x/,
+  );
+  refusesStart("not with two equal clients", "clients: [{url: http://a/}, {url: http://a/}]", /duplicate/);
+  takes("with the old client", "client: {url: http://a/}", ({ config, refusals, warnings }) => {
+    expect(config.clients.map(({ url }) => url)).toEqual(["http://a/"]);
+    expect(refusals).toEqual([]);
+    expect(warnings.join()).toMatch(/:1:1: client is deprecated/);
+  });
+  takes("with client and clients", "client: {url: http://a/}\nclients: [{url: http://b/}]", ({ config }) =>
+    expect(config.clients.map(({ url }) => url)).toEqual(["http://b/", "http://a/"]),
+  );
+  refuses(
+    "not with two ways to authenticate",
+    "clients: [{url: http://a/, basic_auth: {username: a}, bearer_token: c}]",
+    /at most one of basic_auth, oauth2, bearer_token/,
+  );
+  takes("not with what cannot be run yet", job("gelf: {}"), ({ refusals }) =>
+    expect(refusals.join()).toMatch(/:4:3: scrape_configs\[0\]\.gelf: this version cannot run gelf yet/),
+  );
+});
+
+describe("warns of", () => {
+  warns("a label name Loki does not take", labelled("{a-b: x}"), /"a-b" is no label name/);
+  warns("an unknown compression", job("decompression: {enabled: true, format: rar}"), /:4:\d+: unknown format "rar"/);
+  warns("a wal", `${BASE}wal: {enabled: true}`, /wal has no effect/);
+  warns("an unknown key of a stage", job("pipeline_stages:\n- cri: {nope: 1}"), /:5:\d+: .*nope/);
+  takes(
+    "a demanded variable",
+    `${BASE}# \${NOPE:?must be set}\n`,
+    ({ warnings }) => expect(warnings.join()).toMatch(/:2:3: the variable NOPE/),
+    { expandEnv: true },
+  );
+});
+
+describe("flags and labels", () => {
+  takes(
+    "override the file",
+    `${BASE}server: {http_listen_port: 1, log_level: warn}`,
+    ({ config }) => expect(config.server).toMatchObject({ http_listen_port: 2, log_level: "warn" }),
+    {
+      overrides: new Map([["server.http_listen_port", new Plain(2)]]),
+    },
+  );
+  takes("make a client", "", ({ config, refusals }) => expect([config.clients[0]!.url, refusals]).toEqual(["http://f/", []]), {
+    overrides: new Map([["client.url", "http://f/"]]),
+  });
+  takes(
+    "give labels to every client, the file's own win",
+    "clients: [{url: http://a/, external_labels: {a: file}}, {url: http://b/}]",
+    ({ config }) =>
+      expect(config.clients.map((client) => client.external_labels)).toEqual([
+        { a: "file", b: "flag" },
+        { a: "flag", b: "flag" },
+      ]),
+    { externalLabels: { a: "flag", b: "flag" } },
+  );
+});
+
+describe("prints", () => {
+  takes("what is in force", BASE, ({ config }) => {
+    const text = printConfig(config);
+    expect(text).toMatch(/^ {2}filename: \/var\/log\/positions.yaml$/m);
+    expect(text).toMatch(/^ {2}max_line_size: 0B$/m);
+    expect(text).toMatch(/batchwait: 1s$/m);
+    expect(text).toMatch(/^ {2}graceful_shutdown_timeout: 30s$/m);
+  });
+  takes(
+    "no secrets",
+    "clients: [{url: 'http://me:pass@h/push', headers: {Authorization: tok, x-b: c}, basic_auth: {username: u, password: sesame}}]",
+    ({ config }) => {
+      const text = printConfig(config);
+      expect(text).not.toMatch(/pass@|sesame|tok/);
+      expect(text).toMatch(/http:\/\/me:xxxxx@h\/push/);
+      expect(text).toMatch(/x-b: c/);
+    },
+  );
+});
