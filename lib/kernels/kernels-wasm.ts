@@ -6,6 +6,7 @@ import type { CriColumns, DecodedPush, Kernels, Needle } from "./kernels.ts";
 import { KernelMemory, NEEDLE_BYTES_MAX, PAD_BYTES } from "./kernel-memory.ts";
 import { typescriptKernels as twin } from "./kernels-typescript.ts";
 import { malformed, NO_ROOM } from "./malformed.ts";
+import { KIND_PACKED, KIND_STORED, PACKED_BYTES_MAX, packedRoomBytes, streamRoomBytes } from "./page-codec.ts";
 import { lz4BytesMax } from "./typescript/lz4.ts";
 import { snappyBytesMax } from "./typescript/snappy.ts";
 
@@ -24,6 +25,8 @@ interface KernelModule {
   snappyDecompress(...args: number[]): number;
   lz4Compress(...args: number[]): number;
   lz4Decompress(...args: number[]): number;
+  packPage(...args: number[]): number;
+  unpackPage(...args: number[]): number;
   find(...args: number[]): number;
   findLines(...args: number[]): number;
 }
@@ -53,8 +56,7 @@ export function loadWasmKernels(): Kernels {
   return {
     flavour: "wasm",
     allocate: (bytes) => memory.allocate(bytes),
-    packPage: twin.packPage,
-    unpackPage: twin.unpackPage,
+    ...pageKernels(module, memory),
     ...lineKernels(module, memory),
     ...pushKernels(module, memory),
     ...codecKernels(module, memory),
@@ -317,6 +319,38 @@ function codecKernels(module: KernelModule, memory: KernelMemory): CodecKernels 
       const code = module.lz4Decompress(from, source.length, target, rawBytes);
       memory.leave(code < 0 ? 0 : rawBytes);
       if (code < 0) throw malformed("lz4 block", code, source.length);
+    },
+  };
+}
+
+function pageKernels(module: KernelModule, memory: KernelMemory): Pick<Kernels, "packPage" | "unpackPage"> {
+  return {
+    packPage(source: Uint8Array): Uint8Array {
+      const [work, room] = [streamRoomBytes(source.length), packedRoomBytes(source.length)];
+      const tooLarge = source.length > PACKED_BYTES_MAX;
+      if (tooLarge || !memory.enter(source.length + work + room, 3, source)) return twin.packPage(source);
+      const from = memory.placeBytes(source, 0, source.length);
+      const streams = memory.take(work);
+      const out = memory.take(room);
+      const packedBytes = module.packPage(from, source.length, streams, out);
+      if (packedBytes <= source.length) return memory.byteView(out, packedBytes);
+      memory.bytes[out] = KIND_STORED;
+      memory.bytes.copyWithin(out + 1, from, from + source.length);
+      return memory.byteView(out, 1 + source.length);
+    },
+
+    unpackPage(source: Uint8Array, out: Uint8Array, rawBytes: number): void {
+      const plain = source[0] !== KIND_PACKED || rawBytes > PACKED_BYTES_MAX || rawBytes > out.length;
+      if (plain || !memory.enter(source.length + rawBytes + streamRoomBytes(rawBytes), 3, source, out)) {
+        twin.unpackPage(source, out, rawBytes);
+        return;
+      }
+      const from = memory.placeBytes(source, 0, source.length);
+      const streams = memory.take(streamRoomBytes(rawBytes));
+      const target = memory.result(out, rawBytes);
+      const code = module.unpackPage(from, source.length, streams, target, rawBytes);
+      memory.leave(code < 0 ? 0 : rawBytes);
+      if (code < 0) throw malformed("page", code, source.length);
     },
   };
 }

@@ -5,6 +5,7 @@ export { find, findLines } from "./find";
 export { scanJson } from "./json";
 export { splitLines } from "./lines";
 export { lz4Compress, lz4Decompress } from "./lz4";
+export { packPage, unpackPage } from "./page";
 export { decodePush, encodeEntries } from "./push";
 export { parseRfc3339 } from "./rfc3339";
 export { snappyCompress, snappyDecompress, snappyRawBytes } from "./snappy";
