@@ -14,7 +14,13 @@ const COMPARISONS: ReadonlySet<BinaryOp> = new Set(["==", "!=", ">", ">=", "<", 
 const ONE_TO_ONE: VectorMatching = { on: false, labels: [], group: null, include: [] };
 
 /** Each value with a number; a comparison drops what does not hold, unless `bool` asks for 1 and 0. */
-export function vectorWithNumber(op: ValueOp, series: readonly Series[], number: number, numberIsLeft: boolean, returnBool: boolean): Series[] {
+export function vectorWithNumber(
+  op: ValueOp,
+  series: readonly Series[],
+  number: number,
+  numberIsLeft: boolean,
+  returnBool: boolean,
+): Series[] {
   const compares = COMPARISONS.has(op);
   return series.map(({ labels, values, present }) => {
     const out = newSeries(labels, values.length);
@@ -45,7 +51,8 @@ export function vectorWithVector(expr: BinaryExpr, left: readonly Series[], righ
 /** What two series have to agree on to meet. */
 function signatureOf({ on, labels: listed }: VectorMatching, { names, values }: ResultLabels): string {
   let key = "";
-  for (let i = 0; i < names.length; i++) if (listed.includes(names[i]!) === on && values[i] !== "") key += `${names[i]}\u0000${values[i]}\u0000`;
+  for (let i = 0; i < names.length; i++)
+    if (listed.includes(names[i]!) === on && values[i] !== "") key += `${names[i]}\u0000${values[i]}\u0000`;
   return key;
 }
 
@@ -60,7 +67,13 @@ function bySignature(matching: VectorMatching, series: readonly Series[]): Map<s
   return groups;
 }
 
-function combineSets(op: "and" | "or" | "unless", matching: VectorMatching, left: readonly Series[], right: readonly Series[], stepCount: number): Series[] {
+function combineSets(
+  op: "and" | "or" | "unless",
+  matching: VectorMatching,
+  left: readonly Series[],
+  right: readonly Series[],
+  stepCount: number,
+): Series[] {
   const rightBy = bySignature(matching, right);
   const kept = left.map((one) => {
     if (op === "or") return one;
@@ -110,7 +123,14 @@ function joinEqual(series: readonly Series[], stepCount: number): Series[] {
   return [...byLabels.values(), ...apart];
 }
 
-function combineValues(op: ValueOp, returnBool: boolean, matching: VectorMatching, left: readonly Series[], right: readonly Series[], stepCount: number): Series[] {
+function combineValues(
+  op: ValueOp,
+  returnBool: boolean,
+  matching: VectorMatching,
+  left: readonly Series[],
+  right: readonly Series[],
+  stepCount: number,
+): Series[] {
   // With group_right the many are on the right: the sides change places, and each pair is turned back before it is computed.
   const swapped = matching.group === "right";
   const many = swapped ? right : left;

@@ -73,7 +73,10 @@ export class BucketState {
   }
 
   add(series: number, bucket: number, value: number, sec: number, nanos: number): void {
-    if (this.kind === "samples") return addSample(this.#state(series), value, sec, nanos);
+    if (this.kind === "samples") {
+      addSample(this.#state(series), value, sec, nanos);
+      return;
+    }
     const block = this.#block(series, bucket);
     const at = (bucket % BLOCK_BUCKETS) * this.#fields;
     const count = block[at]!++;

@@ -71,7 +71,8 @@ function overlap(a: PageStats, b: PageStats): boolean {
 
 function mayBeIn(pages: readonly PageRef[], sec: number, nanos: number): boolean {
   for (const { stats } of pages) {
-    if (compareTimes(sec, nanos, stats.minSec, stats.minNanos) >= 0 && compareTimes(sec, nanos, stats.maxSec, stats.maxNanos) <= 0) return true;
+    if (compareTimes(sec, nanos, stats.minSec, stats.minNanos) >= 0 && compareTimes(sec, nanos, stats.maxSec, stats.maxNanos) <= 0)
+      return true;
   }
   return false;
 }

@@ -7,7 +7,7 @@ import { checkOps, type Expr, type LogExpr, logRangesOf, LogqlError, type Metric
 import type { Clock } from "../../lib/runtime/clock.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 
-import type { DataView, PageReader, TimeRange } from "../page.ts";
+import type { DataView as PageView, PageReader, TimeRange } from "../page.ts";
 import { QueryError, queryErrors } from "./errors.ts";
 import { evaluate } from "./evaluate.ts";
 import type { LogPartial } from "./entry-keeper.ts";
@@ -15,14 +15,15 @@ import { checkLimits, type QueryLimits } from "./limits.ts";
 import { templateFault } from "./ops/formats.ts";
 import { dataRange, type Direction, planLog } from "./plan.ts";
 import type { Series } from "./range-aggregate.ts";
-import { noStats, type ScanStats } from "./scan-control.ts";
+import { type RunningQuery, startQuery } from "./running-query.ts";
+import type { ScanStats } from "./scan-control.ts";
 import { createScanner, type Scanner, type ScanWorkers } from "./scanner.ts";
 import { compareResultLabels } from "./series-table.ts";
 import { selectTenants } from "./tenants.ts";
 import { type Steps, stepTimesMs } from "./windows.ts";
 
 export interface QueryEngineOptions {
-  readonly view: DataView;
+  readonly view: PageView;
   /** A reader for the main thread; workers have their own. */
   readonly openReader: () => PageReader;
   /** Threads that scan stored pages; absent: everything is scanned on the main thread. */
@@ -86,7 +87,8 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
   const seconds = durationHistogram(options.registry);
   const timed = async (kind: string, request: CommonRequest, run: (query: RunningQuery) => Promise<QueryData>): Promise<QueryAnswer> => {
     const started = performance.now();
-    const query = startQuery(options, request);
+    const timeoutsMs = request.tenants.map((tenant) => options.limits(tenant).queryTimeoutMs).filter((ms) => ms > 0);
+    const query = startQuery(request.signal, timeoutsMs.length === 0 ? 0 : Math.min(...timeoutsMs));
     let status = 200;
     try {
       const data = await query.guard(run(query));
@@ -98,7 +100,19 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
       query.end();
       const execSeconds = (performance.now() - started) / 1000;
       seconds?.observe({ kind, status: String(status) }, execSeconds);
-      options.log.debug({ kind, tenant: request.tenants.join("|"), query: request.query, status, duration: execSeconds, tags: request.tags, lines: query.stats.lines, bytes: query.stats.bytes }, "query done");
+      options.log.debug(
+        {
+          kind,
+          tenant: request.tenants.join("|"),
+          query: request.query,
+          status,
+          duration: execSeconds,
+          tags: request.tags,
+          lines: query.stats.lines,
+          bytes: query.stats.bytes,
+        },
+        "query done",
+      );
     }
   };
   return {
@@ -141,23 +155,42 @@ async function runRange(options: QueryEngineOptions, scanner: Scanner, request: 
 function checkMetric(options: QueryEngineOptions, request: CommonRequest, expr: MetricExpr, steps: Steps): QueryLimits {
   const range: TimeRange = { startNs: steps.startNs, endNs: steps.startNs + steps.stepNs * BigInt(steps.count - 1) };
   const ranges = logRangesOf(expr);
-  return checkLimits(request.tenants.map(options.limits), { matchers: ranges.flatMap(({ log }) => log.matchers), range, rangesMs: ranges.map(({ rangeMs }) => rangeMs), query: request.query, kind: "metric" });
+  return checkLimits(request.tenants.map(options.limits), {
+    matchers: ranges.flatMap(({ log }) => log.matchers),
+    range,
+    rangesMs: ranges.map(({ rangeMs }) => rangeMs),
+    query: request.query,
+    kind: "metric",
+  });
 }
 
-async function runMetric(options: QueryEngineOptions, scanner: Scanner, request: CommonRequest, expr: MetricExpr, steps: Steps, query: RunningQuery): Promise<Series[]> {
+async function runMetric(
+  options: QueryEngineOptions,
+  scanner: Scanner,
+  request: CommonRequest,
+  expr: MetricExpr,
+  steps: Steps,
+  query: RunningQuery,
+): Promise<Series[]> {
   const series = await evaluate(expr, {
     steps,
     scanSeriesMax: SCAN_SERIES_MAX,
     scan: async (plan, windows) => {
       if (windows.bucketCount === 0) return [];
       const streams = selectTenants(options.view, request.tenants, plan.range.log.matchers, dataRange(windows));
-      return scanner.metric(plan, streams, query);
+      return scanner.metric(plan, windows, streams, query);
     },
   });
   return series.filter(({ present }) => present.includes(1));
 }
 
-async function runLog(options: QueryEngineOptions, scanner: Scanner, request: RangeRequest, log: LogExpr, query: RunningQuery): Promise<QueryData> {
+async function runLog(
+  options: QueryEngineOptions,
+  scanner: Scanner,
+  request: RangeRequest,
+  log: LogExpr,
+  query: RunningQuery,
+): Promise<QueryData> {
   const limits = checkLimits(request.tenants.map(options.limits), {
     matchers: log.matchers,
     range: { startNs: request.startNs, endNs: request.endNs },
@@ -165,7 +198,8 @@ async function runLog(options: QueryEngineOptions, scanner: Scanner, request: Ra
     query: request.query,
     kind: log.ops.length > 0 ? "filter" : "limited",
   });
-  if (limits.maxEntriesLimitPerQuery > 0 && request.limit > limits.maxEntriesLimitPerQuery) throw queryErrors.tooManyEntries(request.limit, limits.maxEntriesLimitPerQuery);
+  if (limits.maxEntriesLimitPerQuery > 0 && request.limit > limits.maxEntriesLimitPerQuery)
+    throw queryErrors.tooManyEntries(request.limit, limits.maxEntriesLimitPerQuery);
   const { direction } = request;
   if (request.endNs <= request.startNs) return { type: "streams", entries: [], direction };
   const streams = selectTenants(options.view, request.tenants, log.matchers, { startNs: request.startNs, endNs: request.endNs - 1n });
@@ -203,54 +237,6 @@ function sortedByLabels(series: readonly Series[]): Series[] {
   return [...series].sort((a, b) => compareResultLabels(a.labels, b.labels));
 }
 
-/** A query while it runs: what it has read, and whether it should stop. */
-export interface RunningQuery {
-  readonly stats: ScanStats;
-  /** Aborts when the client goes away or the time is up. */
-  readonly signal: AbortSignal;
-  /** @throws QueryError when the query has to stop */
-  throwIfStopped(): void;
-  /** The promise, or the reason to stop, whichever comes first. */
-  guard<T>(promise: Promise<T>): Promise<T>;
-  end(): void;
-}
-
-function startQuery(options: QueryEngineOptions, request: CommonRequest): RunningQuery {
-  const stop = new AbortController();
-  let reason: QueryError | undefined;
-  const abort = (error: QueryError): void => {
-    reason ??= error;
-    stop.abort();
-  };
-  const onClientGone = (): void => abort(queryErrors.cancelled());
-  if (request.signal?.aborted) onClientGone();
-  request.signal?.addEventListener("abort", onClientGone, { once: true });
-  const timeoutMs = Math.min(...request.tenants.map((tenant) => options.limits(tenant).queryTimeoutMs || Number.POSITIVE_INFINITY));
-  const timer = Number.isFinite(timeoutMs) ? setTimeout(() => abort(queryErrors.timedOut()), timeoutMs) : undefined;
-  timer?.unref();
-  const throwIfStopped = (): void => {
-    if (reason !== undefined) throw reason;
-  };
-  return {
-    stats: noStats(),
-    signal: stop.signal,
-    throwIfStopped,
-    guard: (promise) =>
-      new Promise((resolve, reject) => {
-        const stopped = (): void => reject(reason);
-        if (stop.signal.aborted) stopped();
-        stop.signal.addEventListener("abort", stopped, { once: true });
-        promise.then(resolve, reject);
-      }),
-    end() {
-      clearTimeout(timer);
-      request.signal?.removeEventListener("abort", onClientGone);
-      // Whatever still scans for this query has no one to read it.
-      stop.abort();
-    },
-  };
-}
-
 function durationHistogram(registry: Registry | undefined): Histogram | undefined {
   if (registry === undefined) return undefined;
   return new Histogram({
@@ -261,4 +247,3 @@ function durationHistogram(registry: Registry | undefined): Histogram | undefine
     registers: [registry],
   });
 }
-

@@ -58,6 +58,11 @@ export class EntryKeeper {
     if (this.#entries.length >= this.#limit * 2 + 64) this.#cut();
   }
 
+  /** Makes up its mind now what the worst entry is, so that `wants` refuses as much as it can. */
+  settle(): void {
+    if (this.#entries.length >= this.#limit) this.#cut();
+  }
+
   finish(): LogPartial {
     this.#cut();
     return this.#entries;
@@ -72,7 +77,9 @@ export class EntryKeeper {
 
   #labelsOf(labels: LineLabels): EntryLabels {
     const byCategory: [name: string, value: string][][] = [[], [], []];
-    labels.forEach((name, value, category) => byCategory[category]!.push([name, value]));
+    labels.forEach((name, value, category) => {
+      byCategory[category]!.push([name, value]);
+    });
     const [stream, metadata, parsed] = byCategory as [[string, string][], [string, string][], [string, string][]];
     const key = byCategory.map((pairs) => pairs.map(([name, value]) => `${name}\u0000${value}`).join("\u0000")).join("\u0001");
     let known = this.#sets.get(key);
@@ -98,9 +105,11 @@ function withoutRepeats(sorted: readonly KeptEntry[], limit: number): KeptEntry[
   for (const entry of sorted) {
     if (kept.length === limit) break;
     const last = kept.at(-1);
-    if (last === undefined || last.sec !== entry.sec || last.nanos !== entry.nanos || last.stream !== entry.stream) firstOfTime = kept.length;
+    if (last === undefined || last.sec !== entry.sec || last.nanos !== entry.nanos || last.stream !== entry.stream)
+      firstOfTime = kept.length;
     let repeated = false;
-    for (let i = firstOfTime; i < kept.length && !repeated; i++) repeated = kept[i]!.line === entry.line && sameLabels(kept[i]!.labels.all, entry.labels.all);
+    for (let i = firstOfTime; i < kept.length && !repeated; i++)
+      repeated = kept[i]!.line === entry.line && sameLabels(kept[i]!.labels.all, entry.labels.all);
     if (!repeated) kept.push(entry);
   }
   return kept;
@@ -112,4 +121,3 @@ function sameLabels(a: ResultLabels, b: ResultLabels): boolean {
   for (let i = 0; i < a.names.length; i++) if (a.names[i] !== b.names[i] || a.values[i] !== b.values[i]) return false;
   return true;
 }
-

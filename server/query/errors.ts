@@ -12,10 +12,7 @@ export class QueryError extends Error {
 /** One maker per way a query can fail; everything that reaches a client comes from here or from the parser. */
 export const queryErrors = {
   instantLog: () =>
-    new QueryError(
-      400,
-      "log queries are not supported as an instant query type, please change your query to a range query type",
-    ),
+    new QueryError(400, "log queries are not supported as an instant query type, please change your query to a range query type"),
   variants: () => new QueryError(400, "multi variant queries are disabled for this instance"),
   tooManySeries: (limit: number) =>
     new QueryError(
@@ -23,12 +20,8 @@ export const queryErrors = {
       `maximum number of series (${limit}) reached for a single query; consider reducing query cardinality by adding more specific stream selectors, reducing the time range, or aggregating results with functions like sum(), count() or topk()`,
     ),
   tooManyEntries: (got: number, limit: number) =>
-    new QueryError(
-      400,
-      `max entries limit per query exceeded, limit > max_entries_limit_per_query (${got} > ${limit})`,
-    ),
-  rangeTooLong: (got: string, limit: string) =>
-    new QueryError(400, `[interval] value exceeds limit: [${got}] > [${limit}]`),
+    new QueryError(400, `max entries limit per query exceeded, limit > max_entries_limit_per_query (${got} > ${limit})`),
+  rangeTooLong: (got: string, limit: string) => new QueryError(400, `[interval] value exceeds limit: [${got}] > [${limit}]`),
   queryTooLong: (got: string, limit: string) =>
     new QueryError(400, `the query time range exceeds the limit (query length: ${got}, limit: ${limit})`),
   tooManyMatchers: (got: number, limit: number) =>
@@ -70,7 +63,6 @@ export const queryErrors = {
       500,
       `found duplicate series on the ${side} hand-side;many-to-many matching not allowed: matching labels must be unique on one side`,
     ),
-  manyToOne: () =>
-    new QueryError(500, "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"),
+  manyToOne: () => new QueryError(500, "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"),
   groupingNotUnique: () => new QueryError(500, "multiple matches for labels: grouping labels must ensure unique matches"),
 };

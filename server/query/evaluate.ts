@@ -64,8 +64,10 @@ function refuseLiteral(expr: MetricExpr): void {
 
 async function evaluateBinary(expr: BinaryExpr, context: EvaluationContext): Promise<Series[]> {
   const { left, right } = expr;
-  if (right.kind === "literal") return vectorWithNumber(expr.op as ValueOp, await evaluate(left, context), right.value, false, expr.returnBool);
-  if (left.kind === "literal") return vectorWithNumber(expr.op as ValueOp, await evaluate(right, context), left.value, true, expr.returnBool);
+  if (right.kind === "literal")
+    return vectorWithNumber(expr.op as ValueOp, await evaluate(left, context), right.value, false, expr.returnBool);
+  if (left.kind === "literal")
+    return vectorWithNumber(expr.op as ValueOp, await evaluate(right, context), left.value, true, expr.returnBool);
   const [a, b] = await Promise.all([evaluate(left, context), evaluate(right, context)]);
   return vectorWithVector(expr, a, b, context.steps.count);
 }
@@ -79,7 +81,11 @@ async function evaluateRange({ fn, parameter, range }: RangeAggregation, plan: M
   return fn === "absent_over_time" ? [finishAbsent(absentLabels(range.log.matchers), series, plan.steps.count)] : series;
 }
 
-function mergePartials(plan: MetricPlan, partials: readonly MetricPartial[], seriesMax: number): { labels: readonly ResultLabels[]; state: BucketState } {
+function mergePartials(
+  plan: MetricPlan,
+  partials: readonly MetricPartial[],
+  seriesMax: number,
+): { labels: readonly ResultLabels[]; state: BucketState } {
   const table = new SeriesTable(plan.grouping, seriesMax);
   const state = new BucketState(stateKindOf(plan.fn, plan.range.unwrap !== null));
   for (const { labels, states } of partials) {

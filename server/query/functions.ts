@@ -9,7 +9,7 @@ import { type ResultLabels, sortedLabels } from "./series-table.ts";
 export function replaceLabels({ dst, src, pattern, replacement }: LabelReplace, series: readonly Series[]): Series[] {
   const regex = compileRegex(pattern, { anchored: true });
   return series.map((one) => {
-    const match = regex.exec(valueOf(one.labels, src));
+    const match = regex.exec(labelValue(one.labels, src));
     if (match === null) return one;
     const pairs = new Map(one.labels.names.map((name, i) => [name, one.labels.values[i]!]));
     const value = expandTemplate(replacement, match, regex.groupNames);
@@ -19,7 +19,7 @@ export function replaceLabels({ dst, src, pattern, replacement }: LabelReplace, 
   });
 }
 
-function valueOf({ names, values }: ResultLabels, name: string): string {
+function labelValue({ names, values }: ResultLabels, name: string): string {
   const at = names.indexOf(name);
   return at < 0 ? "" : values[at]!;
 }

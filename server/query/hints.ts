@@ -24,7 +24,12 @@ export interface SeriesGrouping {
 export const LOG_QUERY_HINTS: ParserHints = { required: null, noLabels: false, preserveError: false };
 
 /** @param templateLabels names of the labels that a template reads */
-export function metricHints(log: LogExpr, unwrap: Unwrap | null, grouping: Grouping | null, templateLabels: (template: string) => readonly string[]): ParserHints {
+export function metricHints(
+  log: LogExpr,
+  unwrap: Unwrap | null,
+  grouping: Grouping | null,
+  templateLabels: (template: string) => readonly string[],
+): ParserHints {
   const groups = groupsOf(grouping, unwrap);
   const noLabels = grouping !== null && !grouping.without && grouping.labels.length === 0;
   const without = groups.without;
@@ -39,7 +44,8 @@ export function metricHints(log: LogExpr, unwrap: Unwrap | null, grouping: Group
   if (unwrap !== null) add(unwrap.label);
   const preserveError = names.has(ERROR_LABEL);
   const required = [...names];
-  if (noLabels) return required.length === 0 ? { required: null, noLabels: true, preserveError: false } : { required, noLabels: false, preserveError };
+  if (noLabels)
+    return required.length === 0 ? { required: null, noLabels: true, preserveError: false } : { required, noLabels: false, preserveError };
   if (without || groups.labels.length === 0) return { required: null, noLabels: false, preserveError };
   return { required, noLabels: false, preserveError };
 }

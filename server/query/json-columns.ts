@@ -50,7 +50,9 @@ export class JsonColumns {
   constructor(names: readonly string[], kernels: Kernels) {
     this.#names = names;
     this.#keys = names.map((name) => encoder.encode(name));
-    this.#odd = names.filter((name) => name !== ERROR_LABEL).flatMap((name) => [`" ${name}`, `${name} "`].map((text) => prepareNeedle(encoder.encode(text), false)));
+    this.#odd = names
+      .filter((name) => name !== ERROR_LABEL)
+      .flatMap((name) => [`" ${name}`, `${name} "`].map((text) => prepareNeedle(encoder.encode(text), false)));
     this.#kernels = kernels;
   }
 
@@ -67,7 +69,17 @@ export class JsonColumns {
       this.#starts[k] = i === 0 ? 0 : ends[i - 1]! + 1;
       this.#ends[k] = ends[i]!;
     }
-    this.#kernels.scanJson(page.bytes, this.#starts, this.#ends, count, this.#keys, this.#verdict, this.#kind, this.#valueStart, this.#valueEnd);
+    this.#kernels.scanJson(
+      page.bytes,
+      this.#starts,
+      this.#ends,
+      count,
+      this.#keys,
+      this.#verdict,
+      this.#kind,
+      this.#valueStart,
+      this.#valueEnd,
+    );
   }
 
   /** Sets the line's labels; false when the line has to be read by the tokenizer. */

@@ -66,7 +66,8 @@ function checkRequiredLabels({ requiredLabels, minimumLabelsNumber }: QueryLimit
   const present = [...new Set(matchers.map(({ name }) => name))];
   const missing = requiredLabels.filter((name) => !present.includes(name));
   if (missing.length > 0) throw queryErrors.missingLabels(missing, present);
-  if (minimumLabelsNumber > 0 && present.length < minimumLabelsNumber) throw queryErrors.tooFewLabels(present, present.length, minimumLabelsNumber);
+  if (minimumLabelsNumber > 0 && present.length < minimumLabelsNumber)
+    throw queryErrors.tooFewLabels(present, present.length, minimumLabelsNumber);
 }
 
 function isBlocked({ pattern, regex, types }: BlockedQuery, { query, kind }: CheckedQuery): boolean {

@@ -175,7 +175,7 @@ function union(a: Int32Array, aCount: number, b: Int32Array, bCount: number, out
   while (i < aCount || j < bCount) {
     const x = i < aCount ? a[i]! : 0x7fffffff;
     const y = j < bCount ? b[j]! : 0x7fffffff;
-    out[kept++] = x < y ? x : y;
+    out[kept++] = Math.min(x, y);
     if (x <= y) i++;
     if (y <= x) j++;
   }

@@ -52,12 +52,12 @@ function finishBuckets(id: number, state: BucketState, windows: Windows, how: Ra
     queue.moveTo(windows.first[k]!, windows.last[k]!, result);
     if (result[0] === 0) continue;
     out.present[k] = 1;
-    out.values[k] = valueOf(how, result);
+    out.values[k] = windowValue(how, result);
   }
 }
 
 /** What a function makes of the numbers of one window. */
-function valueOf({ fn, rangeSeconds }: RangeFunction, window: Float64Array): number {
+function windowValue({ fn, rangeSeconds }: RangeFunction, window: Float64Array): number {
   switch (fn) {
     case "count_over_time":
     case "absent_over_time":
@@ -151,7 +151,10 @@ function finishSamples(samples: Samples, windows: Windows, how: RangeFunction, o
     while (to < count && buckets[to]! <= windows.last[k]!) to++;
     if (from === to) continue;
     out.present[k] = 1;
-    out.values[k] = how.fn === "rate_counter" ? counterRate(samples, order, from, to, how.rangeSeconds) : quantileOf(samples, order, from, to, how.parameter ?? 0);
+    out.values[k] =
+      how.fn === "rate_counter"
+        ? counterRate(samples, order, from, to, how.rangeSeconds)
+        : quantileOf(samples, order, from, to, how.parameter ?? 0);
   }
 }
 

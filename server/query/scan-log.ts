@@ -9,15 +9,28 @@ import { EntryKeeper, type LogPartial } from "./entry-keeper.ts";
 import { LineSelector } from "./line-selector.ts";
 import { LineState } from "./line-state.ts";
 import { type CompiledPipeline, compilePipeline } from "./ops/compile.ts";
-import type { LogPlan } from "./plan.ts";
+import type { Direction, LogPlan } from "./plan.ts";
 import type { ScanControl } from "./scan-control.ts";
 import { firstAfter, splitNs } from "./windows.ts";
 
-interface Task {
+/** A page that a log query may have to read. */
+export interface LogPage {
   readonly labels: LabelSet;
   /** Position of the stream among all of the query, for ties. */
   readonly stream: number;
   readonly page: PageRef;
+}
+
+/** All pages of the streams, those that can hold the best entries first. */
+export function pagesInOrder(streams: readonly StreamPages[], direction: Direction): LogPage[] {
+  const pages = streams.flatMap(({ labels, pages }, stream) => pages.map((page): LogPage => ({ labels, stream, page })));
+  const backward = direction === "backward";
+  return pages.sort((a, b) => (backward ? byEnd(b, a) : byStart(a, b)) || a.stream - b.stream);
+}
+
+/** The best time of a page's entries. */
+export function bestTime({ page: { stats } }: LogPage, direction: Direction): readonly [sec: number, nanos: number] {
+  return direction === "backward" ? [stats.maxSec, stats.maxNanos] : [stats.minSec, stats.minNanos];
 }
 
 export class LogScan {
@@ -41,24 +54,23 @@ export class LogScan {
     this.#bounds = { after: splitNs(plan.startNs - 1n), upTo: splitNs(plan.endNs - 1n) };
   }
 
-  /** @param firstStream position of the first of these streams among all of the query */
-  async scan(streams: readonly StreamPages[], firstStream: number): Promise<LogPartial> {
-    const tasks = streams.flatMap(({ labels, pages }, i) => pages.map((page): Task => ({ labels, stream: firstStream + i, page })));
-    const backward = this.#plan.direction === "backward";
-    tasks.sort((a, b) => (backward ? byEnd(b, a) : byStart(a, b)) || a.stream - b.stream);
-    for (const task of tasks) {
-      const { stats } = task.page;
-      const best = backward ? ([stats.maxSec, stats.maxNanos] as const) : ([stats.minSec, stats.minNanos] as const);
+  /** @param pages in the order of `pagesInOrder` */
+  async scan(pages: readonly LogPage[]): Promise<LogPartial> {
+    for (const page of pages) {
+      const [sec, nanos] = bestTime(page, this.#plan.direction);
       // All pages behind this one in the order are no better.
-      if (!this.#keeper.wants(best[0], best[1])) break;
-      if (this.#overlapsRange(task.page) && (await this.#mayMatch(task.page))) await this.#scanPage(task);
+      if (!this.#keeper.wants(sec, nanos)) break;
+      if (this.#overlapsRange(page.page) && (await this.#mayMatch(page.page))) await this.#scanPage(page);
     }
     return this.#keeper.finish();
   }
 
   #overlapsRange({ stats }: PageRef): boolean {
     const { after, upTo } = this.#bounds;
-    return compareTimes(stats.maxSec, stats.maxNanos, after[0], after[1]) > 0 && compareTimes(stats.minSec, stats.minNanos, upTo[0], upTo[1]) <= 0;
+    return (
+      compareTimes(stats.maxSec, stats.maxNanos, after[0], after[1]) > 0 &&
+      compareTimes(stats.minSec, stats.minNanos, upTo[0], upTo[1]) <= 0
+    );
   }
 
   async #mayMatch({ location }: PageRef): Promise<boolean> {
@@ -71,7 +83,7 @@ export class LogScan {
     return true;
   }
 
-  async #scanPage({ labels, stream, page: ref }: Task): Promise<void> {
+  async #scanPage({ labels, stream, page: ref }: LogPage): Promise<void> {
     const page = await this.#reader.open(ref);
     await this.#control.openedPage(ref.stats);
     const { after, upTo } = this.#bounds;
@@ -103,10 +115,10 @@ export class LogScan {
   }
 }
 
-function byEnd(a: Task, b: Task): number {
+function byEnd(a: LogPage, b: LogPage): number {
   return compareTimes(a.page.stats.maxSec, a.page.stats.maxNanos, b.page.stats.maxSec, b.page.stats.maxNanos);
 }
 
-function byStart(a: Task, b: Task): number {
+function byStart(a: LogPage, b: LogPage): number {
   return compareTimes(a.page.stats.minSec, a.page.stats.minNanos, b.page.stats.minSec, b.page.stats.minNanos);
 }

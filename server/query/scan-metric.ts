@@ -5,7 +5,7 @@ import type { Kernels } from "../../lib/kernels/kernels.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { Page, PageReader, PageRef, StreamPages } from "../page.ts";
 import { BucketState, type SeriesState, stateKindOf } from "./bucket-state.ts";
-import { findDuplicates, groupPages } from "./duplicates.ts";
+import { findDuplicates, groupPages, type PageGroup } from "./duplicates.ts";
 import type { ScanControl } from "./scan-control.ts";
 import { jsonColumnsFor, type JsonColumns } from "./json-columns.ts";
 import { LineSelector } from "./line-selector.ts";
@@ -23,7 +23,6 @@ export interface MetricPartial {
 }
 
 export class MetricScan {
-  readonly #plan: MetricPlan;
   readonly #windows: Windows;
   readonly #reader: PageReader;
   readonly #control: ScanControl;
@@ -34,12 +33,13 @@ export class MetricScan {
   readonly #line = new LineState();
   readonly #series: SeriesTable;
   readonly #state: BucketState;
+  /** No op behind the line filters looks at a line. */
+  readonly #plain: boolean;
   /** The value of a sample is its line's length, not 1. */
   readonly #countsBytes: boolean;
 
   constructor(plan: MetricPlan, windows: Windows, reader: PageReader, kernels: Kernels, control: ScanControl) {
     const { log, unwrap } = plan.range;
-    this.#plan = plan;
     this.#windows = windows;
     this.#reader = reader;
     this.#control = control;
@@ -47,22 +47,34 @@ export class MetricScan {
     this.#pipeline = compilePipeline(log, plan.hints, kernels, this.#columns);
     this.#selector = new LineSelector(this.#pipeline.lineFilters, kernels, new LineState());
     this.#unwrap = unwrap === null ? undefined : compileUnwrap(unwrap);
+    this.#plain = this.#pipeline.ops.length === 0 && unwrap === null;
     this.#series = new SeriesTable(plan.grouping, plan.seriesMax);
     this.#state = new BucketState(stateKindOf(plan.fn, unwrap !== null));
     this.#countsBytes = unwrap === null && (plan.fn === "bytes_over_time" || plan.fn === "bytes_rate");
   }
 
   async addStream({ labels, pages }: StreamPages): Promise<void> {
-    for (const group of groupPages(pages.filter((page) => this.#touchesWindow(page)))) {
-      const skips = await findDuplicates(group, this.#reader);
-      for (let p = 0; p < group.length; p++) {
-        await this.#addPage(labels, group[p]!, skips[p]);
-      }
-    }
+    for (const group of this.groupsToRead(labels, pages)) await this.addGroup(labels, group);
+  }
+
+  /** Adds what statistics know of a stream; returns the groups of pages that have to be read. */
+  groupsToRead(labels: LabelSet, pages: readonly PageRef[]): PageGroup[] {
+    const groups = groupPages(pages.filter((page) => this.#touchesWindow(page)));
+    if (!this.#plain || !this.#selector.selectsAll) return groups;
+    return groups.filter((group) => group.length > 1 || !this.#addFromStatistics(labels, group[0]!));
+  }
+
+  /** Reads pages that overlap in time. */
+  async addGroup(labels: LabelSet, group: PageGroup): Promise<void> {
+    const skips = await findDuplicates(group, this.#reader);
+    for (let p = 0; p < group.length; p++) await this.#addPage(labels, group[p]!, skips[p]);
   }
 
   partial(): MetricPartial {
-    return { labels: this.#series.labels, states: this.#series.labels.map((_, i) => this.#state.series[i] ?? { blocks: [], samples: undefined }) };
+    return {
+      labels: this.#series.labels,
+      states: this.#series.labels.map((_, i) => this.#state.series[i] ?? { blocks: [], samples: undefined }),
+    };
   }
 
   #touchesWindow({ stats }: PageRef): boolean {
@@ -72,21 +84,29 @@ export class MetricScan {
     return false;
   }
 
+  /** A page within one bucket whose lines nobody asks for: true when its statistics were enough. */
+  #addFromStatistics(base: LabelSet, ref: PageRef): boolean {
+    const { stats } = ref;
+    const sole = this.#soleBucket(ref);
+    const series = sole < 0 ? -1 : this.#series.ofStream(base, stats.metadataBytes > 0);
+    if (series < 0) return false;
+    this.#control.sawStatistics(stats);
+    this.#state.addTotals(series, sole, stats.entryCount, stats.lineBytes);
+    return true;
+  }
+
   /** The bucket that the whole page lies in, or -1. */
   #soleBucket({ stats }: PageRef): number {
     const bucket = this.#windows.bucketOf(stats.minSec, stats.minNanos);
-    return bucket >= 0 && bucket < this.#windows.bucketCount && bucket === this.#windows.bucketOf(stats.maxSec, stats.maxNanos) ? bucket : -1;
+    return bucket >= 0 && bucket < this.#windows.bucketCount && bucket === this.#windows.bucketOf(stats.maxSec, stats.maxNanos)
+      ? bucket
+      : -1;
   }
 
   async #addPage(base: LabelSet, ref: PageRef, skip: ReadonlySet<number> | undefined): Promise<void> {
     const { stats } = ref;
     const sole = this.#soleBucket(ref);
-    const plain = this.#pipeline.ops.length === 0 && this.#unwrap === undefined;
-    const series = plain ? this.#series.ofStream(base, stats.metadataBytes > 0) : -1;
-    if (series >= 0 && sole >= 0 && skip === undefined && this.#selector.selectsAll) {
-      this.#control.sawStatistics(stats);
-      return this.#state.addTotals(series, sole, stats.entryCount, stats.lineBytes);
-    }
+    const series = this.#plain ? this.#series.ofStream(base, stats.metadataBytes > 0) : -1;
     if (!(await this.#mayMatch(ref))) return;
     const opened = this.#reader.open(ref);
     const page = opened instanceof Promise ? await opened : opened;
@@ -135,19 +155,38 @@ export class MetricScan {
   }
 
   /** Selected lines, one series. */
-  #addHits(page: Page, series: number, sole: number, lines: Int32Array | undefined, first: number, count: number, skip: ReadonlySet<number> | undefined): void {
-    if (sole >= 0 && skip === undefined && !this.#countsBytes) return this.#state.addTotals(series, sole, count, 0);
+  #addHits(
+    page: Page,
+    series: number,
+    sole: number,
+    lines: Int32Array | undefined,
+    first: number,
+    count: number,
+    skip: ReadonlySet<number> | undefined,
+  ): void {
+    if (sole >= 0 && skip === undefined && !this.#countsBytes) {
+      this.#state.addTotals(series, sole, count, 0);
+      return;
+    }
     const cursor = new BucketCursor(this.#windows);
     for (let k = 0; k < count; k++) {
       const i = lines === undefined ? first + k : lines[k]!;
       if (skip?.has(i)) continue;
       const bucket = cursor.at(page.sec[i]!, page.nanos[i]!);
-      if (this.#windows.covered[bucket] === 1) this.#state.addTotals(series, bucket, 1, page.ends[i]! - (i === 0 ? 0 : page.ends[i - 1]! + 1));
+      if (this.#windows.covered[bucket] === 1)
+        this.#state.addTotals(series, bucket, 1, page.ends[i]! - (i === 0 ? 0 : page.ends[i - 1]! + 1));
     }
   }
 
   /** Selected lines through the ops, each to its own series. */
-  #addLines(base: LabelSet, page: Page, lines: Int32Array | undefined, first: number, count: number, skip: ReadonlySet<number> | undefined): void {
+  #addLines(
+    base: LabelSet,
+    page: Page,
+    lines: Int32Array | undefined,
+    first: number,
+    count: number,
+    skip: ReadonlySet<number> | undefined,
+  ): void {
     const { ops, extraction } = this.#pipeline;
     const { covered } = this.#windows;
     const line = this.#line;

@@ -1,40 +1,192 @@
-// Has streams scanned: on the main thread when it is little, by worker threads when it is much.
+// Has streams scanned: on the main thread when it is little or only in memory, by worker threads when it is much.
 
 import { kernels } from "../../lib/kernels/index.ts";
-import type { StreamPages } from "../page.ts";
-import type { QueryEngineOptions, RunningQuery } from "./engine.ts";
-import { type LogPartial } from "./entry-keeper.ts";
-import { type LogPlan, type MetricPlan, windowsOf } from "./plan.ts";
+import type { Log } from "../../lib/runtime/log.ts";
+import { WorkerPool, WorkerTaskError } from "../../lib/runtime/worker-pool.ts";
+import type { PageReader, PageRef, StreamPages } from "../page.ts";
+import { EntryKeeper, type LogPartial } from "./entry-keeper.ts";
+import { QueryError } from "./errors.ts";
+import { splitLineFilters } from "./ops/compile.ts";
+import type { LogPlan, MetricPlan } from "./plan.ts";
+import type { RunningQuery } from "./running-query.ts";
 import { addStats, createScanControl } from "./scan-control.ts";
-import { LogScan } from "./scan-log.ts";
+import { bestTime, type LogPage, LogScan, pagesInOrder } from "./scan-log.ts";
 import { type MetricPartial, MetricScan } from "./scan-metric.ts";
+import type { Windows } from "./windows.ts";
+import { logTask, metricTask, type ScanResult, type ScanTask } from "./scan-task.ts";
 
+/** Threads that scan stored pages, each with a page reader of its own. */
 export interface ScanWorkers {
   readonly count: number;
+  /** URL of a module that exports `openWorkerReader(options): PageReader | Promise<PageReader>`. */
+  readonly readerModule: string;
+  /** Structured-clonable. */
+  readonly readerOptions: unknown;
 }
 
 export interface Scanner {
-  metric(plan: MetricPlan, streams: readonly StreamPages[], query: RunningQuery): Promise<readonly MetricPartial[]>;
+  metric(plan: MetricPlan, windows: Windows, streams: readonly StreamPages[], query: RunningQuery): Promise<readonly MetricPartial[]>;
   log(plan: LogPlan, streams: readonly StreamPages[], query: RunningQuery): Promise<LogPartial>;
   close(): Promise<void>;
 }
 
-export function createScanner(options: QueryEngineOptions): Scanner {
+/** Less than this (raw bytes of lines) is not worth the way to a worker and back. */
+const TASK_BYTES_MIN = 4 * 1024 * 1024;
+/** Tasks per worker and query, so that workers finish together although tasks differ. */
+const TASKS_PER_WORKER = 8;
+
+export function createScanner(options: {
+  readonly openReader: () => PageReader;
+  readonly workers?: ScanWorkers;
+  readonly log: Log;
+}): Scanner {
+  const pool = startPool(options.workers, options.log);
+  let queries = 0;
   return {
-    async metric(plan, streams, query) {
+    async metric(plan, windows, streams, query) {
       const control = createScanControl(() => query.throwIfStopped(), true);
-      const scan = new MetricScan(plan, windowsOf(plan), options.openReader(), kernels, control);
-      for (const stream of streams) await scan.addStream(stream);
+      const scan = new MetricScan(plan, windows, options.openReader(), kernels, control);
+      const work = splitMetricWork(scan, streams, pool?.size ?? 0);
+      const id = ++queries;
+      const remote = work.tasks.map((task) => runRemote(pool!, metricTask(id, plan, task), query));
+      // A failure of one is the query's; the others are stopped by then and their failures nobody's concern.
+      for (const one of remote) one.catch(() => {});
+      for (const { labels, group } of work.inline) await scan.addGroup(labels, group);
+      const partials = [scan.partial()];
+      for (const one of remote) {
+        const result = await one;
+        addStats(query.stats, result.stats);
+        if (result.kind === "metric") partials.push(result.partial);
+      }
       addStats(query.stats, control.stats);
-      return [scan.partial()];
+      return partials;
     },
     async log(plan, streams, query) {
-      const control = createScanControl(() => query.throwIfStopped(), true);
-      const scan = new LogScan(plan, options.openReader(), kernels, control);
-      const entries = await scan.scan(streams, 0);
-      addStats(query.stats, control.stats);
-      return entries;
+      const pages = pagesInOrder(streams, plan.direction);
+      if (pool === undefined || !wantsWorkers(plan, pages)) {
+        const control = createScanControl(() => query.throwIfStopped(), true);
+        const entries = await new LogScan(plan, options.openReader(), kernels, control).scan(pages);
+        addStats(query.stats, control.stats);
+        return entries;
+      }
+      return scanLogRemotely(pool, plan, pages, options.openReader, query);
     },
-    close: async () => {},
+    close: async () => pool?.close(),
   };
+}
+
+/** Threads run JavaScript only: from sources, everything is scanned on the main thread. */
+function startPool(workers: ScanWorkers | undefined, log: Log): WorkerPool<ScanTask, ScanResult> | undefined {
+  if (workers === undefined || workers.count < 1 || !import.meta.url.endsWith(".js")) return undefined;
+  const { count, readerModule, readerOptions } = workers;
+  return new WorkerPool({
+    script: new URL("./scan-worker.js", import.meta.url),
+    count,
+    workerData: { readerModule, readerOptions },
+    onCrash: (error) => log.error({ error: error.stack ?? error.message }, "a query worker ended"),
+  });
+}
+
+interface MetricWork {
+  readonly inline: readonly { readonly labels: StreamPages["labels"]; readonly group: readonly PageRef[] }[];
+  readonly tasks: readonly StreamPages[][];
+}
+
+/** What statistics do not answer: tasks of stored pages for workers, the rest for this thread. */
+function splitMetricWork(scan: MetricScan, streams: readonly StreamPages[], workers: number): MetricWork {
+  const inline: { labels: StreamPages["labels"]; group: readonly PageRef[] }[] = [];
+  const stored: { labels: StreamPages["labels"]; group: readonly PageRef[]; bytes: number }[] = [];
+  for (const { labels, pages } of streams) {
+    for (const group of scan.groupsToRead(labels, pages)) {
+      if (group.some(({ location }) => location.kind === "memory")) inline.push({ labels, group });
+      else stored.push({ labels, group, bytes: bytesOf(group) });
+    }
+  }
+  const total = stored.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (workers === 0 || total < TASK_BYTES_MIN) return { inline: [...inline, ...stored], tasks: [] };
+  const target = Math.max(TASK_BYTES_MIN, total / (workers * TASKS_PER_WORKER));
+  const tasks: StreamPages[][] = [];
+  let task: { labels: StreamPages["labels"]; pages: PageRef[] }[] = [];
+  let taskBytes = 0;
+  for (const { labels, group, bytes } of stored) {
+    const last = task.at(-1);
+    if (last?.labels === labels) last.pages.push(...group);
+    else task.push({ labels, pages: [...group] });
+    taskBytes += bytes;
+    if (taskBytes < target) continue;
+    tasks.push(task);
+    task = [];
+    taskBytes = 0;
+  }
+  if (task.length > 0) tasks.push(task);
+  return { inline, tasks };
+}
+
+function bytesOf(pages: readonly PageRef[]): number {
+  return pages.reduce((sum, { stats }) => sum + stats.lineBytes, 0);
+}
+
+/** Without a filter the first few pages fill the answer; with one, any number may have to be read. */
+function wantsWorkers({ log }: LogPlan, pages: readonly LogPage[]): boolean {
+  const { early, late } = splitLineFilters(log.ops);
+  const filters = early.length > 0 || late.some(({ kind }) => kind === "labelFilter" || kind === "lineFilter");
+  return filters && bytesOf(pages.map(({ page }) => page)) >= 2 * TASK_BYTES_MIN;
+}
+
+/** Tasks of about equal size go out in the order of time, as many at once as there are workers, until the answer is full. */
+async function scanLogRemotely(
+  pool: WorkerPool<ScanTask, ScanResult>,
+  plan: LogPlan,
+  pages: readonly LogPage[],
+  openReader: () => PageReader,
+  query: RunningQuery,
+): Promise<LogPartial> {
+  const keeper = new EntryKeeper(plan.limit, plan.direction);
+  const inMemory = pages.filter(({ page }) => page.location.kind === "memory");
+  const control = createScanControl(() => query.throwIfStopped(), true);
+  keeper.addAll(await new LogScan(plan, openReader(), kernels, control).scan(inMemory));
+  addStats(query.stats, control.stats);
+
+  const tasks = cutLogTasks(pages.filter(({ page }) => page.location.kind === "block"));
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (;;) {
+      const task = tasks[next++];
+      if (task === undefined) return;
+      keeper.settle();
+      const [sec, nanos] = bestTime(task[0]!, plan.direction);
+      if (!keeper.wants(sec, nanos)) return;
+      const result = await runRemote(pool, logTask(plan, task), query);
+      addStats(query.stats, result.stats);
+      if (result.kind === "log") keeper.addAll(result.entries);
+    }
+  };
+  await Promise.all(Array.from({ length: pool.size }, work));
+  return keeper.finish();
+}
+
+function cutLogTasks(pages: readonly LogPage[]): LogPage[][] {
+  const tasks: LogPage[][] = [];
+  let task: LogPage[] = [];
+  let bytes = 0;
+  for (const page of pages) {
+    task.push(page);
+    bytes += page.page.stats.lineBytes;
+    if (bytes < TASK_BYTES_MIN) continue;
+    tasks.push(task);
+    task = [];
+    bytes = 0;
+  }
+  if (task.length > 0) tasks.push(task);
+  return tasks;
+}
+
+async function runRemote(pool: WorkerPool<ScanTask, ScanResult>, task: ScanTask, query: RunningQuery): Promise<ScanResult> {
+  try {
+    return await pool.run(task, query.signal);
+  } catch (error) {
+    query.throwIfStopped();
+    if (error instanceof WorkerTaskError && error.status !== undefined) throw new QueryError(error.status, error.message);
+    throw error;
+  }
 }

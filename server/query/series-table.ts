@@ -140,14 +140,17 @@ export class SeriesTable {
   /** Errors are never grouped away: the series is the line's whole label set. */
   #ofError(labels: LineLabels): number {
     const pairs: [string, string][] = [];
-    labels.forEach((name, value) => pairs.push([name, value]));
+    labels.forEach((name, value) => {
+      pairs.push([name, value]);
+    });
     return this.#addChecked(pairs);
   }
 
   #addChecked(pairs: (readonly [name: string, value: string])[]): number {
     const labels = sortedLabels(pairs);
     const error = labels.names.indexOf(ERROR_LABEL);
-    if (error >= 0 && !labels.names.includes(PRESERVE_ERROR_LABEL)) throw queryErrors.pipeline(labels.values[error]!, printResultLabels(labels));
+    if (error >= 0 && !labels.names.includes(PRESERVE_ERROR_LABEL))
+      throw queryErrors.pipeline(labels.values[error]!, printResultLabels(labels));
     return this.add(labels);
   }
 
@@ -159,7 +162,6 @@ export class SeriesTable {
 }
 
 const RAW_KEYS_MAX = 100_000;
-
 
 /** Order of results: by names and values, as Prometheus compares label sets. */
 export function compareResultLabels(a: ResultLabels, b: ResultLabels): number {

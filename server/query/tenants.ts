@@ -3,14 +3,14 @@
 import type { Matcher } from "../../lib/logql/ast.ts";
 import { compileMatcher } from "../../lib/logql/matcher.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
-import type { DataView, StreamPages, TimeRange } from "../page.ts";
+import type { DataView as PageView, StreamPages, TimeRange } from "../page.ts";
 
 const TENANT_LABEL = "__tenant_id__";
 /** Where a stream's own label of that name goes. */
 const OWN_TENANT_LABEL = "original___tenant_id__";
 
 /** The streams of all tenants; with more than one, each is labelled with its tenant. */
-export function selectTenants(view: DataView, tenants: readonly string[], matchers: readonly Matcher[], range: TimeRange): StreamPages[] {
+export function selectTenants(view: PageView, tenants: readonly string[], matchers: readonly Matcher[], range: TimeRange): StreamPages[] {
   const [only, ...others] = tenants;
   if (only === undefined) return [];
   if (others.length === 0) return view.select(only, matchers, range);

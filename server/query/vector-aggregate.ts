@@ -77,11 +77,18 @@ function foldStep(fn: Fold, members: readonly Series[], k: number, out: Series):
   }
   if (count === 0) return;
   out.present[k] = 1;
-  out.values[k] = fn === "count" ? count : fn === "avg" ? mean : fn === "stdvar" ? squares / count : fn === "stddev" ? Math.sqrt(squares / count) : value;
+  out.values[k] =
+    fn === "count" ? count : fn === "avg" ? mean : fn === "stdvar" ? squares / count : fn === "stddev" ? Math.sqrt(squares / count) : value;
 }
 
 /** topk and bottomk choose anew at each step and keep the series' own labels. The best come first. */
-function selectBest(fn: "topk" | "bottomk" | "approx_topk", k: number, grouping: Grouping | null, series: readonly Series[], stepCount: number): Series[] {
+function selectBest(
+  fn: "topk" | "bottomk" | "approx_topk",
+  k: number,
+  grouping: Grouping | null,
+  series: readonly Series[],
+  stepCount: number,
+): Series[] {
   const sign = fn === "bottomk" ? -1 : 1;
   const kept = new Map<Series, Series>();
   for (const { members } of groupsOf(series, grouping)) {
@@ -101,7 +108,9 @@ function selectBest(fn: "topk" | "bottomk" | "approx_topk", k: number, grouping:
 
 /** Order of an instant vector by its values; NaN comes last either way. */
 function sortByValue(series: readonly Series[], descending: boolean): Series[] {
-  return [...series].sort((a, b) => byValue(descending ? b.values[0]! : a.values[0]!, descending ? a.values[0]! : b.values[0]!, 1, descending));
+  return [...series].sort((a, b) =>
+    byValue(descending ? b.values[0]! : a.values[0]!, descending ? a.values[0]! : b.values[0]!, 1, descending),
+  );
 }
 
 function byValue(a: number, b: number, sign: number, swapped = true): number {

@@ -21,7 +21,13 @@ export function dropKeepOp(op: DropKeep): LineOp {
   return ({ labels }) => {
     const lost: string[] = [];
     labels.forEach((name, value) => {
-      if (name !== ERROR_LABEL && name !== ERROR_DETAILS_LABEL && name !== PRESERVE_ERROR_LABEL && !items.some((item) => keeps(item, name, value))) lost.push(name);
+      if (
+        name !== ERROR_LABEL &&
+        name !== ERROR_DETAILS_LABEL &&
+        name !== PRESERVE_ERROR_LABEL &&
+        !items.some((item) => keeps(item, name, value))
+      )
+        lost.push(name);
     });
     for (const name of lost) labels.delete(name);
     return true;

@@ -55,7 +55,13 @@ export function newMember(): JsonMember {
  * Visits the members of the object that begins at or behind `from`. Stops at the object's end, at the first fault, or when the visitor
  * returns a text. @returns undefined when all went well, else the error's text or the visitor's
  */
-export function eachMember(bytes: Uint8Array, from: number, to: number, member: JsonMember, visit: (member: JsonMember) => string | undefined): string | undefined {
+export function eachMember(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  member: JsonMember,
+  visit: (member: JsonMember) => string | undefined,
+): string | undefined {
   let at = skipSpace(bytes, from, to);
   if (at >= to || bytes[at] !== OPEN_BRACE) return MALFORMED_OBJECT;
   at = skipSpace(bytes, at + 1, to);
@@ -68,7 +74,7 @@ export function eachMember(bytes: Uint8Array, from: number, to: number, member: 
     const keyEnd = stringEnd(bytes, keyStart, to);
     if (keyEnd < 0) return MALFORMED_JSON;
     const keyEscaped = sawEscape;
-    if (keyEscaped && unescape(bytes, keyStart, keyEnd) === undefined) return MALFORMED_ESCAPE;
+    if (keyEscaped && unescaped(bytes, keyStart, keyEnd) === undefined) return MALFORMED_ESCAPE;
     at = skipSpace(bytes, keyEnd + 1, to);
     if (at >= to || bytes[at] !== COLON) return MALFORMED_JSON;
     const fault = readValue(bytes, at + 1, to, member);
@@ -165,7 +171,9 @@ export function blockEnd(bytes: Uint8Array, from: number, to: number, open: numb
 }
 
 function endsToken(byte: number): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09 || byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET;
+  return (
+    byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09 || byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET
+  );
 }
 
 function isWord(bytes: Uint8Array, start: number, end: number, word: string): boolean {
@@ -175,13 +183,13 @@ function isWord(bytes: Uint8Array, start: number, end: number, word: string): bo
 }
 
 /** A string's content with its escapes resolved; undefined when one of them is not JSON's. */
-export function unescape(bytes: Uint8Array, start: number, end: number): string | undefined {
+export function unescaped(bytes: Uint8Array, start: number, end: number): string | undefined {
   return unescapeJsonString(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("utf8"), true) ?? undefined;
 }
 
 /** A string value as a label: escapes resolved (a broken one makes it empty), what is no character a space. */
 export function labelText(bytes: Uint8Array, start: number, end: number): string {
-  return cleanText(unescape(bytes, start, end) ?? "");
+  return cleanText(unescaped(bytes, start, end) ?? "");
 }
 
 export function cleanText(text: string): string {

@@ -93,7 +93,12 @@ export function setScalar(line: LineState, name: string, value: JsonValue): void
   const plain = value.kind !== STRING || (!value.escaped && isAscii(line.bytes, value.start, value.end));
   if (!plain) line.labels.set(PARSED_LABEL, name, labelText(line.bytes, value.start, value.end));
   else if (line.original) line.labels.setSpan(name, value.start, value.end);
-  else line.labels.set(PARSED_LABEL, name, Buffer.from(line.bytes.buffer, line.bytes.byteOffset + value.start, value.end - value.start).toString("latin1"));
+  else
+    line.labels.set(
+      PARSED_LABEL,
+      name,
+      Buffer.from(line.bytes.buffer, line.bytes.byteOffset + value.start, value.end - value.start).toString("latin1"),
+    );
 }
 
 export function isAscii(bytes: Uint8Array, start: number, end: number): boolean {

@@ -34,12 +34,14 @@ export function compileLineFilter(filter: LineFilter, kernels: Kernels): Compile
   const negative = filter.op.startsWith("!");
   const operands = filter.operands.map((operand) => compileOperand(filter.op, operand, kernels));
   const needles = operands.every((operand) => operand.needles !== null) ? operands.flatMap((operand) => operand.needles ?? []) : null;
-  const test: LineOp = negative ? (line) => !operands.some((operand) => operand.test(line)) : (line) => operands.some((operand) => operand.test(line));
+  const test: LineOp = negative
+    ? (line) => !operands.some((operand) => operand.test(line))
+    : (line) => operands.some((operand) => operand.test(line));
   return {
     negative,
     test: operands.length === 1 && !negative ? operands[0]!.test : test,
     needles,
-    required: negative || needles === null ? null : operands.map((operand) => longestPiece(operand.needles!)).flat(),
+    required: negative || needles === null ? null : operands.flatMap((operand) => longestPiece(operand.needles!)),
     passesAll: !negative && operands.some((operand) => operand.matchesAll),
   };
 }
@@ -92,11 +94,14 @@ function patternOperand(text: string): Operand {
 /** @param slowTest decides where a search by ASCII case is not exact */
 function contains(literals: readonly RegexLiteral[], kernels: Kernels, slowTest: ((line: LineState) => boolean) | undefined): Operand {
   if (literals.some(({ text }) => text === "")) return { test: () => true, needles: null, matchesAll: true };
-  if (literals.some(({ ignoreCase, text }) => ignoreCase && !isAsciiText(text))) return { test: slowTest!, needles: null, matchesAll: false };
-  const needles = literals.map((literal): LineNeedle => ({
-    needle: prepareNeedle(encoder.encode(literal.text), literal.ignoreCase),
-    exact: literal.ignoreCase && literal.foldsBeyondAscii ? "on ASCII pages" : "always",
-  }));
+  if (literals.some(({ ignoreCase, text }) => ignoreCase && !isAsciiText(text)))
+    return { test: slowTest!, needles: null, matchesAll: false };
+  const needles = literals.map(
+    (literal): LineNeedle => ({
+      needle: prepareNeedle(encoder.encode(literal.text), literal.ignoreCase),
+      exact: literal.ignoreCase && literal.foldsBeyondAscii ? "on ASCII pages" : "always",
+    }),
+  );
   const test = (line: LineState): boolean => {
     line.asBytes();
     for (const { needle } of needles) if (kernels.find(line.bytes, line.start, line.end, needle) >= 0) return true;

@@ -47,7 +47,11 @@ export function logfmtOp({ strict, keepEmpty }: LogfmtOptions, wanted: Extractio
 }
 
 /** `| logfmt label="key", …`: missing keys give empty labels; of equal keys the last counts. */
-export function logfmtExpressionsOp(extractions: readonly Extraction[], { strict, keepEmpty }: LogfmtOptions, wanted: ExtractionState): LineOp {
+export function logfmtExpressionsOp(
+  extractions: readonly Extraction[],
+  { strict, keepEmpty }: LogfmtOptions,
+  wanted: ExtractionState,
+): LineOp {
   const names = new KeyNames();
   const pairs = new LogfmtScanner(NO_BYTES, 0, 0, { lenient: !strict });
   const keyOf = new Map(extractions.map(({ label, expression }) => [label, toLabelName(expression)]));

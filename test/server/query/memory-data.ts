@@ -4,7 +4,16 @@ import { compileMatcher } from "../../../lib/logql/matcher.ts";
 import type { Matcher } from "../../../lib/logql/ast.ts";
 import type { MetadataPair } from "../../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../../lib/wire/labels.ts";
-import type { DataView, Page, PageLocation, PageReader, PageRef, PageStats, StreamPages, TimeRange } from "../../../server/page.ts";
+import type {
+  DataView as PageView,
+  Page,
+  PageLocation,
+  PageReader,
+  PageRef,
+  PageStats,
+  StreamPages,
+  TimeRange,
+} from "../../../server/page.ts";
 
 export interface TestEntry {
   readonly ns: bigint;
@@ -14,7 +23,7 @@ export interface TestEntry {
 
 const NS = 1_000_000_000n;
 
-export class MemoryData implements DataView {
+export class MemoryData implements PageView {
   readonly #streams = new Map<string, { tenant: string; labels: LabelSet; entries: TestEntry[] }>();
   readonly #pages: Page[] = [];
   readonly #cut = new Map<string, PageRef[]>();
@@ -51,7 +60,11 @@ export class MemoryData implements DataView {
       return this.#pages[new DataViewOf(location.encoded).number()]!;
     };
     return {
-      mayContain: (location, literal) => Buffer.from(pageAt(location).bytes).toString("latin1").toLowerCase().includes(Buffer.from(literal).toString("latin1").toLowerCase()),
+      mayContain: (location, literal) =>
+        Buffer.from(pageAt(location).bytes)
+          .toString("latin1")
+          .toLowerCase()
+          .includes(Buffer.from(literal).toString("latin1").toLowerCase()),
       open: (ref) => {
         this.opened++;
         return pageAt(ref.location);
@@ -66,7 +79,13 @@ export class MemoryData implements DataView {
     const { entries } = this.#streams.get(key)!;
     // Cut in order of arrival, sorted within: pages of a stream may overlap.
     for (let from = 0; from < entries.length; from += this.#pageEntries) {
-      const part = withoutRepeats(entries.slice(from, from + this.#pageEntries).map((entry, i) => ({ entry, i })).sort((a, b) => (a.entry.ns < b.entry.ns ? -1 : a.entry.ns > b.entry.ns ? 1 : a.i - b.i)).map(({ entry }) => entry));
+      const part = withoutRepeats(
+        entries
+          .slice(from, from + this.#pageEntries)
+          .map((entry, i) => ({ entry, i }))
+          .sort((a, b) => (a.entry.ns < b.entry.ns ? -1 : a.entry.ns > b.entry.ns ? 1 : a.i - b.i))
+          .map(({ entry }) => entry),
+      );
       refs.push(this.#addPage(part));
     }
     this.#cut.set(key, refs);
@@ -76,7 +95,10 @@ export class MemoryData implements DataView {
   #addPage(entries: readonly TestEntry[]): PageRef {
     const page = pageOf(entries);
     const number = this.#pages.push(page) - 1;
-    return { stats: page.stats, location: { kind: "memory", encoded: Uint8Array.from([number & 255, (number >> 8) & 255, (number >> 16) & 255]) } };
+    return {
+      stats: page.stats,
+      location: { kind: "memory", encoded: Uint8Array.from([number & 255, (number >> 8) & 255, (number >> 16) & 255]) },
+    };
   }
 }
 
@@ -92,7 +114,13 @@ class DataViewOf {
 
 /** A page holds an entry once, as the head stores it. */
 function withoutRepeats(entries: readonly TestEntry[]): TestEntry[] {
-  return entries.filter((entry, i) => !entries.some((other, j) => j < i && other.ns === entry.ns && other.line === entry.line && JSON.stringify(other.metadata) === JSON.stringify(entry.metadata)));
+  return entries.filter(
+    (entry, i) =>
+      !entries.some(
+        (other, j) =>
+          j < i && other.ns === entry.ns && other.line === entry.line && JSON.stringify(other.metadata) === JSON.stringify(entry.metadata),
+      ),
+  );
 }
 
 export function pageOf(entries: readonly TestEntry[]): Page {

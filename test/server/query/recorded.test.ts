@@ -14,7 +14,8 @@ for (const file of recordedFiles().filter(({ topic }) => !ELSEWHERE.has(topic)))
         const tenant = one.tenant ?? file.tenant ?? "fake";
         if (one.given !== undefined) server.push(tenant, one.given);
         const found: string[] = [];
-        for (const step of [one, ...(one.then ?? [])]) if (isQuery(step)) found.push(...(await server.differences(step, { ...one.compare, ...step.compare }, tenant)));
+        for (const step of [one, ...(one.then ?? [])])
+          if (isQuery(step)) found.push(...(await server.differences(step, { ...one.compare, ...step.compare }, tenant)));
         if (one.loki_bug === undefined) expect(found, found.join("\n")).toEqual([]);
       });
     }

@@ -18,7 +18,12 @@ import { queryLimitsOf } from "../../../server/query/limits.ts";
 import { MemoryData, type TestEntry } from "./memory-data.ts";
 
 export interface RecordedStep {
-  readonly request: { readonly query?: string; readonly query_range?: string; readonly with?: Record<string, string>; readonly headers?: Record<string, string> };
+  readonly request: {
+    readonly query?: string;
+    readonly query_range?: string;
+    readonly with?: Record<string, string>;
+    readonly headers?: Record<string, string>;
+  };
   readonly expected: { readonly status: number };
   readonly compare?: object;
 }
@@ -50,13 +55,17 @@ export interface RecordedFile {
 }
 
 const HERE = new URL("../../conformance/server/", import.meta.url);
-const { datasetStreams } = (await import(new URL("lib/dataset.mjs", HERE).href)) as { datasetStreams: (name: string, perPush: number) => RecordedStream[][] };
+const { datasetStreams } = (await import(new URL("lib/dataset.mjs", HERE).href)) as {
+  datasetStreams: (name: string, perPush: number) => RecordedStream[][];
+};
 const { expandTimes } = (await import(new URL("lib/time.mjs", HERE).href)) as { expandTimes: <T>(value: T) => T };
 const { differences, normalise } = (await import(new URL("lib/compare.mjs", HERE).href)) as {
   differences: (expected: object, given: object, rules: object) => string[];
   normalise: (answer: object, rules: object) => object;
 };
-const { loadCaseFiles } = (await import(new URL("lib/cases.mjs", HERE).href)) as { loadCaseFiles: (places: string[]) => { content: RecordedFile }[] };
+const { loadCaseFiles } = (await import(new URL("lib/cases.mjs", HERE).href)) as {
+  loadCaseFiles: (places: string[]) => { content: RecordedFile }[];
+};
 
 export function recordedFiles(): RecordedFile[] {
   const folder = new URL("cases/", HERE);
@@ -82,7 +91,13 @@ export class RecordedServer {
   constructor(file: RecordedFile, pageEntries: number) {
     this.#data = new MemoryData(pageEntries);
     this.#detects = file.tenant !== "plain";
-    this.#engine = createQueryEngine({ view: this.#data, openReader: () => this.#data.openReader(), limits: () => queryLimitsOf(limits), clock: manualClock(NOW_MS), log: silentLog });
+    this.#engine = createQueryEngine({
+      view: this.#data,
+      openReader: () => this.#data.openReader(),
+      limits: () => queryLimitsOf(limits),
+      clock: manualClock(NOW_MS),
+      log: silentLog,
+    });
     if (file.dataset !== undefined) for (const batch of datasetStreams(file.dataset, 500)) this.push("fake", batch);
     for (const { tenant, streams } of file.setup ?? []) this.push(tenant ?? file.tenant ?? "fake", streams);
   }
@@ -91,7 +106,9 @@ export class RecordedServer {
     for (const stream of expandTimes(streams)) {
       const given = LabelSet.fromObject(stream.labels);
       const labels = this.#detects ? withServiceName(given, limits.discover_service_name) : given;
-      const entries = stream.entries ?? Array.from({ length: stream.count! }, (_, i) => [expandTimes(`T+${stream.first! + i * stream.every!}`), stream.line!] as const);
+      const entries =
+        stream.entries ??
+        Array.from({ length: stream.count! }, (_, i) => [expandTimes(`T+${stream.first! + i * stream.every!}`), stream.line!] as const);
       this.#data.add(
         tenant,
         labels,
@@ -103,7 +120,12 @@ export class RecordedServer {
   #entry(labels: LabelSet, ns: string, line: string, metadata: Record<string, string> | undefined): TestEntry {
     const pairs: MetadataPair[] = Object.entries(metadata ?? {}).map(([name, value]) => [metadataName(name), value]);
     if (this.#detects && !pairs.some(([name]) => name === "detected_level")) pairs.push(["detected_level", levelOf(labels, pairs, line)]);
-    else if (this.#detects) pairs.splice(0, pairs.length, ...pairs.map(([name, value]): MetadataPair => [name, name === "detected_level" ? keepOrNormalise(value) : value]));
+    else if (this.#detects)
+      pairs.splice(
+        0,
+        pairs.length,
+        ...pairs.map(([name, value]): MetadataPair => [name, name === "detected_level" ? keepOrNormalise(value) : value]),
+      );
     return { ns: BigInt(ns), line, ...(pairs.length > 0 ? { metadata: pairs } : {}) };
   }
 
