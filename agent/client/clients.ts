@@ -1,0 +1,58 @@
+// All endpoints of the agent, as one sink: each entry goes to every client, and is acknowledged when all of them have confirmed or
+// dropped it.
+
+import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
+import type { Sink } from "../sink.ts";
+import { Client } from "./client.ts";
+import { createClientMetrics } from "./client-metrics.ts";
+import type { ClientOptions, ClientsShared } from "./client-options.ts";
+import { groupEntries } from "./entry-grouping.ts";
+
+export type { ClientOptions, ClientsShared } from "./client-options.ts";
+
+export interface Clients extends Sink {
+  /** Whether nothing waits for an answer. */
+  idle(): boolean;
+  /** Sends what is there without waiting for batches to fill, with retries, for at most `deadlineMs`; then stops. */
+  drain(deadlineMs: number): Promise<void>;
+  /** Cuts everything off. What was not acknowledged keeps its tickets, so that positions stay before it. */
+  stopNow(): void;
+}
+
+const OBSERVE_PERIOD_MS = 5_000;
+
+/** @throws Error when a certificate cannot be read or an address is malformed */
+export function openClients(options: readonly ClientOptions[], shared: ClientsShared): Clients {
+  const metrics = createClientMetrics(shared.registry);
+  const clients = options.map((one) => new Client(one, shared, metrics));
+  const observer = setInterval(() => {
+    for (const client of clients) client.observe();
+  }, OBSERVE_PERIOD_MS);
+  observer.unref();
+  const stopNow = (): void => {
+    clearInterval(observer);
+    for (const client of clients) client.stopNow();
+  };
+  return {
+    consume: (batch) => consume(batch, clients, shared),
+    idle: () => clients.every((client) => client.isIdle),
+    stopNow,
+    drain: async (deadlineMs) => {
+      const abort = new AbortController();
+      await Promise.race([Promise.all(clients.map((client) => client.drain())), shared.clock.sleep(deadlineMs, abort.signal)]);
+      abort.abort();
+      stopNow();
+    },
+  };
+}
+
+function consume(batch: EntryBatch, clients: readonly Client[], limit: ClientsShared): Promise<void> | void {
+  if (batch.liveCount === 0) return;
+  const grouping = groupEntries(batch, limit);
+  const waits: Promise<void>[] = [];
+  for (const client of clients) {
+    const wait = client.take(batch, grouping);
+    if (wait !== undefined) waits.push(wait);
+  }
+  if (waits.length > 0) return Promise.all(waits).then(() => {});
+}

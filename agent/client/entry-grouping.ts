@@ -1,0 +1,100 @@
+// What all clients need to know of a batch, found out once: which labels its entries have, and that its lines are fit to be sent.
+
+import { isUtf8 } from "node:buffer";
+import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
+import type { LabelSet } from "../../lib/wire/labels.ts";
+
+export interface Grouping {
+  /** Indexes of the entries to send, in order: the first `count`. Valid until the next grouping. */
+  readonly picks: Int32Array;
+  readonly count: number;
+  /** By entry index: its labels' place in `labels`. Valid until the next grouping. */
+  readonly slots: Int32Array;
+  readonly labels: readonly LabelSet[];
+  readonly tooLong: readonly TooLong[];
+}
+
+export interface TooLong {
+  readonly index: number;
+  /** Of the line as it was. */
+  readonly bytes: number;
+  /** What was cut off; 0: the entry is dropped. */
+  readonly cutBytes: number;
+}
+
+export interface LineLimit {
+  /** 0: no bound. */
+  readonly maxLineBytes: number;
+  readonly maxLineTruncate: boolean;
+}
+
+let picks = new Int32Array(8_192);
+let slots = new Int32Array(8_192);
+
+/** Repairs malformed UTF-8 in the batch's lines (a protobuf string must be UTF-8), cuts or leaves out long lines, and groups by labels. */
+export function groupEntries(batch: EntryBatch, limit: LineLimit): Grouping {
+  repairUtf8(batch);
+  if (picks.length < batch.liveCount) picks = new Int32Array(batch.liveCount * 2);
+  if (slots.length < batch.count) slots = new Int32Array(batch.count * 2);
+  const tooLong = limit.maxLineBytes > 0 ? limitLines(batch, limit) : [];
+  const dropped = new Set(tooLong.filter((line) => line.cutBytes === 0).map((line) => line.index));
+  const labels: LabelSet[] = [];
+  const slotOf = new Map<LabelSet, number>();
+  let last: LabelSet | undefined;
+  let slot = 0;
+  let count = 0;
+  for (let k = 0; k < batch.liveCount; k++) {
+    const i = batch.live[k]!;
+    const set = batch.labels[i]!;
+    if (set !== last) {
+      const known = slotOf.get(set);
+      if (known === undefined) {
+        slot = labels.length;
+        slotOf.set(set, slot);
+        labels.push(set);
+      } else slot = known;
+      last = set;
+    }
+    slots[i] = slot;
+    if (dropped.size === 0 || !dropped.has(i)) picks[count++] = i;
+  }
+  return { picks, count, slots, labels, tooLong };
+}
+
+/** Where all that the lines lie in is UTF-8, a line is if it is not cut within a character, which two bytes tell. */
+function repairUtf8(batch: EntryBatch): void {
+  let from = batch.bytesUsed;
+  let to = 0;
+  for (let k = 0; k < batch.liveCount; k++) {
+    from = Math.min(from, batch.starts[batch.live[k]!]!);
+    to = Math.max(to, batch.ends[batch.live[k]!]!);
+  }
+  const whole = isUtf8(batch.bytes.subarray(from, to));
+  for (let k = 0; k < batch.liveCount; k++) {
+    const i = batch.live[k]!;
+    if (whole && !isContinuation(batch.bytes, batch.starts[i]!) && !isContinuation(batch.bytes, batch.ends[i]!)) continue;
+    if (!isUtf8(batch.lineBytes(i))) batch.setLine(i, batch.line(i));
+  }
+}
+
+function isContinuation(bytes: Uint8Array, at: number): boolean {
+  return (bytes[at]! & 0xc0) === 0x80;
+}
+
+function limitLines(batch: EntryBatch, { maxLineBytes, maxLineTruncate }: LineLimit): TooLong[] {
+  const found: TooLong[] = [];
+  for (let k = 0; k < batch.liveCount; k++) {
+    const index = batch.live[k]!;
+    const bytes = batch.ends[index]! - batch.starts[index]!;
+    if (bytes <= maxLineBytes) continue;
+    if (!maxLineTruncate) {
+      found.push({ index, bytes, cutBytes: 0 });
+      continue;
+    }
+    let end = batch.starts[index]! + maxLineBytes;
+    while (end > batch.starts[index]! && isContinuation(batch.bytes, end)) end--;
+    found.push({ index, bytes, cutBytes: batch.ends[index]! - end });
+    batch.ends[index] = end;
+  }
+  return found;
+}

@@ -1,0 +1,159 @@
+// A batch that is being filled: entries are encoded as they come, each stream into its own buffer, so that nothing of the source's
+// bytes is kept. Sealing puts the streams together and compresses them, and that is what waits to be sent.
+
+import { kernels } from "../../lib/kernels/index.ts";
+import type { EntryBatch, Ticket } from "../../lib/wire/entry-batch.ts";
+import type { BufferPool } from "./buffer-pool.ts";
+import { ENTRY_OVERHEAD_BYTES, encodeEntry, entryBytesMax, requestBytes, writeRequest } from "./push-body.ts";
+import type { ResolvedStream } from "./stream-labels.ts";
+
+/** A finished request: compressed, with what must happen when its way ends. */
+export interface SealedBatch {
+  /** Snappy of the request. */
+  readonly body: Buffer;
+  /** The pooled buffer that `body` is a part of. */
+  readonly buffer: Buffer;
+  readonly entryCount: number;
+  /** Lines and metadata, as they count towards the batch size. */
+  readonly lineBytes: number;
+  readonly streams: readonly ResolvedStream[];
+  readonly tickets: readonly Ticket[];
+}
+
+interface StreamBuffer {
+  bytes: Buffer;
+  used: number;
+}
+
+/** What of a source's batch goes into one of ours: entries `picks[from, to)`, each of the stream its slot stands for. */
+export interface Segment {
+  readonly batch: EntryBatch;
+  readonly picks: Int32Array;
+  readonly from: number;
+  readonly to: number;
+  /** By entry index of the batch. */
+  readonly slots: Int32Array;
+  readonly streams: readonly ResolvedStream[];
+}
+
+const REQUEST_SCRATCH_BYTES = 2 * 1024 * 1024;
+let requestScratch: Buffer | undefined;
+
+export class OpenBatch {
+  readonly openedMs: number;
+  lineBytes = 0;
+  entryCount = 0;
+  readonly #pool: BufferPool;
+  readonly #streams = new Map<ResolvedStream, StreamBuffer>();
+  readonly #tickets = new Set<Ticket>();
+
+  constructor(pool: BufferPool, openedMs: number) {
+    this.#pool = pool;
+    this.openedMs = openedMs;
+  }
+
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+
+  get streams(): Iterable<ResolvedStream> {
+    return this.#streams.keys();
+  }
+
+  has(stream: ResolvedStream): boolean {
+    return this.#streams.has(stream);
+  }
+
+  /** Takes entries whose size is `lineBytes` in sum. The source's bytes are not needed afterwards. */
+  append(segment: Segment, lineBytes: number): void {
+    const { batch, picks, from, to } = segment;
+    for (const ticket of batch.tickets) {
+      if (this.#tickets.has(ticket)) continue;
+      ticket.hold();
+      this.#tickets.add(ticket);
+    }
+    this.lineBytes += lineBytes;
+    this.entryCount += to - from;
+    if (segment.streams.length === 1) {
+      this.#encode(batch, picks.subarray(from, to), segment.streams[0]!);
+      return;
+    }
+    const grouped = groupBySlot(segment);
+    for (let slot = 0, at = 0; slot < segment.streams.length; slot++) {
+      const end = grouped.ends[slot]!;
+      if (end > at) this.#encode(batch, grouped.picks.subarray(at, end), segment.streams[slot]!);
+      at = end;
+    }
+  }
+
+  #encode(batch: EntryBatch, picks: Int32Array, stream: ResolvedStream): void {
+    const buffer = this.#bufferFor(stream, roomFor(batch, picks));
+    if (batch.metadata === undefined && batch.farSec === undefined) {
+      const { bytes, starts, ends, sec, nanos } = batch;
+      buffer.used = kernels.encodeEntries(bytes, starts, ends, sec, nanos, picks, picks.length, buffer.bytes, buffer.used);
+    } else {
+      for (const i of picks) buffer.used = encodeEntry(batch, i, buffer.bytes, buffer.used);
+    }
+  }
+
+  #bufferFor(stream: ResolvedStream, room: number): StreamBuffer {
+    let buffer = this.#streams.get(stream);
+    if (buffer === undefined) this.#streams.set(stream, (buffer = { bytes: this.#pool.take(room), used: 0 }));
+    else if (buffer.used + room > buffer.bytes.length) {
+      const grown = this.#pool.take(Math.max(buffer.used + room, buffer.bytes.length * 2));
+      grown.set(buffer.bytes.subarray(0, buffer.used));
+      this.#pool.give(buffer.bytes);
+      buffer.bytes = grown;
+    }
+    return buffer;
+  }
+
+  /** Ends the filling. The batch must not be used afterwards. */
+  seal(): SealedBatch {
+    const parts = [...this.#streams].map(([stream, { bytes, used }]) => ({ labels: stream.text, entries: bytes.subarray(0, used) }));
+    const compressed = compressRequest(parts, this.#pool);
+    for (const { bytes } of this.#streams.values()) this.#pool.give(bytes);
+    const { entryCount, lineBytes } = this;
+    return { ...compressed, entryCount, lineBytes, streams: [...this.#streams.keys()], tickets: [...this.#tickets] };
+  }
+}
+
+/** A request from its parts, compressed into a pooled buffer. */
+export function compressRequest(
+  parts: readonly { readonly labels: Uint8Array; readonly entries: Uint8Array }[],
+  pool: BufferPool,
+): { readonly body: Buffer; readonly buffer: Buffer } {
+  const bytes = requestBytes(parts);
+  if (requestScratch === undefined) {
+    const own = kernels.allocate(REQUEST_SCRATCH_BYTES);
+    requestScratch = Buffer.from(own.buffer, own.byteOffset, own.length);
+  }
+  const request = bytes <= REQUEST_SCRATCH_BYTES ? requestScratch : Buffer.allocUnsafeSlow(bytes);
+  const length = writeRequest(parts, request);
+  const compressed = kernels.snappyCompress(request.subarray(0, length));
+  const buffer = pool.take(compressed.length);
+  buffer.set(compressed);
+  return { buffer, body: buffer.subarray(0, compressed.length) };
+}
+
+function roomFor(batch: EntryBatch, picks: Int32Array): number {
+  let room = 0;
+  if (batch.metadata !== undefined || batch.farSec !== undefined) for (const i of picks) room += entryBytesMax(batch, i);
+  else for (let k = 0; k < picks.length; k++) room += batch.ends[picks[k]!]! - batch.starts[picks[k]!]! + ENTRY_OVERHEAD_BYTES;
+  return room;
+}
+
+/** Entries sorted by slot, order kept within each: a counting sort. */
+function groupBySlot({ picks, from, to, slots, streams }: Segment): { readonly picks: Int32Array; readonly ends: Int32Array } {
+  const ends = new Int32Array(streams.length);
+  for (let k = from; k < to; k++) ends[slots[picks[k]!]!]!++;
+  let sum = 0;
+  for (let slot = 0; slot < ends.length; slot++) {
+    const count = ends[slot]!;
+    ends[slot] = sum;
+    sum += count;
+  }
+  const sorted = new Int32Array(to - from);
+  for (let k = from; k < to; k++) sorted[ends[slots[picks[k]!]!]!++] = picks[k]!;
+  return { picks: sorted, ends };
+}

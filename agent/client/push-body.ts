@@ -1,0 +1,201 @@
+// The push request's protobuf (package logproto), as far as a client writes it:
+//
+//   PushRequest    1: StreamAdapter, repeated                                    0x0a len …
+//   StreamAdapter  1: labels, text like {a="x", b="y"}   2: EntryAdapter, repeated      0x0a len …   0x12 len …
+//   EntryAdapter   1: Timestamp {1: seconds, 2: nanos}   2: line   3: LabelPairAdapter {1: name, 2: value}, repeated
+
+import { invariant } from "../../lib/runtime/invariant.ts";
+import type { EntryBatch, MetadataPair } from "../../lib/wire/entry-batch.ts";
+
+const TAG_STREAM = 0x0a;
+const TAG_LABELS = 0x0a;
+export const TAG_ENTRY = 0x12;
+const TAG_LINE = 0x12;
+const TAG_METADATA = 0x1a;
+
+/** An upper bound of the bytes an entry takes besides its line and metadata. */
+export const ENTRY_OVERHEAD_BYTES = 40;
+
+/** Writes protobuf into a buffer that is large enough. */
+export class BodyWriter {
+  readonly out: Buffer;
+  at: number;
+
+  constructor(out: Buffer, at = 0) {
+    this.out = out;
+    this.at = at;
+  }
+
+  varint(value: number): void {
+    let rest = value;
+    while (rest >= 0x80) {
+      this.out[this.at++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.out[this.at++] = rest;
+  }
+
+  /** A negative int64 is ten bytes of two's complement. */
+  int64(value: number): void {
+    if (value >= 0) return this.varint(value);
+    let rest = BigInt.asUintN(64, BigInt(value));
+    while (rest >= 0x80n) {
+      this.out[this.at++] = Number(rest & 0x7fn) | 0x80;
+      rest >>= 7n;
+    }
+    this.out[this.at++] = Number(rest);
+  }
+
+  bytes(tag: number, value: Uint8Array): void {
+    this.out[this.at++] = tag;
+    this.varint(value.length);
+    this.out.set(value, this.at);
+    this.at += value.length;
+  }
+}
+
+export function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes++;
+  return bytes;
+}
+
+/** Size of a pair as a LabelPairAdapter message, which is how Promtail counts metadata towards the batch size. */
+export function metadataPairBytes([name, value]: MetadataPair): number {
+  const nameBytes = Buffer.byteLength(name);
+  const valueBytes = Buffer.byteLength(value);
+  const field = (bytes: number): number => (bytes === 0 ? 0 : 1 + varintBytes(bytes) + bytes);
+  return field(nameBytes) + field(valueBytes);
+}
+
+/** An upper bound of what `encodeEntry` writes. */
+export function entryBytesMax(batch: EntryBatch, i: number): number {
+  let bytes = batch.lineLength(i) + ENTRY_OVERHEAD_BYTES;
+  for (const pair of batch.metadata?.[i] ?? []) bytes += metadataPairBytes(pair) + 8;
+  return bytes;
+}
+
+/** One entry with all it may have (metadata, a time of any year); the kernel `encodeEntries` is for those without. Returns the new end. */
+export function encodeEntry(batch: EntryBatch, i: number, out: Buffer, at: number): number {
+  const head = new BodyWriter(Buffer.allocUnsafe(24));
+  const sec = batch.secondsOf(i);
+  const nanos = batch.nanos[i]!;
+  if (sec !== 0) {
+    head.out[head.at++] = 0x08;
+    head.int64(sec);
+  }
+  if (nanos !== 0) {
+    head.out[head.at++] = 0x10;
+    head.varint(nanos);
+  }
+  const pairs = (batch.metadata?.[i] ?? []).map(encodePair);
+  const line = batch.lineBytes(i);
+  let length = 1 + varintBytes(head.at) + head.at;
+  if (line.length > 0) length += 1 + varintBytes(line.length) + line.length;
+  for (const pair of pairs) length += 1 + varintBytes(pair.length) + pair.length;
+
+  const writer = new BodyWriter(out, at);
+  writer.out[writer.at++] = TAG_ENTRY;
+  writer.varint(length);
+  const bodyAt = writer.at;
+  writer.bytes(0x0a, head.out.subarray(0, head.at));
+  if (line.length > 0) writer.bytes(TAG_LINE, line);
+  for (const pair of pairs) writer.bytes(TAG_METADATA, pair);
+  invariant(writer.at - bodyAt === length, "an entry is as long as it was announced");
+  return writer.at;
+}
+
+function encodePair([name, value]: MetadataPair): Buffer {
+  const writer = new BodyWriter(Buffer.allocUnsafe(metadataPairBytes([name, value]) + 12));
+  if (name !== "") writer.bytes(0x0a, Buffer.from(name));
+  if (value !== "") writer.bytes(0x12, Buffer.from(value));
+  return writer.out.subarray(0, writer.at);
+}
+
+/** A stream's part of a request: its labels and its encoded entries. */
+export interface StreamPart {
+  readonly labels: Uint8Array;
+  readonly entries: Uint8Array;
+}
+
+export function requestBytes(parts: Iterable<StreamPart>): number {
+  let bytes = 0;
+  for (const part of parts) {
+    const inner = streamBytes(part);
+    bytes += 1 + varintBytes(inner) + inner;
+  }
+  return bytes;
+}
+
+function streamBytes({ labels, entries }: StreamPart): number {
+  return 1 + varintBytes(labels.length) + labels.length + entries.length;
+}
+
+/** Writes a whole request into `out`, which has room for `requestBytes(parts)`. Returns its length. */
+export function writeRequest(parts: Iterable<StreamPart>, out: Buffer): number {
+  const writer = new BodyWriter(out);
+  for (const part of parts) {
+    writer.out[writer.at++] = TAG_STREAM;
+    writer.varint(streamBytes(part));
+    writer.bytes(TAG_LABELS, part.labels);
+    writer.out.set(part.entries, writer.at);
+    writer.at += part.entries.length;
+  }
+  return writer.at;
+}
+
+/** A request of ours taken apart again, to find out which of its entries a server refuses. */
+export interface TakenStream {
+  readonly labels: Uint8Array;
+  /** Each with its tag and length. */
+  readonly entries: readonly Uint8Array[];
+}
+
+/** @param request what `writeRequest` has written; views into it are returned */
+export function takeApart(request: Uint8Array): TakenStream[] {
+  const streams: TakenStream[] = [];
+  for (const [, streamStart, streamEnd] of fields(request, 0, request.length)) {
+    let labels = new Uint8Array(0);
+    const entries: Uint8Array[] = [];
+    for (const [tag, start, end, from] of fields(request, streamStart, streamEnd)) {
+      if (tag === TAG_LABELS) labels = request.slice(start, end);
+      else if (tag === TAG_ENTRY) entries.push(request.subarray(from, end));
+    }
+    streams.push({ labels, entries });
+  }
+  return streams;
+}
+
+function* fields(bytes: Uint8Array, from: number, to: number): Iterable<[tag: number, start: number, end: number, from: number]> {
+  for (let at = from; at < to; ) {
+    const fieldAt = at;
+    const tag = bytes[at++]!;
+    let length = 0;
+    for (let scale = 1; ; scale *= 0x80) {
+      const byte = bytes[at++]!;
+      length += (byte & 0x7f) * scale;
+      if (byte < 0x80) break;
+    }
+    yield [tag, at, at + length, fieldAt];
+    at += length;
+  }
+}
+
+/** The two halves of a request by entries, order kept; a stream that is cut goes into both. */
+export function halve(streams: readonly TakenStream[]): [TakenStream[], TakenStream[]] {
+  const total = streams.reduce((sum, stream) => sum + stream.entries.length, 0);
+  let left = Math.ceil(total / 2);
+  const first: TakenStream[] = [];
+  const second: TakenStream[] = [];
+  for (const stream of streams) {
+    const taken = Math.min(left, stream.entries.length);
+    if (taken > 0) first.push({ labels: stream.labels, entries: stream.entries.slice(0, taken) });
+    if (taken < stream.entries.length) second.push({ labels: stream.labels, entries: stream.entries.slice(taken) });
+    left -= taken;
+  }
+  return [first, second];
+}
+
+export function partsOf(streams: readonly TakenStream[]): StreamPart[] {
+  return streams.map((stream) => ({ labels: stream.labels, entries: Buffer.concat(stream.entries) }));
+}

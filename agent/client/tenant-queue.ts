@@ -1,0 +1,230 @@
+// One tenant's entries on their way through one client: a batch being filled, sealed ones waiting, some in flight.
+//
+// Several batches may be in flight, but never two with entries of one stream, so that each stream arrives in order. What waits longer
+// than there is room for makes `add` return a promise: whoever reads sources waits for it.
+
+import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
+import type { BufferPool } from "./buffer-pool.ts";
+import { OpenBatch, type SealedBatch } from "./open-batch.ts";
+import { metadataPairBytes } from "./push-body.ts";
+import type { ResolvedStream } from "./stream-labels.ts";
+
+export interface QueueSettings {
+  readonly batchBytes: number;
+  readonly batchWaitMs: number;
+  /** Distinct streams per batch; 0: no bound. */
+  readonly streamsMax: number;
+  /** Bytes that may wait before `add` asks to be waited for. */
+  readonly roomBytes: number;
+  readonly lanes: number;
+}
+
+/** What happened to a batch on its way: delivered or dropped (both end it), or put back because the client is stopping. */
+export type Outcome = "done" | "failed" | "kept";
+
+export interface QueueHooks {
+  /** Sends a batch, however long that takes. */
+  readonly deliver: (batch: SealedBatch, onTrouble: () => void) => Promise<Outcome>;
+  readonly onStreamLimited: (entryCount: number, bytes: number) => void;
+  readonly nowMs: () => number;
+}
+
+export class TenantQueue {
+  readonly #settings: QueueSettings;
+  readonly #hooks: QueueHooks;
+  readonly #pool: BufferPool;
+  #open: OpenBatch | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** Whether the open batch need not wait any longer. */
+  #due = false;
+  #draining = false;
+  #stopped = false;
+  readonly #sealed: SealedBatch[] = [];
+  readonly #inFlight = new Set<SealedBatch>();
+  readonly #locked = new Set<ResolvedStream>();
+  /** Batches in flight at most, lowered while the remote is in trouble. */
+  #width: number;
+  #pendingBytes = 0;
+  #room: (() => void)[] = [];
+  #idle: (() => void)[] = [];
+
+  constructor(settings: QueueSettings, hooks: QueueHooks, pool: BufferPool) {
+    this.#settings = settings;
+    this.#hooks = hooks;
+    this.#pool = pool;
+    this.#width = settings.lanes;
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  get isIdle(): boolean {
+    return this.#open === undefined && this.#sealed.length === 0 && this.#inFlight.size === 0;
+  }
+
+  /** Takes the entries `picks[0, count)`; resolves when there is room for more. */
+  add(batch: EntryBatch, picks: Int32Array, count: number, slots: Int32Array, streams: readonly ResolvedStream[]): Promise<void> | void {
+    if (this.#stopped) return holdForever(batch);
+    const { batchBytes } = this.#settings;
+    for (let from = 0; from < count; ) {
+      const open = this.#opened();
+      const allowed = this.#settings.streamsMax === 0 ? undefined : this.#limitStreams(open, picks, from, count, slots, streams);
+      let bytes = open.lineBytes;
+      let to = from;
+      for (; to < count; to++) {
+        const entryBytes = sizeOf(batch, picks[to]!);
+        const starts = open.entryCount === 0 && to === from;
+        if (allowed !== undefined && allowed[slots[picks[to]!]!] === 0) break;
+        if (bytes + entryBytes > batchBytes && !starts) break;
+        bytes += entryBytes;
+      }
+      if (to > from) {
+        this.#pendingBytes += bytes - open.lineBytes;
+        open.append({ batch, picks, from, to, slots, streams }, bytes - open.lineBytes);
+      }
+      if (to < count && allowed !== undefined && allowed[slots[picks[to]!]!] === 0) {
+        this.#hooks.onStreamLimited(1, batch.lineLength(picks[to]!));
+        from = to + 1;
+        continue;
+      }
+      if (to < count) this.#seal();
+      from = to;
+    }
+    if (this.#open?.entryCount === 0) this.#discardOpen();
+    if (this.#draining) this.#pump();
+    if (this.#pendingBytes <= this.#settings.roomBytes) return;
+    return new Promise((resolve) => this.#room.push(resolve));
+  }
+
+  /** Which streams may enter the open batch, by slot: those in it, and new ones up to the bound, in order of arrival. */
+  #limitStreams(
+    open: OpenBatch,
+    picks: Int32Array,
+    from: number,
+    count: number,
+    slots: Int32Array,
+    streams: readonly ResolvedStream[],
+  ): Uint8Array {
+    const allowed = new Uint8Array(streams.length);
+    let room = this.#settings.streamsMax - open.streamCount;
+    const seen = new Set<ResolvedStream>();
+    for (let k = from; k < count; k++) {
+      const slot = slots[picks[k]!]!;
+      const stream = streams[slot]!;
+      if (allowed[slot] === 1) continue;
+      if (open.has(stream) || seen.has(stream)) allowed[slot] = 1;
+      else if (room > 0) {
+        room--;
+        seen.add(stream);
+        allowed[slot] = 1;
+      }
+    }
+    return allowed;
+  }
+
+  /** Sends everything without waiting for batches to fill; resolves when all is dealt with. */
+  drain(): Promise<void> {
+    this.#draining = true;
+    this.#pump();
+    return this.idle();
+  }
+
+  idle(): Promise<void> {
+    if (this.isIdle) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Takes nothing more and sends nothing more; what was not acknowledged keeps its tickets. */
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    for (const wake of this.#room.splice(0)) wake();
+    for (const wake of this.#idle.splice(0)) wake();
+  }
+
+  #opened(): OpenBatch {
+    if (this.#open === undefined) {
+      this.#open = new OpenBatch(this.#pool, this.#hooks.nowMs());
+      this.#due = false;
+      this.#timer = setTimeout(() => {
+        this.#due = true;
+        this.#pump();
+      }, this.#settings.batchWaitMs);
+    }
+    return this.#open;
+  }
+
+  #discardOpen(): void {
+    clearTimeout(this.#timer);
+    this.#open = undefined;
+  }
+
+  #seal(): void {
+    const open = this.#open;
+    if (open === undefined || open.entryCount === 0) return;
+    this.#discardOpen();
+    this.#sealed.push(open.seal());
+    this.#pump();
+  }
+
+  #pump(): void {
+    if (this.#stopped) return;
+    while (this.#inFlight.size < this.#width) {
+      const next = this.#takeUnlocked();
+      if (next !== undefined) void this.#send(next);
+      else if (this.#sealed.length === 0 && this.#isOpenReady()) this.#seal();
+      else return;
+    }
+  }
+
+  /** An open batch that would have to wait anyway goes on filling instead. */
+  #isOpenReady(): boolean {
+    const open = this.#open;
+    if (open === undefined || open.entryCount === 0 || !(this.#due || this.#draining)) return false;
+    for (const stream of open.streams) if (this.#locked.has(stream)) return false;
+    return true;
+  }
+
+  /** The first sealed batch none of whose streams is in flight or in a batch before it. */
+  #takeUnlocked(): SealedBatch | undefined {
+    const before = new Set<ResolvedStream>();
+    for (let k = 0; k < this.#sealed.length; k++) {
+      const { streams } = this.#sealed[k]!;
+      if (!streams.some((stream) => this.#locked.has(stream) || before.has(stream))) return this.#sealed.splice(k, 1)[0];
+      for (const stream of streams) before.add(stream);
+    }
+    return undefined;
+  }
+
+  async #send(batch: SealedBatch): Promise<void> {
+    this.#inFlight.add(batch);
+    for (const stream of batch.streams) this.#locked.add(stream);
+    const outcome = await this.#hooks.deliver(batch, () => {
+      // While the remote refuses, one batch at a time asks whether it is back.
+      this.#width = 1;
+    });
+    this.#inFlight.delete(batch);
+    if (outcome === "kept") return;
+    if (outcome === "done") this.#width = Math.min(this.#settings.lanes, this.#width + 1);
+    for (const stream of batch.streams) this.#locked.delete(stream);
+    this.#pool.give(batch.buffer);
+    this.#pendingBytes -= batch.lineBytes;
+    for (const ticket of batch.tickets) ticket.release();
+    this.#pump();
+    if (this.#pendingBytes <= this.#settings.roomBytes) for (const wake of this.#room.splice(0)) wake();
+    if (this.isIdle) for (const wake of this.#idle.splice(0)) wake();
+  }
+}
+
+/** What comes after the stop is not sent, so it must never count as dealt with. */
+function holdForever(batch: EntryBatch): void {
+  for (const ticket of batch.tickets) ticket.hold();
+}
+
+function sizeOf(batch: EntryBatch, i: number): number {
+  let bytes = batch.ends[i]! - batch.starts[i]!;
+  const pairs = batch.metadata?.[i];
+  if (pairs !== undefined) for (const pair of pairs) bytes += metadataPairBytes(pair);
+  return bytes;
+}
