@@ -8,6 +8,7 @@ import { createLog, type Log } from "../lib/runtime/log.ts";
 import { VERSION } from "../lib/runtime/version.ts";
 import { type LoadedConfig, loadAgentConfig } from "./config/load.ts";
 import { AGENT_FLAGS, type AgentFlags, parseAgentFlags } from "./flags.ts";
+import type { RunOptions } from "./run.ts";
 
 const WRONG_USE = 2;
 /** What is still open this long after the end keeps the process no longer. */
@@ -94,6 +95,7 @@ async function runUntilEnd(config: LoadedConfig["config"], flags: AgentFlags, lo
     load: () => reloaded(flags, log),
     stdin: process.stdin,
     write: writeOut,
+    ...(flags.inspect ? { compile: await inspectingCompile() } : {}),
   });
   log.info({ version: VERSION, pid: process.pid }, "agent started");
   const hangUp = (): void => void agent.reload().catch(() => {});
@@ -107,6 +109,13 @@ async function runUntilEnd(config: LoadedConfig["config"], flags: AgentFlags, lo
   } finally {
     process.off("SIGHUP", hangUp);
   }
+}
+
+/** Pipelines that tell on standard error what each stage changes. */
+async function inspectingCompile(): Promise<RunOptions["compile"]> {
+  const { compileInspected } = await import("../pipelines/inspect.ts");
+  const options = { write: (text: string) => void process.stderr.write(text), color: process.stderr.isTTY === true };
+  return (stages, context, path) => compileInspected(stages, context, options, path);
 }
 
 /** The configuration of a reload: what a start would refuse is refused here too. */

@@ -11,7 +11,6 @@ import type { HttpServer } from "../lib/runtime/http-server.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import type { Log } from "../lib/runtime/log.ts";
 import { LabelSet } from "../lib/wire/labels.ts";
-import type { PipelineContext } from "../pipelines/compile.ts";
 import { type AgentMetrics, openAgentMetrics } from "./agent-metrics.ts";
 import { printConfig } from "./config/print.ts";
 import type { AgentConfig } from "./config/schema.ts";
@@ -32,7 +31,8 @@ export interface RunOptions {
   readonly load: () => Promise<AgentConfig>;
   readonly stdin: Readable;
   readonly write: (text: string) => Promise<void> | void;
-  readonly wrapStage?: PipelineContext["wrap"];
+  /** How pipelines are built; `-inspect` has its own way. */
+  readonly compile?: JobContext["compile"];
 }
 
 export interface RunningAgent {
@@ -226,7 +226,7 @@ class Agent implements RunningAgent, AgentView {
   }
 
   #contextOf(config: AgentConfig, positions: Positions, sink: SwitchSink): JobContext {
-    const { clock, log, wrapStage } = this.#options;
+    const { clock, log, compile } = this.#options;
     const { min_poll_frequency, max_poll_frequency } = config.global.file_watch_config;
     return {
       sink,
@@ -238,7 +238,7 @@ class Agent implements RunningAgent, AgentView {
       log,
       hostname: process.env.HOSTNAME || hostname(),
       reading: { syncPeriodMs: config.target_config.sync_period, pollMinMs: min_poll_frequency, pollMaxMs: max_poll_frequency },
-      ...(wrapStage === undefined ? {} : { wrapStage }),
+      ...(compile === undefined ? {} : { compile }),
     };
   }
 

@@ -5,7 +5,7 @@ import type { Clock } from "../lib/runtime/clock.ts";
 import type { ConfigPath } from "../lib/runtime/config-file.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import type { Log } from "../lib/runtime/log.ts";
-import { compilePipeline, type PipelineContext } from "../pipelines/compile.ts";
+import { compilePipeline } from "../pipelines/compile.ts";
 import type { AgentMetrics } from "./agent-metrics.ts";
 import type { ScrapeConfig } from "./config/scrape-config.ts";
 import type { Discovery } from "./discovery/discovery.ts";
@@ -30,8 +30,8 @@ export interface JobContext {
   /** What `__host__` is compared with. */
   readonly hostname: string;
   readonly reading: { readonly syncPeriodMs: number; readonly pollMinMs: number; readonly pollMaxMs: number };
-  /** Wraps stages, for `-inspect`. */
-  readonly wrapStage?: PipelineContext["wrap"];
+  /** How pipelines are built; `-inspect` has its own way. */
+  readonly compile?: typeof compilePipeline;
 }
 
 /** The pipeline of a scrape config. @throws ConfigError for stages that cannot be built */
@@ -42,7 +42,7 @@ export function buildPipeline(
 ) {
   const log = context.log.child({ job: scrape.job_name });
   const path: ConfigPath = ["scrape_configs", index, "pipeline_stages"];
-  return compilePipeline(
+  return (context.compile ?? compilePipeline)(
     scrape.pipeline_stages,
     {
       now: () => context.clock.nowMs(),
@@ -52,7 +52,6 @@ export function buildPipeline(
       dropped: context.metrics.lineDropped,
       debug: (fields, text) => log.debug(fields, text),
       warn: (fields, text) => log.warn(fields, text),
-      ...(context.wrapStage === undefined ? {} : { wrap: context.wrapStage }),
     },
     path,
   );
