@@ -266,18 +266,12 @@ async function isGone(path: string): Promise<boolean> {
 }
 
 /**
- * The sidecar's records, with the offsets that count. If somebody else has written the positions file since, its offsets do, and
- * what it has dropped is dropped; the digests of the bytes before an offset hold only for the offset they were made for.
+ * The sidecar's records that still hold. If somebody else (Promtail, a person) has written the positions file since, its offsets count,
+ * and they may be of other files than ours were: what it has changed or dropped is gone by its path alone. Files rotated away it
+ * knows nothing of.
  */
-function trustedRecords(sidecar: Sidecar, values: ReadonlyMap<string, string>, text: string): FileRecord[] {
+function trustedRecords(sidecar: Sidecar, values: ReadonlyMap<string, string>, text: string): readonly FileRecord[] {
   const found = digest(text);
-  if (found === sidecar.positionsDigest || found === sidecar.beforeDigest) return [...sidecar.records];
-  const records: FileRecord[] = [];
-  for (const record of sidecar.records) {
-    if (record.rotated) records.push(record);
-    const value = Number(values.get(record.name));
-    if (record.rotated || !Number.isSafeInteger(value) || value < 0) continue;
-    records.push(value === record.offset ? record : { ...record, offset: value, markDigest: "" });
-  }
-  return records;
+  if (found === sidecar.positionsDigest || found === sidecar.beforeDigest) return sidecar.records;
+  return sidecar.records.filter((record) => record.rotated || values.get(record.name) === String(record.offset));
 }

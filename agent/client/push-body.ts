@@ -37,7 +37,10 @@ export class BodyWriter {
 
   /** A negative int64 is ten bytes of two's complement. */
   int64(value: number): void {
-    if (value >= 0) return this.varint(value);
+    if (value >= 0) {
+      this.varint(value);
+      return;
+    }
     let rest = BigInt.asUintN(64, BigInt(value));
     while (rest >= 0x80n) {
       this.out[this.at++] = Number(rest & 0x7fn) | 0x80;

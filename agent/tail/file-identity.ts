@@ -36,6 +36,12 @@ export function matchesFingerprint(fd: number, sizeBytes: number, print: Fingerp
   return print.markDigest === "" || digest(readMark(fd, print.offset)) === print.markDigest;
 }
 
+/** The fingerprint of an open file as it is, up to its present size. */
+export function takeFingerprint(fd: number, sizeBytes: number): Fingerprint {
+  const head = readAt(fd, 0, Math.min(HEAD_BYTES_MAX, sizeBytes));
+  return { headBytes: head.length, headDigest: digest(head), offset: sizeBytes, markDigest: digest(readMark(fd, sizeBytes)) };
+}
+
 /** The bytes before `offset`, at most MARK_BYTES_MAX of them. */
 export function readMark(fd: number, offset: number): Buffer {
   const bytes = Math.min(MARK_BYTES_MAX, offset);

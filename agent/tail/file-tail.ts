@@ -69,6 +69,8 @@ export class FileTail implements FileHolder {
   modifiedNs = 0n;
   ledger: TicketLedger;
   trace: ReadTrace;
+  /** Of what was there at the last look, where that was more than is read: what is replaced unread is noticed, too. */
+  peek: Fingerprint | undefined;
   /** It has left its path (or is a copy of what was there) and is only read to its end. */
   rotated = false;
   /** Read to its end and closed; kept until its last entry is acknowledged. */
@@ -147,6 +149,7 @@ export class FileTail implements FileHolder {
   restart(): void {
     this.ledger = this.#newLedger(0, "");
     this.trace = new ReadTrace();
+    this.peek = undefined;
     this.offset = 0;
     this.#scannedTo = 0;
     this.#skippingLine = false;
@@ -406,14 +409,15 @@ export class FileTail implements FileHolder {
 
   /** Its line in the sidecar, with what is acknowledged. */
   record(): FileRecord {
+    const head = this.peek !== undefined && this.peek.headBytes > this.trace.headBytes ? this.peek : this.trace;
     return {
       owner: this.setting.owner,
       path: this.path,
       name: this.name,
       dev: this.id.dev,
       ino: this.id.ino,
-      headBytes: this.trace.headBytes,
-      headDigest: this.trace.headDigest,
+      headBytes: head.headBytes,
+      headDigest: head.headDigest,
       offset: this.ledger.committed(),
       markDigest: this.ledger.committedMark(),
       sizeBytes: Math.max(this.sizeBytes, this.ledger.committed()),

@@ -10,7 +10,7 @@ import type { Clock } from "../../lib/runtime/clock.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import type { FileRecord } from "../file-records.ts";
-import { type FileId, idKey, matchesFingerprint, readAt, readMark, traceAt } from "./file-identity.ts";
+import { type FileId, idKey, matchesFingerprint, readAt, readMark, takeFingerprint, traceAt } from "./file-identity.ts";
 import { FROM_START, FileTail, openIfSame, resolveLinks, type TailSetting, type TailStart } from "./file-tail.ts";
 import { type FoundFile, findByIdentity, findCopy, findUnseen } from "./generations.ts";
 import { reportLoss } from "./loss-ledger.ts";
@@ -137,6 +137,12 @@ export class PathFollower {
     }
     const touched = stat.mtimeNs !== tail.modifiedNs;
     tail.modifiedNs = stat.mtimeNs;
+    if (touched && tail.peek !== undefined && tail.peek.offset > tail.offset && tail.open()) {
+      if (!matchesFingerprint(tail.file!.fd, sizeBytes, tail.peek)) {
+        this.#truncated(tail, sizeBytes);
+        return true;
+      }
+    }
     if (sizeBytes === tail.sizeBytes) {
       // Written to, and not longer: unless nothing was written, it was replaced by as much.
       if (!touched || sizeBytes !== tail.offset || sizeBytes === 0 || !tail.open()) return false;
@@ -146,12 +152,13 @@ export class PathFollower {
     }
     tail.sizeBytes = sizeBytes;
     tail.changedMs = nowMs;
+    notePeek(tail);
     return true;
   }
 
   #truncated(tail: FileTail, sizeBytes: number): void {
     const { metrics, log, byId, setting, isMatched } = this.#context;
-    const print = tail.trace.fingerprint(tail.offset, tail.trace.markDigest());
+    const print = tail.peek ?? tail.trace.fingerprint(tail.offset, tail.trace.markDigest());
     const copy = findCopy([tail.name, tail.path], print, (id) => byId.has(idKey(id)));
     metrics.rotations.inc({ kind: "truncate" });
     log.info(
@@ -168,6 +175,7 @@ export class PathFollower {
     }
     tail.restart();
     tail.sizeBytes = sizeBytes;
+    notePeek(tail);
   }
 
   #lose(tail: FileTail, reason: "truncated" | "rotated_away" | "deleted", text: string): void {
@@ -334,6 +342,7 @@ export class PathFollower {
     tail.adoptDescriptor(fd);
     this.chain.push(tail);
     byId.set(tail.idKey, tail);
+    notePeek(tail);
     this.#failure = "";
     return true;
   }
@@ -398,6 +407,7 @@ export class PathFollower {
     tail.adoptDescriptor(fd);
     this.chain.push(tail);
     byId.set(tail.idKey, tail);
+    notePeek(tail);
     return true;
   }
 
@@ -425,6 +435,10 @@ export class PathFollower {
       log.info({ file: record.name, was: record.path, offset }, text);
     }
   }
+}
+
+function notePeek(tail: FileTail): void {
+  tail.peek = tail.sizeBytes > tail.offset && tail.open() ? takeFingerprint(tail.file!.fd, tail.sizeBytes) : undefined;
 }
 
 export function statFile(path: string): BigIntStats | undefined {

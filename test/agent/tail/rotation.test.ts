@@ -1,0 +1,316 @@
+// Every way of rotating × every state of the remote × an agent that runs, restarts in order or is killed in between: each line arrives,
+// in order, and none twice unless the agent was killed with it in flight.
+
+import { appendFileSync, copyFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { afterEach, describe, expect, test } from "vitest";
+import { numbered, pause, type Remote, Rig } from "./harness.ts";
+
+let rig: Rig;
+afterEach(() => rig.close());
+
+const LOG = "app.log";
+/** Lines per generation: more than the sink takes while the remote is away. */
+const COUNT = 120;
+
+interface Rotation {
+  readonly name: string;
+  /** Brings the next generation about; the file at the path holds its text afterwards. */
+  readonly rotate: (generation: number, text: string) => void;
+  readonly prepare?: (text: string) => void;
+  /** Whether what is not read before a restart can still be read after it. */
+  readonly keepsContent: boolean;
+}
+
+const shift = (generation: number): void => {
+  for (let n = generation; n >= 1; n--) {
+    if (n === 1) renameSync(rig.path(LOG), rig.path(`${LOG}.1`));
+    else renameSync(rig.path(`${LOG}.${n - 1}`), rig.path(`${LOG}.${n}`));
+  }
+};
+
+const ROTATIONS: readonly Rotation[] = [
+  {
+    name: "rename and create",
+    rotate: (generation, text) => {
+      shift(generation);
+      writeFileSync(rig.path(LOG), text);
+    },
+    keepsContent: true,
+  },
+  {
+    name: "rename with a date and create",
+    rotate: (generation, text) => {
+      renameSync(rig.path(LOG), rig.path(`${LOG}-2024010${generation}`));
+      writeFileSync(rig.path(LOG), text);
+    },
+    keepsContent: true,
+  },
+  {
+    name: "copy and truncate",
+    rotate: (generation, text) => {
+      for (let n = generation; n > 1; n--) renameSync(rig.path(`${LOG}.${n - 1}`), rig.path(`${LOG}.${n}`));
+      copyFileSync(rig.path(LOG), rig.path(`${LOG}.1`));
+      truncateSync(rig.path(LOG));
+      appendFileSync(rig.path(LOG), text);
+    },
+    keepsContent: true,
+  },
+  {
+    name: "a link set to another file",
+    prepare: (text) => {
+      writeFileSync(rig.path("real.0"), text);
+      symlinkSync(rig.path("real.0"), rig.path(LOG));
+    },
+    rotate: (generation, text) => {
+      writeFileSync(rig.path(`real.${generation}`), text);
+      symlinkSync(rig.path(`real.${generation}`), rig.path("next"));
+      renameSync(rig.path("next"), rig.path(LOG));
+    },
+    keepsContent: true,
+  },
+  {
+    name: "delete and create",
+    rotate: (_, text) => {
+      rmSync(rig.path(LOG));
+      writeFileSync(rig.path(LOG), text);
+    },
+    keepsContent: false,
+  },
+];
+
+async function run(rotation: Rotation, remote: Remote, between: "nothing" | "restart" | "kill"): Promise<string[]> {
+  const generations = [0, 1, 2].map((generation) => numbered(`generation ${generation} line `, COUNT));
+  rig = new Rig({ roomLines: 50 });
+  if (rotation.prepare !== undefined) rotation.prepare(generations[0]!.text);
+  else writeFileSync(rig.path(LOG), generations[0]!.text);
+  await rig.start(remote);
+  if (remote === "up") await rig.untilLines(COUNT);
+  else await pause(60);
+  for (const generation of [1, 2]) {
+    rotation.rotate(generation, generations[generation]!.text);
+    if (remote === "up" && between === "nothing") await rig.untilLines(COUNT * (generation + 1));
+    else await pause(40);
+  }
+  if (between === "restart") await rig.stop();
+  if (between === "kill") await rig.kill();
+  if (between !== "nothing") await rig.start("up");
+  else rig.sink.recover();
+  await rig.until(() => rig.linesOnce().length >= 3 * COUNT, "all generations");
+  await pause(60);
+  return generations.flatMap((generation) => generation.list);
+}
+
+for (const rotation of ROTATIONS) {
+  describe(rotation.name, () => {
+    for (const remote of ["up", "slow", "down"] as const) {
+      test(`the remote is ${remote}`, async () => {
+        const all = await run(rotation, remote, "nothing");
+        expect(rig.lines()).toEqual(all);
+        expect(await rig.metric("promtail_file_losses_total")).toBe(0);
+      });
+      if (!rotation.keepsContent) continue;
+      test(`the remote is ${remote}, and the agent restarts after both rotations`, async () => {
+        const all = await run(rotation, remote, "restart");
+        expect(rig.linesOnce()).toEqual(all);
+      });
+      test(`the remote is ${remote}, and the agent is killed after both rotations`, async () => {
+        const all = await run(rotation, remote, "kill");
+        expect(rig.linesOnce()).toEqual(all);
+      });
+    }
+  });
+}
+
+describe("while the agent is away", () => {
+  for (const [name, rotate] of [
+    ["one rotation", (texts: string[]) => (shift(1), writeFileSync(rig.path(LOG), texts[1]!))],
+    [
+      "two rotations, the generation between never seen",
+      (texts: string[]) => (shift(1), writeFileSync(rig.path(LOG), texts[1]!), shift(2), writeFileSync(rig.path(LOG), texts[2]!)),
+    ],
+    [
+      "a copy and truncation, regrown beyond the offset",
+      (texts: string[]) => (
+        copyFileSync(rig.path(LOG), rig.path(`${LOG}.1`)), truncateSync(rig.path(LOG)), appendFileSync(rig.path(LOG), texts[1]! + texts[2]!)
+      ),
+    ],
+  ] as const) {
+    for (const end of ["stop", "kill"] as const) {
+      test(`${name} (${end})`, async () => {
+        const generations = [0, 1, 2].map((generation) => numbered(`generation ${generation} line `, COUNT));
+        rig = new Rig({ roomLines: 50 });
+        writeFileSync(rig.path(LOG), generations[0]!.text);
+        await rig.start("up");
+        await rig.untilLines(COUNT);
+        await rig.positions.sync();
+        await rig[end]();
+        appendFileSync(rig.path(LOG), "written while away\n");
+        await pause(60);
+        rotate(generations.map((generation) => generation.text));
+        await rig.start("up");
+        const seen = name === "one rotation" ? 2 : 3;
+        const all = [...generations[0]!.list, "written while away", ...generations.slice(1, seen).flatMap((generation) => generation.list)];
+        await rig.until(() => rig.linesOnce().length >= all.length, "all lines");
+        await pause(60);
+        expect(rig.lines()).toEqual(all);
+      });
+    }
+  }
+
+  test("a copy and truncation of what was not read at all", async () => {
+    rig = new Rig({ roomLines: 5 });
+    writeFileSync(rig.path(LOG), numbered("old ", 100).text);
+    await rig.start("down");
+    await pause(80);
+    await rig.kill();
+    copyFileSync(rig.path(LOG), rig.path(`${LOG}.1`));
+    truncateSync(rig.path(LOG));
+    appendFileSync(rig.path(LOG), numbered("new, and longer ", 100).text);
+    await rig.start("up");
+    await rig.untilLines(200);
+    expect(rig.lines()).toEqual([...numbered("old ", 100).list, ...numbered("new, and longer ", 100).list]);
+  });
+
+  test("a file deleted and another made with its inode is read from its start", async () => {
+    rig = new Rig();
+    writeFileSync(rig.path(LOG), numbered("old ", 10).text);
+    await rig.start();
+    await rig.untilLines(10);
+    await rig.stop();
+    // The content is replaced in place: the inode stays, as when it is used again.
+    writeFileSync(rig.path(LOG), numbered("new line ", 50).text);
+    await rig.start();
+    await rig.untilLines(60);
+    expect(rig.lines()).toEqual([...numbered("old ", 10).list, ...numbered("new line ", 50).list]);
+  });
+
+  test("a file that was deleted unread is a loss with its byte range", async () => {
+    rig = new Rig({ roomLines: 5 });
+    writeFileSync(rig.path(LOG), numbered("line ", 100).text);
+    await rig.start("down");
+    await pause(80);
+    await rig.stop();
+    rmSync(rig.path(LOG));
+    await rig.start("up");
+    await pause(50);
+    expect(await rig.metric("promtail_file_losses_total")).toBe(1);
+    expect(await rig.metric("promtail_file_lost_bytes_total")).toBe(790);
+    expect(rig.logLines.join("")).toContain("from_byte=0 to_byte=790");
+  });
+
+  test("a file renamed within the pattern is gone on with where it was", async () => {
+    rig = new Rig();
+    writeFileSync(rig.path("b.log"), "b1\nb2\n");
+    await rig.start();
+    await rig.untilLines(2);
+    await rig.stop();
+    renameSync(rig.path("b.log"), rig.path("a.log"));
+    writeFileSync(rig.path("b.log"), "new b1\n");
+    appendFileSync(rig.path("a.log"), "b3\n");
+    await rig.start();
+    await rig.untilLines(4);
+    await pause(100);
+    expect(rig.lines()).toEqual(["b1", "b2", "b3", "new b1"]);
+  });
+});
+
+describe("in place", () => {
+  test("regrown beyond the offset between two looks", async () => {
+    rig = new Rig({ reading: { pollMinMs: 300, pollMaxMs: 300 } });
+    writeFileSync(rig.path(LOG), numbered("old line ", 10).text);
+    await rig.start();
+    await rig.untilLines(10);
+    writeFileSync(rig.path(LOG), numbered("new line, longer ", 50).text);
+    await rig.untilLines(60);
+    expect(rig.lines()).toEqual([...numbered("old line ", 10).list, ...numbered("new line, longer ", 50).list]);
+  });
+
+  test("rewritten with as many bytes", async () => {
+    rig = new Rig();
+    writeFileSync(rig.path(LOG), "aaa\nbbb\n");
+    await rig.start();
+    await rig.untilLines(2);
+    await pause(50);
+    writeFileSync(rig.path(LOG), "ccc\nddd\n");
+    await rig.untilLines(4);
+    expect(rig.lines()).toEqual(["aaa", "bbb", "ccc", "ddd"]);
+  });
+
+  test("a writer that keeps its place after a truncation leaves NULs, which are skipped", async () => {
+    rig = new Rig();
+    writeFileSync(rig.path(LOG), numbered("old ", 10).text);
+    await rig.start();
+    await rig.untilLines(10);
+    writeFileSync(rig.path(LOG), `${"\0".repeat(60)}after\n`);
+    await rig.untilLines(11);
+    expect(rig.lines().at(-1)).toBe("after");
+  });
+
+  test("a last line without line feed is sent when its file has been rotated away", async () => {
+    rig = new Rig();
+    writeFileSync(rig.path(LOG), "whole\nunfinished");
+    await rig.start();
+    await rig.untilLines(1);
+    renameSync(rig.path(LOG), rig.path(`${LOG}.1`));
+    writeFileSync(rig.path(LOG), "next\n");
+    await rig.untilLines(3);
+    expect(rig.lines().sort()).toEqual(["next", "unfinished", "whole"]);
+  });
+
+  test("what is still written to a renamed file is read", async () => {
+    rig = new Rig();
+    writeFileSync(rig.path(LOG), "a\n");
+    await rig.start();
+    await rig.untilLines(1);
+    renameSync(rig.path(LOG), rig.path(`${LOG}.1`));
+    writeFileSync(rig.path(LOG), "b\n");
+    await rig.untilLines(2);
+    appendFileSync(rig.path(`${LOG}.1`), "late\n");
+    await rig.untilLines(3);
+    expect(rig.lines()).toEqual(["a", "b", "late"]);
+  });
+
+  test("a deleted file is read to its end", async () => {
+    rig = new Rig({ roomLines: 5 });
+    writeFileSync(rig.path(LOG), numbered("line ", 100).text);
+    await rig.start("down");
+    await pause(50);
+    rmSync(rig.path(LOG));
+    await pause(100);
+    rig.sink.recover();
+    await rig.untilLines(100);
+    expect(rig.lines()).toEqual(numbered("line ", 100).list);
+  });
+});
+
+describe("reload", () => {
+  test("a new target goes on where the stopped one was, with what is in flight", async () => {
+    rig = new Rig({ roomLines: 1e6 });
+    writeFileSync(rig.path(LOG), numbered("line ", 100).text);
+    await rig.start("down");
+    await pause(50);
+    await rig.target.stop({ drain: false });
+    await rig.openTarget({ job: "changed" });
+    appendFileSync(rig.path(LOG), "after\n");
+    await pause(80);
+    expect(rig.positions.get(rig.path(LOG)) ?? "0").toBe("0");
+    rig.sink.recover();
+    await rig.untilLines(101);
+    expect(rig.lines()).toEqual([...numbered("line ", 100).list, "after"]);
+    await rig.until(() => rig.positions.get(rig.path(LOG)) === "796", "the position");
+  });
+
+  test("a deleted file that was not read to its end is gone on with", async () => {
+    rig = new Rig({ roomLines: 5 });
+    writeFileSync(rig.path(LOG), numbered("line ", 40_000).text);
+    await rig.start("down");
+    await pause(50);
+    rmSync(rig.path(LOG));
+    await pause(80);
+    await rig.target.stop({ drain: false });
+    await rig.openTarget({ job: "changed" });
+    rig.sink.recover();
+    await rig.untilLines(40_000);
+    expect(rig.lines()).toEqual(numbered("line ", 40_000).list);
+  });
+});
