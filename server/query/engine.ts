@@ -10,17 +10,18 @@ import type { Log } from "../../lib/runtime/log.ts";
 import type { DataView as PageView, PageReader, TimeRange } from "../page.ts";
 import { QueryError, queryErrors } from "./errors.ts";
 import { evaluate } from "./evaluate.ts";
-import type { LogPartial } from "./entry-keeper.ts";
-import { checkLimits, type QueryLimits } from "./limits.ts";
+import { EntryKeeper, type LogPartial } from "./entry-keeper.ts";
+import { checkBytesRead, checkLimits, clampLookback, type QueryLimits } from "./limits.ts";
 import { templateFault } from "./ops/formats.ts";
-import { dataRange, type Direction, planLog } from "./plan.ts";
+import { dataRange, type Direction, type MetricPlan, planLog } from "./plan.ts";
 import type { Series } from "./range-aggregate.ts";
 import { type RunningQuery, startQuery } from "./running-query.ts";
 import type { ScanStats } from "./scan-control.ts";
 import { createScanner, type Scanner, type ScanWorkers } from "./scanner.ts";
 import { compareResultLabels } from "./series-table.ts";
-import { selectTenants } from "./tenants.ts";
-import { type Steps, stepTimesMs } from "./windows.ts";
+import type { MetricPartial } from "./scan-metric.ts";
+import { chooseTenants, labelEntries, labelSeries } from "./tenants.ts";
+import { type Steps, stepTimesMs, type Windows } from "./windows.ts";
 
 export interface QueryEngineOptions {
   readonly view: PageView;
@@ -81,9 +82,15 @@ export interface QueryEngine {
 
 /** Series that one scan may make on the way to an answer; beyond it a query would take the process's memory. */
 const SCAN_SERIES_MAX = 500_000;
+const NS_PER_MS = 1_000_000n;
+
+/** What every query works with. */
+interface Engine extends QueryEngineOptions {
+  readonly scanner: Scanner;
+}
 
 export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
-  const scanner = createScanner(options);
+  const engine: Engine = { ...options, scanner: createScanner(options) };
   const seconds = durationHistogram(options.registry);
   const timed = async (kind: string, request: CommonRequest, run: (query: RunningQuery) => Promise<QueryData>): Promise<QueryAnswer> => {
     const started = performance.now();
@@ -116,9 +123,9 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
     }
   };
   return {
-    instant: (request) => timed("instant", request, (query) => runInstant(options, scanner, request, query)),
-    range: (request) => timed("range", request, (query) => runRange(options, scanner, request, query)),
-    close: () => scanner.close(),
+    instant: (request) => timed("instant", request, (query) => runInstant(engine, request, query)),
+    range: (request) => timed("range", request, (query) => runRange(engine, request, query)),
+    close: () => engine.scanner.close(),
   };
 }
 
@@ -129,34 +136,34 @@ export function parseQuery(text: string): Expr {
   return expr;
 }
 
-async function runInstant(options: QueryEngineOptions, scanner: Scanner, request: InstantRequest, query: RunningQuery): Promise<QueryData> {
+async function runInstant(engine: Engine, request: InstantRequest, query: RunningQuery): Promise<QueryData> {
   const expr = parseQuery(request.query);
   if (expr.kind === "log") throw queryErrors.instantLog();
-  const timeMs = Number(request.timeNs / 1_000_000n);
+  const timeMs = Number(request.timeNs / NS_PER_MS);
   if (expr.kind === "literal") return { type: "scalar", value: expr.value, timeMs };
-  const steps: Steps = { startNs: request.timeNs, stepNs: 0n, count: 1 };
-  const limits = checkMetric(options, request, expr, steps);
-  const series = await runMetric(options, scanner, request, expr, steps, query);
-  if (series.length > limits.maxQuerySeries && limits.maxQuerySeries > 0) throw queryErrors.tooManySeries(limits.maxQuerySeries);
+  const range: TimeRange = { startNs: request.timeNs, endNs: request.timeNs };
+  const limits = checkMetric(engine, request, expr, range);
+  if (clampLookback(range, limits, engine.clock.nowMs()) === undefined) return { type: "vector", series: [], timeMs };
+  const series = await runMetric(engine, request, expr, { startNs: request.timeNs, stepNs: 0n, count: 1 }, limits, query);
   return { type: "vector", series: ordersByValue(expr) ? series : sortedByLabels(series), timeMs };
 }
 
-async function runRange(options: QueryEngineOptions, scanner: Scanner, request: RangeRequest, query: RunningQuery): Promise<QueryData> {
+async function runRange(engine: Engine, request: RangeRequest, query: RunningQuery): Promise<QueryData> {
   const expr = parseQuery(request.query);
-  if (expr.kind === "log") return runLog(options, scanner, request, expr, query);
-  const count = Number((request.endNs - request.startNs) / request.stepNs) + 1;
-  const steps: Steps = { startNs: request.startNs, stepNs: request.stepNs, count };
-  const limits = checkMetric(options, request, expr, steps);
-  const series = await runMetric(options, scanner, request, expr, steps, query);
-  if (series.length > limits.maxQuerySeries && limits.maxQuerySeries > 0) throw queryErrors.tooManySeries(limits.maxQuerySeries);
+  if (expr.kind === "log") return runLog(engine, request, expr, query);
+  const limits = checkMetric(engine, request, expr, request);
+  const range = clampLookback(request, limits, engine.clock.nowMs());
+  if (range === undefined) return { type: "matrix", series: [], timesMs: new Float64Array(0) };
+  const count = Number((range.endNs - range.startNs) / request.stepNs) + 1;
+  const steps: Steps = { startNs: range.startNs, stepNs: request.stepNs, count };
+  const series = await runMetric(engine, request, expr, steps, limits, query);
   return { type: "matrix", series: sortedByLabels(series), timesMs: stepTimesMs(steps) };
 }
 
-function checkMetric(options: QueryEngineOptions, request: CommonRequest, expr: MetricExpr, steps: Steps): QueryLimits {
-  const range: TimeRange = { startNs: steps.startNs, endNs: steps.startNs + steps.stepNs * BigInt(steps.count - 1) };
+function checkMetric(engine: Engine, request: CommonRequest, expr: MetricExpr, range: TimeRange): QueryLimits {
   const ranges = logRangesOf(expr);
-  return checkLimits(request.tenants.map(options.limits), {
-    matchers: ranges.flatMap(({ log }) => log.matchers),
+  return checkLimits(request.tenants.map(engine.limits), {
+    selectors: ranges.map(({ log }) => log.matchers),
     range,
     rangesMs: ranges.map(({ rangeMs }) => rangeMs),
     query: request.query,
@@ -165,46 +172,57 @@ function checkMetric(options: QueryEngineOptions, request: CommonRequest, expr: 
 }
 
 async function runMetric(
-  options: QueryEngineOptions,
-  scanner: Scanner,
+  engine: Engine,
   request: CommonRequest,
   expr: MetricExpr,
   steps: Steps,
+  limits: QueryLimits,
   query: RunningQuery,
 ): Promise<Series[]> {
-  const series = await evaluate(expr, {
-    steps,
-    scanSeriesMax: SCAN_SERIES_MAX,
-    scan: async (plan, windows) => {
-      if (windows.bucketCount === 0) return [];
-      const streams = selectTenants(options.view, request.tenants, plan.range.log.matchers, dataRange(windows));
-      return scanner.metric(plan, windows, streams, query);
-    },
-  });
-  return series.filter(({ present }) => present.includes(1));
+  const evaluated = await evaluate(expr, { steps, scanSeriesMax: SCAN_SERIES_MAX, scan });
+  const series = evaluated.filter(({ present }) => present.includes(1));
+  if (limits.maxQuerySeries > 0 && series.length > limits.maxQuerySeries) throw queryErrors.tooManySeries(limits.maxQuerySeries);
+  return series;
+
+  async function scan(plan: MetricPlan, windows: Windows): Promise<readonly MetricPartial[]> {
+    const partials: MetricPartial[] = [];
+    const { tenants, matchers } = chooseTenants(request.tenants, plan.range.log.matchers, "metric");
+    for (const tenant of tenants) {
+      const streams = engine.view.select(tenant, matchers, dataRange(windows));
+      checkBytesRead(limits, streams);
+      const found = await engine.scanner.metric(plan, windows, streams, query);
+      partials.push(...(request.tenants.length > 1 ? found.map((partial) => labelSeries(partial, tenant)) : found));
+    }
+    return partials;
+  }
 }
 
-async function runLog(
-  options: QueryEngineOptions,
-  scanner: Scanner,
-  request: RangeRequest,
-  log: LogExpr,
-  query: RunningQuery,
-): Promise<QueryData> {
-  const limits = checkLimits(request.tenants.map(options.limits), {
-    matchers: log.matchers,
-    range: { startNs: request.startNs, endNs: request.endNs },
+async function runLog(engine: Engine, request: RangeRequest, log: LogExpr, query: RunningQuery): Promise<QueryData> {
+  const { direction, limit } = request;
+  const filters = log.ops.some(({ kind }) => kind === "lineFilter" || kind === "labelFilter");
+  const limits = checkLimits(request.tenants.map(engine.limits), {
+    selectors: [log.matchers],
+    range: request,
     rangesMs: [],
     query: request.query,
-    kind: log.ops.length > 0 ? "filter" : "limited",
+    kind: filters ? "filter" : "limited",
   });
-  if (limits.maxEntriesLimitPerQuery > 0 && request.limit > limits.maxEntriesLimitPerQuery)
-    throw queryErrors.tooManyEntries(request.limit, limits.maxEntriesLimitPerQuery);
-  const { direction } = request;
-  if (request.endNs <= request.startNs) return { type: "streams", entries: [], direction };
-  const streams = selectTenants(options.view, request.tenants, log.matchers, { startNs: request.startNs, endNs: request.endNs - 1n });
-  const entries = await scanner.log(planLog(log, request, direction, request.limit), streams, query);
-  return { type: "streams", entries: thinOut(entries, request.intervalNs, direction), direction };
+  const { maxEntriesLimitPerQuery: entriesMax } = limits;
+  if (entriesMax > 0 && limit > entriesMax) throw queryErrors.tooManyEntries(limit, entriesMax);
+  const range = clampLookback(request, limits, engine.clock.nowMs());
+  if (range === undefined || range.endNs <= range.startNs) return { type: "streams", entries: [], direction };
+
+  const keeper = new EntryKeeper(limit, direction);
+  const { tenants, matchers } = chooseTenants(request.tenants, log.matchers, "log");
+  let streamCount = 0;
+  for (const tenant of tenants) {
+    const streams = engine.view.select(tenant, matchers, { startNs: range.startNs, endNs: range.endNs - 1n });
+    checkBytesRead(limits, streams);
+    const found = await engine.scanner.log(planLog(log, range, direction, limit), streams, query);
+    keeper.addAll(request.tenants.length > 1 ? labelEntries(found, tenant, streamCount) : found);
+    streamCount += streams.length;
+  }
+  return { type: "streams", entries: thinOut(keeper.finish(), request.intervalNs, direction), direction };
 }
 
 /** At most one entry per interval, counted from the first one of the answer. */

@@ -4,7 +4,8 @@ import type { Matcher } from "../../lib/logql/ast.ts";
 import { compileRegex } from "../../lib/text/regex.ts";
 import { printGoDuration, printPrometheusDuration } from "../../lib/text/duration.ts";
 import type { Limits } from "../config/limits.ts";
-import type { TimeRange } from "../page.ts";
+import { printHumanBinaryBytes } from "../../lib/text/byte-size.ts";
+import type { StreamPages, TimeRange } from "../page.ts";
 import { queryErrors } from "./errors.ts";
 
 /** 0 means no limit, but for `maxQuerySeries` of a tenant that set it so. */
@@ -28,10 +29,13 @@ export interface BlockedQuery {
   readonly regex: boolean;
   /** Empty: all kinds. */
   readonly types: readonly string[];
+  /** Hash of one query's text; 0: none. */
+  readonly hash: number;
 }
 
 export interface CheckedQuery {
-  readonly matchers: readonly Matcher[];
+  /** Of each log selector. */
+  readonly selectors: readonly (readonly Matcher[])[];
   readonly range: TimeRange;
   /** Of each range aggregation. */
   readonly rangesMs: readonly number[];
@@ -49,20 +53,41 @@ export function checkLimits(limits: readonly QueryLimits[], query: CheckedQuery)
   }
   checkLength(strictest, query);
   const { maxStreamsMatchersPerQuery: matchersMax } = strictest;
-  if (matchersMax > 0 && query.matchers.length > matchersMax) throw queryErrors.tooManyMatchers(query.matchers.length, matchersMax);
-  checkRequiredLabels(strictest, query.matchers);
+  for (const matchers of query.selectors) {
+    if (matchersMax > 0 && matchers.length > matchersMax) throw queryErrors.tooManyMatchers(matchers.length, matchersMax);
+    checkRequiredLabels(strictest, matchers);
+  }
   if (strictest.blockedQueries.some((blocked) => isBlocked(blocked, query))) throw queryErrors.blocked();
   return strictest;
 }
 
-function checkLength({ maxQueryLengthMs }: QueryLimits, { range }: CheckedQuery): void {
+/** The range itself, and then with what the range aggregations reach back, as Loki's front end and querier check it. */
+function checkLength({ maxQueryLengthMs }: QueryLimits, { range, rangesMs }: CheckedQuery): void {
+  if (maxQueryLengthMs <= 0) return;
+  const limitNs = BigInt(Math.round(maxQueryLengthMs * 1e6));
   const lengthNs = range.endNs - range.startNs;
-  if (maxQueryLengthMs <= 0 || lengthNs <= BigInt(Math.round(maxQueryLengthMs * 1e6))) return;
-  throw queryErrors.queryTooLong(printGoDuration(Number(lengthNs)), printPrometheusDuration(maxQueryLengthMs));
+  const reachNs = rangesMs.map((ms) => lengthNs + BigInt(Math.round(ms * 1e6)) + 1n);
+  const tooLong = [lengthNs, ...reachNs].find((ns) => ns > limitNs);
+  if (tooLong !== undefined) throw queryErrors.queryTooLong(printGoDuration(Number(tooLong)), printPrometheusDuration(maxQueryLengthMs));
+}
+
+/** The part of a range that `max_query_lookback` leaves; undefined when nothing is left. */
+export function clampLookback(range: TimeRange, { maxQueryLookbackMs }: QueryLimits, nowMs: number): TimeRange | undefined {
+  if (maxQueryLookbackMs <= 0) return range;
+  const oldestNs = BigInt(Math.round(nowMs - maxQueryLookbackMs)) * 1_000_000n;
+  if (range.endNs < oldestNs) return undefined;
+  return range.startNs < oldestNs ? { startNs: oldestNs, endNs: range.endNs } : range;
+}
+
+/** Estimates what a query would read from its pages' statistics. @throws QueryError */
+export function checkBytesRead({ maxQueryBytesRead }: QueryLimits, streams: readonly StreamPages[]): void {
+  if (maxQueryBytesRead <= 0) return;
+  let bytes = 0;
+  for (const { pages } of streams) for (const { stats } of pages) bytes += stats.lineBytes + stats.metadataBytes;
+  if (bytes > maxQueryBytesRead) throw queryErrors.tooManyBytes(printHumanBinaryBytes(bytes), printHumanBinaryBytes(maxQueryBytesRead));
 }
 
 function checkRequiredLabels({ requiredLabels, minimumLabelsNumber }: QueryLimits, matchers: readonly Matcher[]): void {
-  if (matchers.length === 0) return;
   const present = [...new Set(matchers.map(({ name }) => name))];
   const missing = requiredLabels.filter((name) => !present.includes(name));
   if (missing.length > 0) throw queryErrors.missingLabels(missing, present);
@@ -70,10 +95,18 @@ function checkRequiredLabels({ requiredLabels, minimumLabelsNumber }: QueryLimit
     throw queryErrors.tooFewLabels(present, present.length, minimumLabelsNumber);
 }
 
-function isBlocked({ pattern, regex, types }: BlockedQuery, { query, kind }: CheckedQuery): boolean {
+function isBlocked({ pattern, regex, types, hash }: BlockedQuery, { query, kind }: CheckedQuery): boolean {
   if (types.length > 0 && !types.includes(kind)) return false;
-  if (pattern === "") return types.length > 0;
+  if (hash > 0 && hash === fnv32(query)) return true;
+  if (pattern === "") return hash === 0;
   return regex ? compileRegex(pattern).test(query) : pattern.trim() === query.trim();
+}
+
+/** FNV-1, 32 bits: the `query_hash` of Loki's query log. */
+function fnv32(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(text)) hash = (Math.imul(hash, 0x01000193) ^ byte) >>> 0;
+  return hash;
 }
 
 function strictestOf(a: QueryLimits, b: QueryLimits): QueryLimits {

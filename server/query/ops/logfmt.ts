@@ -4,7 +4,7 @@
 import type { Extraction } from "../../../lib/logql/ast.ts";
 import { LogfmtScanner, printLogfmtError } from "../../../lib/text/logfmt.ts";
 import type { ExtractionState } from "../hints.ts";
-import { DUPLICATE_SUFFIX, PARSED_LABEL } from "../line-labels.ts";
+import { DUPLICATE_SUFFIX, ERROR_LABEL, PARSED_LABEL } from "../line-labels.ts";
 import type { LineOp, LineState } from "../line-state.ts";
 import { isAscii, setParserError } from "./json.ts";
 import { KeyNames, toLabelName } from "./label-name.ts";
@@ -23,6 +23,7 @@ export function logfmtOp({ strict, keepEmpty }: LogfmtOptions, wanted: Extractio
   const firstOnly = wanted.hints.required === null;
   // Without strictness nothing behind the last label that is asked for can be seen, not even an error.
   const extractable = (wanted.hints.required ?? []).filter((name) => !name.startsWith("__"));
+  const lengths = keyLengths(wanted.hints.required);
   return (line) => {
     if (wanted.nothingWanted) return true;
     line.asBytes();
@@ -30,6 +31,7 @@ export function logfmtOp({ strict, keepEmpty }: LogfmtOptions, wanted: Extractio
     let missing = extractable.length;
     pairs.reset(bytes, line.start, line.end);
     while (pairs.next()) {
+      if (lengths !== undefined && !lengths.has(pairs.keyEnd - pairs.keyStart)) continue;
       const plainName = names.nameOf(bytes, pairs.keyStart, pairs.keyEnd);
       if (plainName === "") continue;
       // A value-less key is no pair, and takes nobody's place.
@@ -44,6 +46,13 @@ export function logfmtOp({ strict, keepEmpty }: LogfmtOptions, wanted: Extractio
     if (pairs.error !== null) setParserError(labels, wanted, LOGFMT_ERROR, printLogfmtError(pairs.error));
     return true;
   };
+}
+
+/** Byte lengths of the keys that can give the wanted labels. A name with an underscore can come from keys of other lengths. */
+function keyLengths(required: readonly string[] | null): ReadonlySet<number> | undefined {
+  const names = (required ?? []).filter((name) => name !== ERROR_LABEL);
+  if (required === null || names.some((name) => name.includes("_"))) return undefined;
+  return new Set([...names, ERROR_LABEL].map((name) => name.length));
 }
 
 /** `| logfmt label="key", …`: missing keys give empty labels; of equal keys the last counts. */
