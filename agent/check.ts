@@ -1,6 +1,6 @@
 // `-check-syntax` builds what a start would build, and starts nothing.
 
-import { Registry } from "prom-client";
+import { Registry } from "../lib/runtime/metrics.ts";
 import { systemClock } from "../lib/runtime/clock.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import { silentLog } from "../lib/runtime/log.ts";

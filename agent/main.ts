@@ -4,9 +4,9 @@ import { systemClock } from "../lib/runtime/clock.ts";
 import { ConfigError } from "../lib/runtime/config-file.ts";
 import { FlagError, usageOf } from "../lib/runtime/flags.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
-import { createLog, type Log } from "../lib/runtime/log.ts";
+import type { Log, LogFormat, LogLevel } from "../lib/runtime/log.ts";
 import { VERSION } from "../lib/runtime/version.ts";
-import { type LoadedConfig, loadAgentConfig } from "./config/load.ts";
+import type { LoadedConfig } from "./config/load.ts";
 import { AGENT_FLAGS, type AgentFlags, parseAgentFlags } from "./flags.ts";
 import type { RunOptions } from "./run.ts";
 
@@ -43,7 +43,8 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function load(flags: AgentFlags): Promise<LoadedConfig> {
+async function load(flags: AgentFlags): Promise<LoadedConfig> {
+  const { loadAgentConfig } = await import("./config/load.ts");
   const { configFiles: files, expandEnv, overrides, externalLabels } = flags;
   return loadAgentConfig({ files, expandEnv, env: process.env, overrides, externalLabels });
 }
@@ -65,7 +66,7 @@ async function run({ config, warnings, refusals }: LoadedConfig, flags: AgentFla
     process.stderr.write(`cannot start:\n${refusals.join("\n")}\n`);
     return 1;
   }
-  const log = createLog({ level: config.server.log_level, format: config.server.log_format });
+  const log = await openLog(config.server);
   for (const warning of warnings) log.warn({}, warning);
   try {
     return await runUntilEnd(config, flags, log);
@@ -82,7 +83,7 @@ async function showConfig(config: LoadedConfig["config"], flags: AgentFlags): Pr
   const text = printConfig(config);
   if (flags.printConfig) process.stderr.write(`---\n# effective configuration\n# skald agent ${VERSION}\n\n${text}`);
   if (!flags.logConfig) return;
-  const log = createLog({ level: config.server.log_level, format: config.server.log_format });
+  const log = await openLog(config.server);
   for (const line of text.trimEnd().split("\n").reverse()) log.info({}, line);
 }
 
@@ -109,6 +110,11 @@ async function runUntilEnd(config: LoadedConfig["config"], flags: AgentFlags, lo
   } finally {
     process.off("SIGHUP", hangUp);
   }
+}
+
+async function openLog(server: { readonly log_level: LogLevel; readonly log_format: LogFormat }): Promise<Log> {
+  const { createLog } = await import("../lib/runtime/log.ts");
+  return createLog({ level: server.log_level, format: server.log_format });
 }
 
 /** Pipelines that tell on standard error what each stage changes. */

@@ -1,7 +1,7 @@
 // Metrics outlive the parts that count in them (a reload builds targets and clients anew), so each is taken from the registry when
 // it is already there.
 
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, Histogram, type Registry } from "../lib/runtime/metrics.ts";
 
 export function counter<Label extends string>(
   registry: Registry,

@@ -5,7 +5,7 @@
 
 import { hostname } from "node:os";
 import type { Readable } from "node:stream";
-import { Registry } from "prom-client";
+import { Registry } from "../lib/runtime/metrics.ts";
 import type { Clock } from "../lib/runtime/clock.ts";
 import type { HttpServer } from "../lib/runtime/http-server.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";

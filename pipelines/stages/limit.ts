@@ -1,6 +1,6 @@
 // Limits the rate of entries, of all of them or for each value of a label: what exceeds it is dropped, or the source waits.
 
-import { Counter, type Registry } from "prom-client";
+import { Counter, type Registry } from "../../lib/runtime/metrics.ts";
 import { z } from "zod";
 import { defineStage, type Stage } from "../stage.ts";
 import { numeric, weakBoolean, weakText, wholeNumber } from "../stage-config.ts";
