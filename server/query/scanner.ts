@@ -41,35 +41,32 @@ export function createScanner(options: {
   readonly log: Log;
 }): Scanner {
   const pool = startPool(options.workers, options.log);
+  const readers = new ReaderPool(options.openReader);
   let queries = 0;
   return {
-    async metric(plan, windows, streams, query) {
-      const control = createScanControl(() => query.throwIfStopped(), true);
-      const scan = new MetricScan(plan, windows, options.openReader(), kernels, control);
-      const work = splitMetricWork(scan, streams, pool?.size ?? 0);
-      const id = ++queries;
-      const remote = work.tasks.map((task) => runRemote(pool!, metricTask(id, plan, task), query));
-      // A failure of one is the query's; the others are stopped by then and their failures nobody's concern.
-      for (const one of remote) one.catch(() => {});
-      for (const { labels, group } of work.inline) await scan.addGroup(labels, group);
-      const partials = [scan.partial()];
-      for (const one of remote) {
-        const result = await one;
-        addStats(query.stats, result.stats);
-        if (result.kind === "metric") partials.push(result.partial);
-      }
-      addStats(query.stats, control.stats);
-      return partials;
-    },
+    metric: (plan, windows, streams, query) =>
+      readers.use(async (reader) => {
+        const control = createScanControl(() => query.throwIfStopped(), true);
+        const scan = new MetricScan(plan, windows, reader, kernels, control);
+        const work = splitMetricWork(scan, streams, pool?.size ?? 0);
+        const id = ++queries;
+        const remote = work.tasks.map((task) => runRemote(pool!, metricTask(id, plan, task), query));
+        // A failure of one is the query's; the others are stopped by then and their failures nobody's concern.
+        for (const one of remote) one.catch(() => {});
+        for (const { labels, group } of work.inline) await scan.addGroup(labels, group);
+        const partials = [scan.partial()];
+        for (const one of remote) {
+          const result = await one;
+          addStats(query.stats, result.stats);
+          if (result.kind === "metric") partials.push(result.partial);
+        }
+        addStats(query.stats, control.stats);
+        return partials;
+      }),
     async log(plan, streams, query) {
       const pages = pagesInOrder(streams, plan.direction);
-      if (pool === undefined || !wantsWorkers(plan, pages)) {
-        const control = createScanControl(() => query.throwIfStopped(), true);
-        const entries = await new LogScan(plan, options.openReader(), kernels, control).scan(pages);
-        addStats(query.stats, control.stats);
-        return entries;
-      }
-      return scanLogRemotely(pool, plan, pages, options.openReader, query);
+      if (pool === undefined || !wantsWorkers(plan, pages)) return scanLogHere(plan, pages, readers, query);
+      return scanLogRemotely(pool, plan, pages, readers, query);
     },
     close: async () => pool?.close(),
   };
@@ -133,19 +130,46 @@ function wantsWorkers({ log }: LogPlan, pages: readonly LogPage[]): boolean {
   return filters && bytesOf(pages.map(({ page }) => page)) >= 2 * TASK_BYTES_MIN;
 }
 
+function scanLogHere(plan: LogPlan, pages: readonly LogPage[], readers: ReaderPool, query: RunningQuery): Promise<LogPartial> {
+  return readers.use(async (reader) => {
+    const control = createScanControl(() => query.throwIfStopped(), true);
+    const entries = await new LogScan(plan, reader, kernels, control).scan(pages);
+    addStats(query.stats, control.stats);
+    return entries;
+  });
+}
+
+/** Readers of the main thread. A reader's scratch memory is never freed, so readers are used again. */
+class ReaderPool {
+  readonly #open: () => PageReader;
+  readonly #idle: PageReader[] = [];
+
+  constructor(open: () => PageReader) {
+    this.#open = open;
+  }
+
+  /** Lends a reader until the work is done, well or not. */
+  async use<T>(work: (reader: PageReader) => Promise<T>): Promise<T> {
+    const reader = this.#idle.pop() ?? this.#open();
+    try {
+      return await work(reader);
+    } finally {
+      this.#idle.push(reader);
+    }
+  }
+}
+
 /** Tasks of about equal size go out in the order of time, as many at once as there are workers, until the answer is full. */
 async function scanLogRemotely(
   pool: WorkerPool<ScanTask, ScanResult>,
   plan: LogPlan,
   pages: readonly LogPage[],
-  openReader: () => PageReader,
+  readers: ReaderPool,
   query: RunningQuery,
 ): Promise<LogPartial> {
   const keeper = new EntryKeeper(plan.limit, plan.direction);
   const inMemory = pages.filter(({ page }) => page.location.kind === "memory");
-  const control = createScanControl(() => query.throwIfStopped(), true);
-  keeper.addAll(await new LogScan(plan, openReader(), kernels, control).scan(inMemory));
-  addStats(query.stats, control.stats);
+  keeper.addAll(await scanLogHere(plan, inMemory, readers, query));
 
   const tasks = cutLogTasks(pages.filter(({ page }) => page.location.kind === "block"));
   let next = 0;
