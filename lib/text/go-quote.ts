@@ -43,9 +43,9 @@ export function unquoteGo(literal: string): string | null {
   if ((quote !== '"' && quote !== "'") || raw.includes("\n")) return null;
   if (!raw.includes("\\")) return raw.includes(quote) ? null : raw;
   const pieces: Buffer[] = [];
-  const escape = /\\(?:([abfnrtv\\'"])|x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))|([^\\]+)/y;
-  while (escape.lastIndex < raw.length) {
-    const match = escape.exec(raw);
+  const piece = /\\(?:([abfnrtv\\'"])|x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))|([^\\]+)/y;
+  while (piece.lastIndex < raw.length) {
+    const match = piece.exec(raw);
     if (match === null) return null;
     const [, letter, hex, octal, short, long, plain] = match;
     if (plain !== undefined) {

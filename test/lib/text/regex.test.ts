@@ -116,7 +116,7 @@ describe("Expand", () => {
   const regex = compileRegex("(?P<first>\\w+) (\\w+)");
   for (const [template, want] of [
     ["$2 $1", "b a"],
-    ["${first}x", "ax"],
+    ["$" + "{first}x", "ax"],
     ["$firstx", ""],
     ["$$1", "$1"],
     ["$9|$", "|$"],

@@ -1,0 +1,14 @@
+// Removes terminal escape sequences (ECMA-48): CSI with any parameters (colons too), OSC with its text (titles, hyperlinks), DCS, PM, APC and
+// SOS strings, and two-character escapes.
+
+const CSI = "(?:\\x1b\\[|\\u009b)[\\x30-\\x3f]*[\\x20-\\x2f]*[\\x40-\\x7e]";
+/** Ends with BEL or ST; one that never ends is left alone up to the end of its line, lest it swallow the text behind. */
+const STRING = "(?:\\x1b[\\]PX^_]|[\\u009d\\u0090\\u0098\\u009e\\u009f])[^\\x07\\x1b\\u009c\\n]*(?:\\x07|\\x1b\\\\|\\u009c)";
+const SHORT = "\\x1b[\\x20-\\x2f]*[\\x30-\\x5a\\x5c-\\x7e]";
+const SEQUENCE = new RegExp(`${CSI}|${STRING}|${SHORT}`, "g");
+const MARK = /[\x1b\u0090\u0098\u009b\u009d-\u009f]/;
+
+/** The text without escape sequences; the same string when there are none. */
+export function decolorize(text: string): string {
+  return MARK.test(text) ? text.replace(SEQUENCE, "") : text;
+}

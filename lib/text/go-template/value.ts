@@ -1,0 +1,139 @@
+// Values of a Go template, as JavaScript has them:
+//
+//   string   string            bool     boolean          list   array
+//   int      bigint (int64)    float64  number           map    anything with get and entries (a Map), or TimeValue's siblings
+//   time     TimeValue         nil      null             a missing key is nil as well: neither has a type, both print `<no value>`
+
+import { formatTime, type GoTime, printGoTime } from "../go-time.ts";
+import { loadZone, type TimeZone, UTC } from "../time-zone.ts";
+import { WEEKDAYS, MONTHS } from "../go-time-layout.ts";
+
+export type TemplateValue = string | bigint | number | boolean | null | TimeValue | readonly TemplateValue[] | TemplateMap;
+
+/** A map of a template: labels, extracted data, a `dict`. A Map is one; so is a view of something larger. */
+export interface TemplateMap {
+  get(name: string): TemplateValue | undefined;
+  entries(): Iterable<readonly [string, TemplateValue]>;
+}
+
+/** What a template cannot do. The text is Go's where users know it. */
+export class TemplateError extends Error {
+  override readonly name = "TemplateError";
+}
+
+/** A time.Time. */
+export class TimeValue implements GoTime {
+  readonly sec: number;
+  readonly nanos: number;
+  readonly zone: TimeZone;
+  constructor(sec: number, nanos = 0, zone: TimeZone = UTC) {
+    this.sec = sec;
+    this.nanos = nanos;
+    this.zone = zone;
+  }
+
+  /** Go's zero time, year 1. */
+  static readonly ZERO = new TimeValue(-62_135_596_800);
+
+  static of(time: GoTime): TimeValue {
+    return new TimeValue(time.sec, time.nanos, time.zone);
+  }
+
+  /** The time read as if its zone were UTC. */
+  wall(): Date {
+    return new Date((this.sec + this.zone.at(this.sec).offsetSec) * 1000);
+  }
+
+  unixNanos(): bigint {
+    return BigInt(this.sec) * 1_000_000_000n + BigInt(this.nanos);
+  }
+}
+
+/** Methods of time.Time that a template may call, by name: arguments after the time itself. */
+export const TIME_METHODS: Readonly<Record<string, (time: TimeValue, args: readonly TemplateValue[]) => TemplateValue>> = {
+  Format: (time, [layout]) => formatTime(time, expectString(layout)),
+  String: (time) => printGoTime(time),
+  Unix: (time) => BigInt(time.sec),
+  UnixMilli: (time) => time.unixNanos() / 1_000_000n,
+  UnixMicro: (time) => time.unixNanos() / 1_000n,
+  UnixNano: (time) => time.unixNanos(),
+  UTC: (time) => new TimeValue(time.sec, time.nanos, UTC),
+  Local: (time) => new TimeValue(time.sec, time.nanos, loadZone("Local")),
+  Year: (time) => BigInt(time.wall().getUTCFullYear()),
+  Month: (time) => MONTHS[time.wall().getUTCMonth()]!,
+  Day: (time) => BigInt(time.wall().getUTCDate()),
+  YearDay: (time) => BigInt(Number(formatTime(time, "002"))),
+  Weekday: (time) => WEEKDAYS[time.wall().getUTCDay()]!,
+  Hour: (time) => BigInt(time.wall().getUTCHours()),
+  Minute: (time) => BigInt(time.wall().getUTCMinutes()),
+  Second: (time) => BigInt(time.wall().getUTCSeconds()),
+  Nanosecond: (time) => BigInt(time.nanos),
+  IsZero: (time) => time.sec === TimeValue.ZERO.sec && time.nanos === 0,
+  Before: (time, [other]) => time.unixNanos() < expectTime(other).unixNanos(),
+  After: (time, [other]) => time.unixNanos() > expectTime(other).unixNanos(),
+  Equal: (time, [other]) => time.unixNanos() === expectTime(other).unixNanos(),
+};
+
+function expectString(value: TemplateValue | undefined): string {
+  if (typeof value !== "string") throw new TemplateError(`wrong type for value; expected string; got ${typeName(value ?? null)}`);
+  return value;
+}
+
+function expectTime(value: TemplateValue | undefined): TimeValue {
+  if (!(value instanceof TimeValue)) throw new TemplateError(`wrong type for value; expected time.Time; got ${typeName(value ?? null)}`);
+  return value;
+}
+
+export function isList(value: TemplateValue): value is readonly TemplateValue[] {
+  return Array.isArray(value);
+}
+
+export function isMap(value: TemplateValue): value is TemplateMap {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof TimeValue);
+}
+
+/** Go's name of the value's type. */
+export function typeName(value: TemplateValue): string {
+  switch (typeof value) {
+    case "string":
+      return "string";
+    case "bigint":
+      return "int";
+    case "number":
+      return "float64";
+    case "boolean":
+      return "bool";
+    default:
+      return value === null
+        ? "nil"
+        : isList(value)
+          ? "[]interface {}"
+          : value instanceof TimeValue
+            ? "time.Time"
+            : "map[string]interface {}";
+  }
+}
+
+/** Does `if` take the value for true? */
+export function isTrue(value: TemplateValue): boolean {
+  if (value === null || typeof value !== "object") return Boolean(value);
+  if (value instanceof TimeValue) return true;
+  return isList(value) ? value.length > 0 : mapSize(value) > 0;
+}
+
+export function mapSize(map: TemplateMap): number {
+  if (map instanceof Map) return map.size;
+  let size = 0;
+  for (const _ of map.entries()) size++;
+  return size;
+}
+
+/** Decoded JSON (or YAML) as template values: every number a float64, as Go decodes into interface{}. */
+export function fromJsonValue(value: unknown): TemplateValue {
+  if (Array.isArray(value)) return value.map(fromJsonValue);
+  if (typeof value === "object" && value !== null) return new Map(Object.entries(value).map(([key, item]) => [key, fromJsonValue(item)]));
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : null;
+}
+
+/** An int64 out of any whole number, wrapped around as Go's arithmetic does. */
+export const int64 = (value: bigint): bigint => BigInt.asIntN(64, value);

@@ -1,0 +1,79 @@
+// sprig's functions over words: cases of identifiers, initials, wrapping, abbreviation, plural.
+
+import { fn, type TemplateFunction } from "./function.ts";
+import { lower, lowerChar, upper, upperChar } from "./text-functions.ts";
+
+export const WORD_FUNCTIONS: readonly (readonly [string, TemplateFunction])[] = [
+  ["untitle", fn(["text"], (text) => eachWordStart(text, lowerChar))],
+  ["swapcase", fn(["text"], swapCase)],
+  ["snakecase", fn(["text"], (text) => words(text).map(lower).join("_"))],
+  ["kebabcase", fn(["text"], (text) => words(text).map(lower).join("-"))],
+  [
+    "camelcase",
+    fn(["text"], (text) =>
+      words(text)
+        .map((word) => capitalize(lower(word)))
+        .join(""),
+    ),
+  ],
+  ["initials", fn(["text"], (text) => (text.match(/(?<=^|\s)\S/gu) ?? []).join(""))],
+  ["nospace", fn(["text"], (text) => text.replace(/\s/g, ""))],
+  ["wrap", fn(["int", "text"], (width, text) => wrap(width, "\n", text, false))],
+  ["wrapWith", fn(["int", "text", "text"], (width, between, text) => wrap(width, between, text, true))],
+  ["abbrev", fn(["int", "text"], (width, text) => abbreviate(0, width, text))],
+  ["abbrevboth", fn(["int", "int", "text"], abbreviate)],
+  ["plural", fn(["text", "text", "int"], (one, many, count) => (count === 1 ? one : many))],
+];
+
+const capitalize = (word: string): string => word.replace(/^./su, upperChar);
+
+function eachWordStart(text: string, change: (char: string) => string): string {
+  return text.replace(/(?<=^|\s)\S/gu, change);
+}
+
+/** Lower case becomes upper, upper becomes lower. */
+function swapCase(text: string): string {
+  return [...text].map((char) => (lower(char) !== char ? lower(char) : upper(char))).join("");
+}
+
+/** `FirstName`, `first_name`, `HTTPServer2` in words. */
+function words(text: string): string[] {
+  return text.match(/\p{Lu}+(?!\p{Ll})[\p{Ll}\p{N}]*|\p{Lu}?[\p{Ll}]+\p{N}*|[\p{Lo}\p{Lt}\p{Lm}\p{N}]+/gu) ?? [];
+}
+
+/** Breaks at blanks; a word longer than the width is broken only if asked for. */
+function wrap(width: number, between: string, text: string, breaksWords: boolean): string {
+  const most = Math.max(1, width);
+  let out = "";
+  let at = 0;
+  while (text.length - at > most) {
+    if (text[at] === " ") {
+      at++;
+      continue;
+    }
+    const blank = text.slice(at, at + most + 1).lastIndexOf(" ");
+    if (blank >= 0) {
+      out += text.slice(at, at + blank) + between;
+      at += blank + 1;
+    } else if (breaksWords) {
+      out += text.slice(at, at + most) + between;
+      at += most;
+    } else {
+      const next = text.indexOf(" ", at + most);
+      if (next < 0) break;
+      out += text.slice(at, next) + between;
+      at = next + 1;
+    }
+  }
+  return out + text.slice(at);
+}
+
+/** Cuts to `width` with `...` at the end, and in front when `offset` characters are to be skipped. */
+function abbreviate(offset: number, width: number, text: string): string {
+  if (width < 4 || (offset > 0 && width < 7) || text.length <= width) return text;
+  const from = Math.min(offset, text.length, text.length - offset < width - 3 ? text.length - (width - 3) : offset);
+  if (from <= 4) return `${text.slice(0, width - 3)}...`;
+  return from + (width - 3) < text.length
+    ? `...${abbreviate(0, width - 3, text.slice(from))}`
+    : `...${text.slice(text.length - (width - 3))}`;
+}

@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { compileJmespath } from "../../../lib/text/jmespath.ts";
+
+const DOCUMENT = {
+  a: { b: { c: "deep" } },
+  l: [
+    { k: "a", v: 1 },
+    { k: "b", v: 20 },
+  ],
+  n: [3, 1, 2],
+  s: "str",
+  u: "é😀",
+  e: "",
+  z: null,
+  "x:y": "odd",
+  markup: { z: "<", a: 1 },
+};
+
+for (const [expression, want] of [
+  ["a.b.c", "deep"],
+  ["a", { b: { c: "deep" } }],
+  ["nope.x", null],
+  ["z", null],
+  ['"x:y"', "odd"],
+  ["l[*].k", ["a", "b"]],
+  ["l[?k=='b'].v | [0]", 20],
+  ["l[?v > `10`].v", [20]],
+  ["s && e", ""],
+  ["!nope", true],
+  ["length(l)", 2],
+  ["length(u)", 2],
+  ["[max(n), min(n), sum(n), avg(n)]", [3, 1, 6, 2]],
+  ["to_string(markup)", '{"a":1,"z":"\\u003c"}'],
+  ["to_string(s)", "str"],
+  ["{p: s}", { p: "str" }],
+  ["n[::-1]", [2, 1, 3]],
+  ["constructor", null],
+] as const)
+  test(expression, () => expect(compileJmespath(expression)(DOCUMENT)).toEqual(want));
+
+for (const expression of ["", "a b", "a[", "a..b", "`x"])
+  test(`refuses "${expression}"`, () => expect(() => compileJmespath(expression)).toThrow());
+
+test("a function that does not take its argument", () => expect(() => compileJmespath("length(nope)")(DOCUMENT)).toThrow(/length\(\)/));
