@@ -10,7 +10,7 @@ import { describeValue } from "./stage-config.ts";
 
 /** What the caller provides; how nested pipelines are built is known here. */
 export interface PipelineContext extends Omit<StageContext, "compile"> {
-  /** Wraps each stage that is built (`-inspect`); `path` is where its configuration stands. */
+  /** Wraps each stage that is built; `path` is where its configuration stands. */
   readonly wrap?: (stage: Stage, name: string, path: ConfigPath) => Stage;
 }
 
@@ -38,7 +38,8 @@ export function checkPipeline(stages: unknown, path: ConfigPath): ConfigIssue[] 
   return issues;
 }
 
-function buildStages(stages: unknown, context: PipelineContext, path: ConfigPath): Stage {
+/** The stages of a pipeline as one stage. @throws as `compilePipeline` */
+export function buildStages(stages: unknown, context: PipelineContext, path: ConfigPath): Stage {
   const issues: ConfigIssue[] = [];
   const steps = readSteps(stages, path, issues);
   const faults = issues.filter(({ severity }) => severity === "error");

@@ -49,7 +49,7 @@ export class CriPartials {
   }
 
   /** Takes partial lines out of the batch, and puts what waited before the line that ends it. `columns` are those of the batch. */
-  join(batch: EntryBatch, columns: CriColumns): void {
+  join(batch: EntryBatch, columns: Pick<CriColumns, "ok" | "partial">): void {
     const kept: number[] = [];
     const count = batch.liveCount;
     const live = batch.live.slice(0, count);

@@ -19,9 +19,11 @@ import { multiline } from "./stages/multiline.ts";
 import { output } from "./stages/output.ts";
 import { pack } from "./stages/pack.ts";
 import { regex } from "./stages/regex.ts";
+import { replace } from "./stages/replace.ts";
 import { sampling } from "./stages/sampling.ts";
 import { static_labels } from "./stages/static_labels.ts";
 import { structured_metadata } from "./stages/structured_metadata.ts";
+import { template } from "./stages/template.ts";
 import { tenant } from "./stages/tenant.ts";
 import { timestamp } from "./stages/timestamp.ts";
 import { truncate } from "./stages/truncate.ts";
@@ -45,9 +47,11 @@ const definitions: readonly StageDefinition[] = [
   output,
   pack,
   regex,
+  replace,
   sampling,
   static_labels,
   structured_metadata,
+  template,
   tenant,
   timestamp,
   truncate,

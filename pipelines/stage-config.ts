@@ -5,6 +5,7 @@ import { z } from "zod";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import { parseConfigBytes } from "../lib/text/byte-size.ts";
 import { parseGoDurationNs } from "../lib/text/duration.ts";
+import { type CompiledTemplate, compileTemplate, promtailFunctions, type TemplateFunctions } from "../lib/text/go-template/index.ts";
 import { compileRegex, type Regex } from "../lib/text/regex.ts";
 import { isLabelName } from "../lib/wire/labels.ts";
 
@@ -29,6 +30,22 @@ export const regexText = (given: z.ZodType<string> = text()) =>
 
 /** An RE2 pattern that must not be empty. */
 export const requiredRegexText = () => regexText(text().min(1, "is required: a regular expression in RE2 syntax"));
+
+/** A Go template with Promtail's functions, compiled; nothing is the empty template. */
+export const templateText = () =>
+  text()
+    .default("")
+    .transform(
+      (given, context): CompiledTemplate => attempt(context, () => compileTemplate(given, templateFunctions()), "invalid template: "),
+    );
+
+let functions: TemplateFunctions | undefined;
+
+/** The functions of templates; made once, when the first template is compiled. */
+function templateFunctions(): TemplateFunctions {
+  functions ??= promtailFunctions({ env: process.env });
+  return functions;
+}
 
 /** A Go duration, in nanoseconds. */
 export const durationNs = () =>

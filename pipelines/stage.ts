@@ -16,6 +16,8 @@ export interface StageContext {
   readonly dropped: (reason: string, count?: number) => void;
   readonly debug: (fields: object, text: string) => void;
   readonly warn: (fields: object, text: string) => void;
+  /** Composite stages (`cri`) are to be built of their parts, which somebody watches. */
+  readonly takesApart?: boolean;
   /** Builds a nested pipeline (`match`). */
   readonly compile: (stages: readonly unknown[], path: readonly (string | number)[]) => Stage;
 }

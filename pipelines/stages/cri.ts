@@ -24,12 +24,13 @@ export const cri = defineStage({
     max_partial_line_size: wholeNumber().default(0),
     max_partial_line_size_truncate: weakBoolean().default(false),
   }),
-  build(config, { now }): Stage {
+  build(config, { now, compile, takesApart }): Stage {
     const partials = new CriPartials({
       streamsMax: config.max_partial_lines > 0 ? config.max_partial_lines : PARTIAL_STREAMS_DEFAULT,
       truncateBytes: config.max_partial_line_size_truncate && config.max_partial_line_size > 0 ? config.max_partial_line_size : undefined,
       nowMs: now,
     });
+    if (takesApart) return inParts(compile(CRI_STAGES, []), partials);
     const parser = new CriParser();
     return {
       process(batch) {
@@ -41,6 +42,32 @@ export const cri = defineStage({
     };
   },
 });
+
+/** The stages whose work this one does at once. */
+const CRI_STAGES = [
+  { regex: { expression: "^(?s)(?P<time>\\S+?) (?P<stream>stdout|stderr) (?P<flags>\\S+?) (?P<content>.*)$" } },
+  { labels: { stream: "" } },
+  { timestamp: { source: "time", format: "RFC3339Nano" } },
+  { output: { source: "content" } },
+];
+
+function inParts(parts: Stage, partials: CriPartials): Stage {
+  return {
+    process(batch) {
+      copyLabelsOverExtracted(batch);
+      parts.process(batch);
+      const ok = new Uint8Array(batch.count);
+      const partial = new Uint8Array(batch.count);
+      for (const i of batch.live.subarray(0, batch.liveCount)) {
+        const flags = batch.extracted.get("flags")?.get(i);
+        ok[i] = flags === undefined ? 0 : 1;
+        partial[i] = flags === "P" ? 1 : 0;
+      }
+      partials.join(batch, { ok, partial });
+    },
+    flush: (nowMs, closing) => partials.flush(nowMs, closing),
+  };
+}
 
 /** Reads a batch's lines by the kernel, and applies what it found. Its arrays serve batch after batch. */
 class CriParser {

@@ -4,7 +4,7 @@ import { Registry } from "prom-client";
 import { parseYaml } from "../../lib/runtime/config-file.ts";
 import { type EntryBatch, EntryBatch as Batch, type MetadataPair, type Ticket } from "../../lib/wire/entry-batch.ts";
 import { LabelSet } from "../../lib/wire/labels.ts";
-import { compilePipeline, type PipelineContext } from "../../pipelines/compile.ts";
+import { checkPipeline, compilePipeline, type PipelineContext } from "../../pipelines/compile.ts";
 import type { Pipeline } from "../../pipelines/pipeline.ts";
 
 export interface Entry {
@@ -105,4 +105,27 @@ export function runStages(yaml: string, lines: readonly (string | Uint8Array)[],
 export function timeOf({ sec, nanos }: Entry): string {
   const fraction = nanos === 0 ? "" : `.${String(nanos).padStart(9, "0").replace(/0+$/, "")}`;
   return new Date(sec * 1000).toISOString().replace(".000Z", `${fraction}Z`);
+}
+
+/** The lines that come out. */
+export function linesOut(yaml: string, lines: readonly (string | Uint8Array)[], options: RunOptions = {}): string[] {
+  return runStages(yaml, lines, options).map(({ line }) => line);
+}
+
+/** The labels of the one entry that comes out. */
+export function labelsOut(yaml: string, line: string, options: RunOptions = {}): Record<string, string> {
+  return runStages(yaml, [line], options)[0]!.labels;
+}
+
+/** What the extracted data holds after the stages, as templates print it: `a=x b=<no value>`. */
+export function extractedOut(yaml: string, line: string, names: readonly string[], options: RunOptions = {}): string {
+  const template = names.map((name) => `${name}={{ index . "${name}" }}`).join(" ");
+  return linesOut(`${yaml}\n- template: {source: _out, template: '${template}'}\n- output: {source: _out}`, [line], options)[0]!;
+}
+
+/** The faults of a configuration: `error path message`, one per line. */
+export function faultsOf(yaml: string): string {
+  return checkPipeline(parseYaml(yaml, "stages.yaml").value, [])
+    .map(({ severity, path, message }) => `${severity} ${path.join(".")} ${message}`)
+    .join("\n");
 }
