@@ -5,6 +5,7 @@ import type { Kernels } from "./kernels.ts";
 import { typescriptKernels } from "./kernels-typescript.ts";
 import { loadWasmKernels, WasmUnsupported } from "./kernels-wasm.ts";
 
+export { filterMayContain, GRAM_WINDOW_BYTES, gramsOf } from "./gram-filter.ts";
 export * from "./kernels.ts";
 export { prepareNeedle } from "./needle.ts";
 

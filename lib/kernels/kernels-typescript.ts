@@ -4,6 +4,7 @@
 import type { Kernels } from "./kernels.ts";
 import { parseCri } from "./typescript/cri.ts";
 import { find, findLines } from "./typescript/find.ts";
+import { buildGramFilter } from "./typescript/grams.ts";
 import { scanJson } from "./typescript/json.ts";
 import { splitLines } from "./typescript/lines.ts";
 import { lz4Compress, lz4Decompress } from "./typescript/lz4.ts";
@@ -29,4 +30,5 @@ export const typescriptKernels: Kernels = {
   unpackPage,
   find,
   findLines,
+  buildGramFilter,
 };

@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import type { CriColumns, DecodedPush, Kernels, Needle } from "./kernels.ts";
+import { filterBytesFor } from "./gram-filter.ts";
 import { KernelMemory, NEEDLE_BYTES_MAX, PAD_BYTES } from "./kernel-memory.ts";
 import { typescriptKernels as twin } from "./kernels-typescript.ts";
 import { malformed, NO_ROOM } from "./malformed.ts";
@@ -27,6 +28,8 @@ interface KernelModule {
   lz4Decompress(...args: number[]): number;
   packPage(...args: number[]): number;
   unpackPage(...args: number[]): number;
+  sampleGrams(...args: number[]): number;
+  setGrams(...args: number[]): void;
   find(...args: number[]): number;
   findLines(...args: number[]): number;
 }
@@ -61,6 +64,7 @@ export function loadWasmKernels(): Kernels {
     ...pushKernels(module, memory),
     ...codecKernels(module, memory),
     ...findKernels(module, memory),
+    buildGramFilter: (bytes) => buildGramFilter(module, memory, bytes),
   };
 }
 
@@ -402,4 +406,16 @@ function findKernels(module: KernelModule, memory: KernelMemory): Pick<Kernels, 
       return n;
     },
   };
+}
+
+function buildGramFilter(module: KernelModule, memory: KernelMemory, bytes: Uint8Array): Uint8Array {
+  const filterRoom = filterBytesFor(bytes.length, bytes.length);
+  if (!memory.enter(5 * bytes.length + filterRoom + PAD_BYTES, 3, bytes)) return twin.buildGramFilter(bytes);
+  const text = memory.placeBytes(bytes, 0, bytes.length);
+  const grams = memory.take(4 * bytes.length + PAD_BYTES);
+  const count = module.sampleGrams(text, bytes.length, grams);
+  const filterBytes = filterBytesFor(count, bytes.length);
+  const filter = memory.take(filterBytes);
+  module.setGrams(grams, count, filter, filterBytes);
+  return memory.byteView(filter, filterBytes);
 }

@@ -147,8 +147,8 @@ export interface Kernels {
   lz4Decompress(source: Uint8Array, out: Uint8Array, rawBytes: number): void;
 
   /**
-   * Page codec: LZ4 sequences with Huffman-coded literals and sequence bytes (format: page-codec.ts). Ratio of zstd -3 within about
-   * a sixth, decoding near LZ4's speed.
+   * Page codec: LZ77 over the whole page, Huffman coded (format and figures: page-codec.ts). The ratio of zstd -3 on the same pages;
+   * packs at 300 to 400 MB/s, unpacks at 1.3 to 1.9 GB/s. Returns a view that is valid until the next call of any kernel.
    */
   packPage(source: Uint8Array): Uint8Array;
   /** Decodes exactly `rawBytes` into `out` at 0. Throws MalformedInput. */
@@ -162,4 +162,10 @@ export interface Kernels {
    * `bytes[i === 0 ? 0 : ends[i - 1] + 1, ends[i])`.
    */
   findLines(bytes: Uint8Array, ends: Int32Array, count: number, needle: Needle, hits: Int32Array): number;
+
+  /**
+   * The gram filter of a page (format and reasoning: gram-filter.ts), which `filterMayContain` asks. Returns a view that is valid until
+   * the next call of any kernel.
+   */
+  buildGramFilter(bytes: Uint8Array): Uint8Array;
 }

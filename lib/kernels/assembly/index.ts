@@ -2,6 +2,7 @@
 
 export { parseCri } from "./cri";
 export { find, findLines } from "./find";
+export { sampleGrams, setGrams } from "./grams";
 export { scanJson } from "./json";
 export { splitLines } from "./lines";
 export { lz4Compress, lz4Decompress } from "./lz4";
