@@ -4,6 +4,7 @@
 // warning is what Promtail ignores in silence.
 
 import { readFileSync, statSync } from "node:fs";
+import { z } from "zod";
 import {
   type ConfigDocument,
   ConfigError,
@@ -38,6 +39,9 @@ export interface LoadedConfig {
   readonly warnings: readonly string[];
   readonly refusals: readonly string[];
 }
+
+// A configuration is read once: compiling each schema to code first would cost more than it saves.
+z.config({ jitless: true });
 
 let schema: ReturnType<typeof agentSchema> | undefined;
 
