@@ -187,10 +187,10 @@ export function formatFloat(value: number, format: "e" | "f" | "g", precision: n
   const minus = value < 0 || Object.is(value, -0) ? "-" : "";
   const size = Math.abs(value);
   if (format === "f") return minus + (precision < 0 ? plainDecimal(size) : fixedDecimal(size, precision));
-  if (format === "e") return minus + goExponent(precision < 0 ? size.toExponential() : size.toExponential(Math.min(precision, 100)));
+  if (format === "e") return minus + goExponent(precision < 0 ? size.toExponential() : exactExponential(size, precision));
   if (size === 0) return `${minus}0`;
   const significant = precision === 0 ? 1 : precision;
-  const scientific = significant < 0 ? size.toExponential() : size.toExponential(Math.min(significant - 1, 100));
+  const scientific = significant < 0 ? size.toExponential() : exactExponential(size, significant - 1);
   const [digits = "", exponentText = "0"] = scientific.replace(/\.?0*e/, "e").split("e");
   const exponent = Number(exponentText);
   const digitCount = digits.replace(".", "").length;
@@ -210,10 +210,43 @@ function plainDecimal(size: number): string {
   return point <= 0 ? `0.${"0".repeat(-point)}${digits}` : digits.padEnd(point, "0");
 }
 
-/** toFixed stops being exact at 10^21 and at 100 places. */
+/** Places that are computed; further ones are zeros, for no double has more than 1074. */
+const PLACES_MAX = 1_100;
+
 function fixedDecimal(size: number, places: number): string {
-  if (size >= 1e21) return BigInt(size).toString() + (places > 0 ? `.${"0".repeat(places)}` : "");
-  return places <= 100 ? size.toFixed(places) : size.toFixed(100) + "0".repeat(places - 100);
+  const kept = Math.min(places, PLACES_MAX);
+  const digits = scaled(size, kept)
+    .toString()
+    .padStart(kept + 1, "0");
+  return places === 0 ? digits : `${digits.slice(0, digits.length - kept)}.${digits.slice(digits.length - kept).padEnd(places, "0")}`;
+}
+
+function exactExponential(size: number, places: number): string {
+  const kept = Math.min(places, PLACES_MAX);
+  let exponent = size === 0 ? 0 : Number(size.toExponential().split("e")[1]);
+  let digits = scaled(size, kept - exponent)
+    .toString()
+    .padStart(kept + 1, "0");
+  // 9.99 to two digits is 1.0e1.
+  if (digits.length > kept + 1) digits = scaled(size, kept - ++exponent).toString();
+  const fraction = digits.slice(1).padEnd(places, "0");
+  return `${digits[0]}${places === 0 ? "" : `.${fraction}`}e${exponent < 0 ? "-" : "+"}${Math.abs(exponent)}`;
+}
+
+/** `size * 10^power` to a whole number, ties to the even one, exactly (toFixed and toExponential round ties up). */
+function scaled(size: number, power: number): bigint {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, size);
+  const bits = view.getBigUint64(0);
+  const exponent = Number((bits >> 52n) & 0x7ffn);
+  const fraction = bits & 0xf_ffff_ffff_ffffn;
+  const mantissa = exponent === 0 ? fraction : fraction | (1n << 52n);
+  const two = Math.max(exponent, 1) - 1_075;
+  const top = mantissa * (two > 0 ? 1n << BigInt(two) : 1n) * (power > 0 ? 10n ** BigInt(power) : 1n);
+  const bottom = (two < 0 ? 1n << BigInt(-two) : 1n) * (power < 0 ? 10n ** BigInt(-power) : 1n);
+  const whole = top / bottom;
+  const rest = 2n * (top % bottom);
+  return rest > bottom || (rest === bottom && whole % 2n === 1n) ? whole + 1n : whole;
 }
 
 /** `1e+6` to `1e+06`. */

@@ -67,6 +67,7 @@ function asText(value: unknown): string | null {
 
 interface ServerCase {
   id: string;
+  given?: { labels: Record<string, string>; entries: [string, string][] }[];
   request: { query_range?: string };
   expected: {
     status: number;
@@ -95,5 +96,20 @@ describe("loki", () => {
       test(`${id} is refused`, () =>
         expect(() => compileTemplate(unquoteGo(refused[1]!)!, logqlFunctions(), { name: "line" })).toThrow(refused[2]!));
     }
+  }
+});
+
+describe("loki, single templates", () => {
+  for (const { id, request, given, expected } of read<{ cases: ServerCase[] }>("server/cases/retyped-pipeline.json").cases) {
+    const template = /^\{case="[^"]*"\} \| line_format `([^`]*)`$/.exec(request?.query_range ?? "")?.[1];
+    const result = expected.json?.data.result[0];
+    if (template === undefined || given === undefined || result === undefined) continue;
+    test(`${id} ${template}`, () => {
+      const [timestampNs, want] = result.values[0]!;
+      const functions = logqlFunctions({ line: () => given[0]!.entries[0]![1], timestampNs: () => BigInt(timestampNs) });
+      const run = () => compileTemplate(template, functions, { name: "line", missingKey: "zero" }).execute(given[0]!.labels);
+      if (result.stream.__error__ === undefined) expect(run()).toBe(want);
+      else expect(run).toThrow(TemplateError);
+    });
   }
 });
