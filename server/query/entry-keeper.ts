@@ -58,6 +58,11 @@ export class EntryKeeper {
     if (this.#entries.length >= this.#limit * 2 + 64) this.#cut();
   }
 
+  /** Knows its worst entry from when it is full for the first time; later on, entries are cut in batches. */
+  fill(): void {
+    if (this.#worst === undefined && this.#entries.length >= this.#limit) this.#cut();
+  }
+
   /** Makes up its mind now what the worst entry is, so that `wants` refuses as much as it can. */
   settle(): void {
     if (this.#entries.length >= this.#limit) this.#cut();

@@ -99,6 +99,7 @@ export class LogScan {
       if (!this.#keeper.wants(page.sec[i]!, page.nanos[i]!)) break;
       this.#take(page, i, labels, stream);
     }
+    this.#keeper.fill();
   }
 
   #take(page: Page, i: number, base: LabelSet, stream: number): void {
