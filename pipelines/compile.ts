@@ -2,7 +2,8 @@
 
 import type { z } from "zod";
 import { ConfigError, type ConfigIssue, type ConfigPath, nearest } from "../lib/runtime/config-file.ts";
-import { Pipeline, inSequence } from "./pipeline.ts";
+import { messageOf } from "../lib/runtime/invariant.ts";
+import { inSequence, Pipeline } from "./pipeline.ts";
 import { findStage, stageNames } from "./registry.ts";
 import { siftKeys } from "./sift-keys.ts";
 import type { Stage, StageContext, StageDefinition } from "./stage.ts";
@@ -47,10 +48,20 @@ export function buildStages(stages: unknown, context: PipelineContext, path: Con
   const compile = (inner: readonly unknown[], at: ConfigPath): Stage => buildStages(inner, context, at);
   return inSequence(
     steps.map(({ definition, name, config, path: at }) => {
-      const stage = definition.build(config, { ...context, compile: (inner, below) => compile(inner, [...at, ...below]) });
+      const stage = build(definition, config, name, at, { ...context, compile: (inner, below) => compile(inner, [...at, ...below]) });
       return context.wrap?.(stage, name, at) ?? stage;
     }),
   );
+}
+
+/** A stage may need the world (a database), which no schema can check. */
+function build(definition: StageDefinition, config: unknown, name: string, path: ConfigPath, context: StageContext): Stage {
+  try {
+    return definition.build(config, context);
+  } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
+    throw new ConfigError([`${path.join(".")}: ${name} stage: ${messageOf(cause)}`]);
+  }
 }
 
 /** One stage of the list, its configuration parsed. */

@@ -6,7 +6,7 @@
 // it is, so that one broken container cannot hold a file's position back for ever.
 
 import type { CriColumns } from "../lib/kernels/kernels.ts";
-import type { EntryBatch } from "../lib/wire/entry-batch.ts";
+import type { EntryBatch, Ticket } from "../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../lib/wire/labels.ts";
 import { addHeld, batchOfHeld, type HeldEntry, HeldTickets, holdEntry } from "./held-entry.ts";
 
@@ -51,8 +51,8 @@ export class CriPartials {
   /** Takes partial lines out of the batch, and puts what waited before the line that ends it. `columns` are those of the batch. */
   join(batch: EntryBatch, columns: Pick<CriColumns, "ok" | "partial">): void {
     const kept: number[] = [];
-    const count = batch.liveCount;
-    const live = batch.live.slice(0, count);
+    const tickets = batch.tickets.slice();
+    const live = batch.live.slice(0, batch.liveCount);
     for (const i of live) {
       if (columns.ok[i] === 0) kept.push(i);
       else if (columns.partial[i] === 1) this.#take(batch, i, kept);
@@ -62,7 +62,7 @@ export class CriPartials {
       }
     }
     batch.setLive(kept);
-    this.#holdOpen(batch);
+    this.#holdOpen(batch, tickets);
   }
 
   /** What has waited too long. */
@@ -147,11 +147,11 @@ export class CriPartials {
   }
 
   /** What still waits at the end of the batch is copied out of it. Only pieces of its own source can be from this batch. */
-  #holdOpen(batch: EntryBatch): void {
+  #holdOpen(batch: EntryBatch, tickets: readonly Ticket[]): void {
     for (const partial of this.#open.get(batch.source)?.values() ?? []) {
       if (partial.held !== undefined) continue;
       partial.held = holdEntry(batch, partial.index);
-      partial.tickets.hold(batch);
+      partial.tickets.hold(tickets);
     }
   }
 }

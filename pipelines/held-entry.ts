@@ -63,9 +63,12 @@ export function appendBatch(into: EntryBatch, from: EntryBatch): void {
 export class HeldTickets {
   #tickets: Ticket[] = [];
 
-  /** Holds the batch's tickets that are not held yet. */
-  hold(batch: EntryBatch): void {
-    for (const ticket of batch.tickets) {
+  /**
+   * Holds those of the tickets that are not held yet. They are a batch's as they were when the stage got it: what the stage itself hands
+   * to the batch belongs to entries that it lets go.
+   */
+  hold(tickets: readonly Ticket[]): void {
+    for (const ticket of tickets) {
       if (this.#tickets.includes(ticket)) continue;
       ticket.hold();
       this.#tickets.push(ticket);

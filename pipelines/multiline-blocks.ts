@@ -1,7 +1,7 @@
 // The open blocks of a multiline stage, by source file and label set. A block's entry is its first line's: time, labels, metadata and
 // extracted values. Lines of a block that stays open beyond its batch are copied, and hold the batch's tickets.
 
-import type { EntryBatch } from "../lib/wire/entry-batch.ts";
+import type { EntryBatch, Ticket } from "../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../lib/wire/labels.ts";
 import type { EntryTest } from "./line-test.ts";
 import { addHeld, batchOfHeld, type HeldEntry, HeldTickets, holdEntry } from "./held-entry.ts";
@@ -55,6 +55,7 @@ export class MultilineBlocks {
   join(batch: EntryBatch): void {
     const kept: number[] = [];
     const touched = new Set<Block>();
+    const tickets = batch.tickets.slice();
     const nowMs = this.#options.nowMs();
     const { begins } = this.#options;
     begins.start?.(batch);
@@ -84,7 +85,7 @@ export class MultilineBlocks {
       if (block.lineCount >= this.#options.linesMax || block.bytes >= BLOCK_BYTES_MAX) kept.push(this.#emit(batch, block));
     }
     batch.setLive(kept);
-    for (const one of touched) this.#keep(batch, one);
+    for (const one of touched) this.#keep(batch, one, tickets);
   }
 
   /** Blocks that are complete because nothing came for a while; all of them at `closing`. */
@@ -165,7 +166,7 @@ export class MultilineBlocks {
   }
 
   /** At the end of a batch: what is needed of it later is copied out. */
-  #keep(batch: EntryBatch, block: Block): void {
+  #keep(batch: EntryBatch, block: Block, tickets: readonly Ticket[]): void {
     if (block.startIndex >= 0) {
       block.start ??= holdEntry(batch, block.startIndex);
       block.startIndex = -1;
@@ -175,7 +176,7 @@ export class MultilineBlocks {
     if (block.lineCount === 0) return;
     for (let s = 0; s < block.spans.length; s += 2) block.lines.push(batch.bytes.slice(block.spans[s], block.spans[s + 1]));
     block.spans = [];
-    block.tickets.hold(batch);
+    block.tickets.hold(tickets);
   }
 }
 

@@ -6,6 +6,7 @@ import { decolorize } from "./stages/decolorize.ts";
 import { docker } from "./stages/docker.ts";
 import { drop } from "./stages/drop.ts";
 import { eventlogmessage } from "./stages/eventlogmessage.ts";
+import { geoip } from "./stages/geoip.ts";
 import { json } from "./stages/json.ts";
 import { labelallow } from "./stages/labelallow.ts";
 import { labeldrop } from "./stages/labeldrop.ts";
@@ -34,6 +35,7 @@ const definitions: readonly StageDefinition[] = [
   docker,
   drop,
   eventlogmessage,
+  geoip,
   json,
   labelallow,
   labeldrop,
