@@ -59,8 +59,19 @@ function addProcessMetrics(registry: Registry): void {
 
 const refreshers = new WeakMap<Registry, () => void>();
 
-/** The exposition of all metrics, the process's own brought up to date. */
+/** The exposition of all metrics, the process's own brought up to date, labels in the order of their names as in Promtail's. */
 export async function printMetrics(registry: Registry): Promise<string> {
   refreshers.get(registry)?.();
-  return registry.metrics();
+  const text = await registry.metrics();
+  return text.replace(
+    /^([a-zA-Z_:][\w:]*)\{([^\n]*)\} (?=[^}\n]*$)/gm,
+    (_, name: string, labels: string) => `${name}{${sortLabels(labels)}} `,
+  );
+}
+
+function sortLabels(text: string): string {
+  const labels = text.match(/\w+="(?:[^"\\]|\\.)*"/g) ?? [];
+  // The bound of a bucket stands last.
+  const key = (label: string): string => (label.startsWith('le="') ? "~" : label.slice(0, label.indexOf("=")));
+  return labels.length < 2 ? text : labels.sort((a, b) => (key(a) < key(b) ? -1 : 1)).join(",");
 }
