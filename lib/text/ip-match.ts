@@ -25,8 +25,9 @@ interface Address {
 export function compileIpMatcher(pattern: string): IpMatcher {
   const set = parseSet(pattern);
   const holds = (address: Address): boolean => address.v6 === set.v6 && address.value >= set.first && address.value <= set.last;
+  const [first, last] = [Number(set.first), Number(set.last)];
   return {
-    test: (text) => findAddress(text, holds),
+    test: (text) => (set.v6 ? findV6(text, holds) : findV4(text, first, last)),
     testAddress(text) {
       const address = parseAddress(text);
       return address === null ? null : holds(address);
@@ -82,29 +83,47 @@ function v6Value(text: string): bigint {
   return groups.reduce((value, group) => (value << 16n) | BigInt(Number.parseInt(group, 16)), 0n);
 }
 
-/** The shortest address is `::`, the shortest that is anything `::1`. */
-const ADDRESS_CHARS_MIN = 3;
+const V4 = /(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})/g;
 
-function findAddress(text: string, holds: (address: Address) => boolean): boolean {
-  for (const [run] of text.matchAll(/[0-9a-fA-F:.]+/g)) {
-    if (run.length >= ADDRESS_CHARS_MIN && /[:.]/.test(run) && matchRun(run, holds)) return true;
+/** `10.0.0.1:443`, `ip=10.0.0.1,`, `x10.0.0.1y`; not the middle of longer numbers, nor of a v6 address. */
+function findV4(text: string, first: number, last: number): boolean {
+  V4.lastIndex = 0;
+  for (let match = V4.exec(text); match !== null; match = V4.exec(text)) {
+    const before = text[match.index - 1];
+    const behind = text.slice(V4.lastIndex, V4.lastIndex + 2);
+    if (before !== undefined && /[\d.]/.test(before)) continue;
+    if (/^\.?\d/.test(behind)) continue;
+    let value = 0;
+    for (let i = 1; i <= 4; i++) {
+      const part = match[i]!;
+      // Neither 256 nor 010.
+      if (Number(part) > 255 || (part.length > 1 && part[0] === "0")) value = Number.NaN;
+      value = value * 256 + Number(part);
+    }
+    if (value >= first && value <= last && !(before === ":" && endsV6(text, V4.lastIndex))) return true;
   }
   return false;
 }
 
-/** A run may have an address at its start, its end or between (`10.0.0.1:443`, `ip:10.0.0.1.`): pieces are tried, the longest first. */
-function matchRun(run: string, holds: (address: Address) => boolean): boolean {
-  const whole = parseAddress(run);
-  if (whole !== null) return holds(whole);
-  for (const [v4] of run.matchAll(/(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d])(?!\.\d)/g)) {
-    const address = parseAddress(v4);
+/** Is the run of address characters that ends here a v6 address, such as `::ffff:10.0.0.1`? */
+function endsV6(text: string, end: number): boolean {
+  let start = end;
+  while (start > 0 && end - start < 64 && /[0-9a-fA-F:.]/.test(text[start - 1]!)) start--;
+  return isIPv6(text.slice(start, end));
+}
+
+function findV6(text: string, holds: (address: Address) => boolean): boolean {
+  for (const [run] of text.matchAll(/[0-9a-fA-F:.]{3,}/g)) {
+    if (!run.includes(":")) continue;
+    const address =
+      parseAddress(run) ??
+      parseAddress(
+        run
+          .replace(/^\.+|\.+$/g, "")
+          .replace(/(?<!:):$/, "")
+          .replace(/^:(?!:)/, ""),
+      );
     if (address !== null && holds(address)) return true;
   }
-  const trimmed = run
-    .replace(/^[.]+|[.]+$/g, "")
-    .replace(/(?<!:):$/, "")
-    .replace(/^:(?!:)/, "");
-  if (trimmed === run) return false;
-  const address = parseAddress(trimmed);
-  return address !== null && holds(address);
+  return false;
 }

@@ -118,6 +118,12 @@ interface Plan {
   readonly captures: boolean;
 }
 
+/** A pattern with the auxiliary groups that tell where its groups matched. */
+interface SpanPlan {
+  readonly plan: Plan;
+  readonly instrumented: Instrumented;
+}
+
 /** A literal shorter than this is not worth a search of its own before the regex runs. */
 const PREFILTER_UNITS_MIN = 3;
 /** Ways to match at one place, up to which backtracking without the linear engine behind it is harmless. */
@@ -137,7 +143,8 @@ class CompiledRegex implements Regex {
   readonly #tiedToStart: boolean;
   #execPlan: Plan | undefined;
   #tiedPlan: Plan | undefined;
-  #spanPlan: { plan: Plan; instrumented: Instrumented } | undefined;
+  #spanPlan: SpanPlan | undefined;
+  #tiedSpanPlan: SpanPlan | undefined;
   #re2: RE2JS | undefined;
 
   constructor(pattern: string, anchored: boolean, dotAll: boolean) {
@@ -190,7 +197,7 @@ class CompiledRegex implements Regex {
       return match === null ? null : Int32Array.of(match.index, match.index + match[0].length);
     }
     if (this.#prefilter !== null && !text.includes(this.#prefilter, from)) return null;
-    const { plan, instrumented } = (this.#spanPlan ??= this.#instrument());
+    const { plan, instrumented } = this.#planForSpans(text, from);
     const runner = runnerFor(plan, text);
     if (runner === null) return this.#spansRe2(text, from);
     runner.regexp.lastIndex = from;
@@ -247,26 +254,27 @@ class CompiledRegex implements Regex {
     }
   }
 
-  /** A pattern that starts with `.*` matches a text of one line at its start or nowhere: no need to try each place. */
   #planForExec(text: string, from: number): Plan {
-    if (this.#tiedToStart && from === 0 && !text.includes("\n")) {
-      const root: RegexNode = { kind: "concat", of: [{ kind: "assert", what: "textStart" }, group(this.#tree.root)] };
-      return (this.#tiedPlan ??= this.#groupsAsInRe2(root));
-    }
+    if (this.#startsAtText(text, from)) return (this.#tiedPlan ??= this.#groupsAsInRe2(this.#tiedRoot()));
     return (this.#execPlan ??= this.#groupsAsInRe2(this.#tree.root));
+  }
+
+  #planForSpans(text: string, from: number): SpanPlan {
+    if (this.#startsAtText(text, from)) return (this.#tiedSpanPlan ??= instrument(this.#tiedRoot()));
+    return (this.#spanPlan ??= instrument(this.#tree.root));
+  }
+
+  /** A pattern that starts with `.*` matches a text of one line at its start or nowhere: no need to try each place. */
+  #startsAtText(text: string, from: number): boolean {
+    return this.#tiedToStart && from === 0 && !text.includes("\n");
+  }
+
+  #tiedRoot(): RegexNode {
+    return { kind: "concat", of: [{ kind: "assert", what: "textStart" }, group(this.#tree.root)] };
   }
 
   #groupsAsInRe2(root: RegexNode): Plan {
     return matchesDiffer(root) ? { narrow: null, wide: null, root, captures: true } : planFor(root, true);
-  }
-
-  #instrument(): { plan: Plan; instrumented: Instrumented } {
-    const instrumented = instrumentSpans(this.#tree.root);
-    const differ = matchesDiffer(this.#tree.root);
-    return {
-      instrumented,
-      plan: differ ? { narrow: null, wide: null, root: this.#tree.root, captures: true } : planFor(instrumented.root, true),
-    };
   }
 
   #matcher(text: string): Matcher {
@@ -293,6 +301,12 @@ class CompiledRegex implements Regex {
   }
 }
 
+function instrument(root: RegexNode): SpanPlan {
+  const instrumented = instrumentSpans(root);
+  const plan = matchesDiffer(root) ? { narrow: null, wide: null, root, captures: true } : planFor(instrumented.root, true);
+  return { plan, instrumented };
+}
+
 /** Has re2js accept the pattern; returns it with repeated group names made different, which Go allows and re2js does not. */
 function judge(pattern: string, flags: number): string {
   let accepted = pattern;
@@ -309,9 +323,11 @@ function judge(pattern: string, flags: number): string {
   }
 }
 
+/** Renames the last group of that name: `(?P<name>` or `(?<name>`. */
 function renameLast(pattern: string, name: string, fresh: string): string {
-  const at = pattern.lastIndexOf(`<${name}>`);
-  return `${pattern.slice(0, at + 1)}${fresh}${pattern.slice(at + 1 + name.length)}`;
+  const at = Math.max(pattern.lastIndexOf(`(?P<${name}>`), pattern.lastIndexOf(`(?<${name}>`));
+  const start = pattern.indexOf("<", at) + 1;
+  return pattern.slice(0, start) + fresh + pattern.slice(start + name.length);
 }
 
 const group = (node: RegexNode): RegexNode =>

@@ -60,6 +60,7 @@ describe("matches", () => {
     ["an empty round", "(|a)*", "aa", ["", ""]],
     ["both name forms", "(?<a>\\w+)=(?P<b>\\w+)", "k=v", ["k=v", "k", "v"]],
     ["a name used twice", "(?P<a>x)|(?P<a>z)", "z", ["z", undefined, "z"]],
+    ["a name used twice, and in a class", "(?P<a>x)(?<a>[<a>]+)", "x<a>", ["x<a>", "x", "<a>"]],
     ["the class of nothing", "[^\\x00-\\x{10FFFF}]", "a", null],
   ] as const)
     test(name, () => {
@@ -237,6 +238,21 @@ test("random patterns on random texts match as re2js matches", () => {
       const whole = compileRegex(pattern, { anchored: true });
       expect(whole.test(text), `anchored ${label}`).toBe(judge.matches(text));
     }
+  }
+});
+
+test("patterns that backtrack without end, on texts that make them, match as re2js matches", () => {
+  const random = seeded(7);
+  const pick = (of: readonly string[]): string => of[random(of.length)]!;
+  for (let round = 0; round < 60; round++) {
+    const inner = pick(["a+", "a|aa", "a|b|ab", "[ab]+", "a?a", "(?:a|b)+", "a{1,3}", "(?i:a)+"]);
+    const pattern = `${pick(["", "^", "(b)?"])}((${inner})${pick(["+", "{2,}", "+?"])})${pick(["$", "c$", "(b|c)?d$", "\\b$"])}`;
+    const text = `${"ab".repeat(random(4))}${"a".repeat(30 + random(40))}${pick(["", "b", "c", "cd", "!", "bc"])}`;
+    const matcher = RE2JS.compile(pattern).matcher(text);
+    const groups = compileRegex(pattern).groupCount;
+    const want = matcher.find() ? Array.from({ length: groups + 1 }, (_, g) => [matcher.start(g), matcher.end(g)]).flat() : null;
+    const spans = compileRegex(pattern).execSpans(text);
+    expect(spans === null ? null : [...spans], `${pattern} on ${text}`).toEqual(want);
   }
 });
 
