@@ -2,7 +2,6 @@
 
 import { z } from "zod";
 import type { Regex } from "../../lib/text/regex.ts";
-import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { hasExtracted } from "../extracted-data.ts";
 import { InternTable } from "../intern-table.ts";
 import { type EntryTest, lineTest } from "../line-test.ts";
@@ -88,7 +87,7 @@ function ofOne(name: string, value: string | undefined, expression: Regex | unde
       spans = column instanceof SpanColumn ? column : undefined;
     },
     holds(batch, i) {
-      if (spans !== undefined && spans.isTextAt(i)) {
+      if (spans?.isTextAt(i)) {
         return passes(texts.text(batch.bytes, spans.startOf(i), spans.endOf(i)));
       }
       const text = textOfValue(batch.extract(name, i));

@@ -20,7 +20,7 @@ export const output = defineStage({
         for (let k = 0; k < batch.liveCount; k++) {
           const i = batch.live[k]!;
           // Fast path: the value stands in the batch's bytes as it is, so the line is only pointed elsewhere.
-          if (spans !== undefined && spans.isTextAt(i)) {
+          if (spans?.isTextAt(i)) {
             const end = spans.endOf(i);
             batch.starts[i] = spans.startOf(i);
             batch.ends[i] = end;
