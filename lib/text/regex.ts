@@ -10,9 +10,7 @@
 // Matches are leftmost-first, as RE2's and Go's. Where JavaScript would differ (empty rounds of a loop, groups that keep their text from
 // an earlier round, half surrogate pairs, line ends), re2js answers.
 
-import { setFlagsFromString } from "node:v8";
 import { type Matcher, RE2JS } from "re2js";
-import { emitRegex } from "./regex-emit.ts";
 import {
   type RegexLiteral,
   type RegexShape,
@@ -22,15 +20,11 @@ import {
   startsWithAnyText,
   trimForTest,
 } from "./regex-literals.ts";
+import { matchesDiffer, type Plan, planFor, runnerFor } from "./regex-runner.ts";
 import { type Instrumented, instrumentSpans } from "./regex-spans.ts";
-import { isNullable, parseRegex, type RegexNode, type RegexTree, walk } from "./regex-syntax.ts";
+import { parseRegex, type RegexNode, type RegexTree } from "./regex-syntax.ts";
 
 export type { RegexLiteral, RegexShape, RequiredLiterals } from "./regex-literals.ts";
-
-// The first lets a RegExp that backtracks too often continue on V8's linear engine; the second lets us ask, by flag `l`, whether that
-// engine knows a pattern.
-setFlagsFromString("--enable-experimental-regexp-engine-on-excessive-backtracks");
-setFlagsFromString("--enable-experimental-regexp-engine");
 
 /** A pattern RE2 refuses, in Go's words: ``error parsing regexp: missing closing ]: `[a` ``. */
 export class RegexError extends Error {
@@ -103,21 +97,6 @@ export function expandTemplate(template: string, match: RegexMatch, groupNames: 
   });
 }
 
-/** One way to run a pattern, and the texts it must not be used for. */
-interface Runner {
-  readonly regexp: RegExp;
-  readonly hazard: RegExp | null;
-  readonly guarded: boolean;
-}
-
-interface Plan {
-  readonly narrow: Runner | null;
-  /** For texts that the narrow form's hazard finds; made when first needed. */
-  wide: Runner | null | undefined;
-  readonly root: RegexNode;
-  readonly captures: boolean;
-}
-
 /** A pattern with the auxiliary groups that tell where its groups matched. */
 interface SpanPlan {
   readonly plan: Plan;
@@ -126,9 +105,6 @@ interface SpanPlan {
 
 /** A literal shorter than this is not worth a search of its own before the regex runs. */
 const PREFILTER_UNITS_MIN = 3;
-/** Ways to match at one place, up to which backtracking without the linear engine behind it is harmless. */
-const WAYS_MAX = 1_000;
-
 class CompiledRegex implements Regex {
   readonly source: string;
   readonly groupNames: readonly string[];
@@ -338,102 +314,6 @@ function anchor(root: RegexNode): RegexNode {
     kind: "concat",
     of: [{ kind: "assert", what: "textStart" }, group(root), { kind: "assert", what: "textEnd" }],
   };
-}
-
-function planFor(root: RegexNode, captures: boolean): Plan {
-  return { narrow: makeRunner(root, captures, false), wide: undefined, root, captures };
-}
-
-/** The form of the pattern that is right for this text; null: re2js. */
-function runnerFor(plan: Plan, text: string): Runner | null {
-  const narrow = plan.narrow;
-  if (narrow === null || narrow.hazard === null || !narrow.hazard.test(text)) return narrow;
-  if (plan.wide === undefined) plan.wide = makeRunner(plan.root, plan.captures, true);
-  const wide = plan.wide;
-  return wide?.hazard?.test(text) ? null : wide;
-}
-
-function makeRunner(root: RegexNode, captures: boolean, wide: boolean): Runner | null {
-  for (const expandCounts of [false, true]) {
-    const emitted = emitRegex(root, { wide, captures, expandCounts });
-    if (emitted !== null && isLinear(emitted.source, emitted.flags)) return runner(emitted.source, emitted.flags, emitted.hazard, true);
-  }
-  const emitted = emitRegex(root, { wide, captures, expandCounts: false });
-  if (emitted === null || waysToMatch(root) > WAYS_MAX) return null;
-  return runner(emitted.source, emitted.flags, emitted.hazard, false);
-}
-
-function runner(source: string, flags: string, hazard: RegExp | null, guarded: boolean): Runner | null {
-  try {
-    const regexp = new RegExp(source, `g${flags}`);
-    // V8 compiles when a RegExp first runs; one that is too large fails then.
-    regexp.test("");
-    return { regexp, hazard, guarded };
-  } catch {
-    return null;
-  }
-}
-
-/** Does V8's linear engine know the pattern? */
-function isLinear(source: string, flags: string): boolean {
-  try {
-    new RegExp(source, `l${flags}`);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** An upper bound of the ways in which backtracking can go through the pattern from one place; Infinity for a loop. */
-function waysToMatch(node: RegexNode): number {
-  switch (node.kind) {
-    case "group":
-      return waysToMatch(node.of);
-    case "concat":
-      return node.of.reduce((ways, child) => ways * waysToMatch(child), 1);
-    case "alternate":
-      return node.of.reduce((ways, child) => ways + waysToMatch(child), 0);
-    case "repeat": {
-      if (node.max === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
-      const each = waysToMatch(node.of);
-      let ways = 0;
-      for (let rounds = node.min; rounds <= node.max && ways <= WAYS_MAX; rounds++) ways += each ** rounds;
-      return ways;
-    }
-    default:
-      return 1;
-  }
-}
-
-/**
- * May JavaScript's match or groups differ from RE2's? In a loop it refuses rounds that match nothing, and forgets groups of earlier
- * rounds. (Whether there is a match at all is the same.)
- */
-function matchesDiffer(root: RegexNode): boolean {
-  let differ = false;
-  walk(root, (node) => {
-    if (node.kind !== "repeat") return;
-    if (node.max > 1) differ ||= isNullable(node.of) || hasOptionalGroup(node.of, false);
-    else if (node.max === 0) differ ||= hasOptionalGroup(node.of, true);
-    // `(a*)?` and `(|a)?`: an optional round that matches nothing is refused as well.
-    else if (node.min === 0) differ ||= isNullable(node.of);
-  });
-  return differ;
-}
-
-function hasOptionalGroup(node: RegexNode, optional: boolean): boolean {
-  switch (node.kind) {
-    case "group":
-      return optional || hasOptionalGroup(node.of, false);
-    case "concat":
-      return node.of.some((child) => hasOptionalGroup(child, optional));
-    case "alternate":
-      return node.of.some((child) => hasOptionalGroup(child, true));
-    case "repeat":
-      return hasOptionalGroup(node.of, optional || node.min === 0);
-    default:
-      return false;
-  }
 }
 
 /** A text without which nothing matches, when searching it first is cheaper than starting the regex; null otherwise. */

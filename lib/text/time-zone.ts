@@ -117,15 +117,15 @@ class IanaZone implements TimeZone {
   #abbreviate(moment: Date, offsetSec: number): string {
     const known = this.#abbreviations.get(`${offsetSec}`);
     if (known !== undefined) return known;
-    let found: string | undefined;
-    for (const locale of ABBREVIATING_LOCALES) {
+    let found = ABBREVIATIONS[this.#iana]?.[String(offsetSec / 3600)];
+    for (const locale of found === undefined ? ABBREVIATING_LOCALES : []) {
       const parts = new Intl.DateTimeFormat(locale, { timeZone: this.#iana, timeZoneName: "short" }).formatToParts(moment);
       const name = parts.find((part) => part.type === "timeZoneName")?.value ?? "";
       if (!/^[A-Z]{2,5}$/.test(name) || (name === "GMT" && offsetSec !== 0)) continue;
       found = name;
       break;
     }
-    found ??= ABBREVIATIONS[this.#iana] ?? printOffset(offsetSec);
+    found ??= printOffset(offsetSec);
     this.#abbreviations.set(`${offsetSec}`, found);
     return found;
   }
@@ -133,16 +133,20 @@ class IanaZone implements TimeZone {
 
 const ABBREVIATING_LOCALES = ["en-US", "en-GB", "en-AU", "en-ZA", "en-IN", "en-NZ", "en-CA", "ja"] as const;
 
-/** Zones without daylight saving whose abbreviation no locale of ours prints. */
-const ABBREVIATIONS: Readonly<Record<string, string>> = {
-  "Asia/Shanghai": "CST",
-  "Asia/Hong_Kong": "HKT",
-  "Asia/Taipei": "CST",
-  "Asia/Seoul": "KST",
-  "Asia/Manila": "PST",
-  "Asia/Jakarta": "WIB",
-  "Asia/Karachi": "PKT",
-  "Europe/Moscow": "MSK",
+/** What the locales lack, or have where Go's zone data has only the offset; by zone and offset in hours. */
+const ABBREVIATIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  GMT: { 0: "GMT" },
+  "Asia/Dubai": { 4: "+04" },
+  "Asia/Hong_Kong": { 8: "HKT" },
+  "Asia/Jakarta": { 7: "WIB" },
+  "Asia/Jerusalem": { 2: "IST", 3: "IDT" },
+  "Asia/Karachi": { 5: "PKT" },
+  "Asia/Manila": { 8: "PST" },
+  "Asia/Seoul": { 9: "KST" },
+  "Asia/Shanghai": { 8: "CST" },
+  "Asia/Taipei": { 8: "CST" },
+  "Europe/Dublin": { 1: "IST" },
+  "Europe/Moscow": { 3: "MSK" },
 };
 
 function printOffset(offsetSec: number): string {

@@ -55,6 +55,23 @@ describe("zones", () => {
   ] as const)
     test(`${text} in Europe/Berlin`, () =>
       expect(iso(parseLayout("2006-01-02 15:04:05 MST").parse(text, { zone: loadZone("Europe/Berlin") }))).toBe(want));
+  for (const [zone, want] of [
+    ["America/New_York", "-0500 EST -0400 EDT"],
+    ["Europe/London", "+0000 GMT +0100 BST"],
+    ["Europe/Dublin", "+0000 GMT +0100 IST"],
+    ["Asia/Kolkata", "+0530 IST +0530 IST"],
+    ["Asia/Tokyo", "+0900 JST +0900 JST"],
+    ["Asia/Shanghai", "+0800 CST +0800 CST"],
+    ["Asia/Jerusalem", "+0200 IST +0300 IDT"],
+    ["America/Sao_Paulo", "-0300 -03 -0300 -03"],
+    ["Asia/Kathmandu", "+0545 +0545 +0545 +0545"],
+    ["Australia/Sydney", "+1100 AEDT +1000 AEST"],
+    ["UTC", "+0000 UTC +0000 UTC"],
+  ] as const)
+    test(`offsets and abbreviations of ${zone}`, () => {
+      const at = (month: number) => formatTime({ sec: Date.UTC(2024, month, 15) / 1000, nanos: 0, zone: loadZone(zone) }, "-0700 MST");
+      expect(`${at(0)} ${at(6)}`).toBe(want);
+    });
   test("an unknown zone", () => expect(() => loadZone("Mars/Olympus")).toThrow("unknown time zone Mars/Olympus"));
 });
 
