@@ -4,6 +4,7 @@
 
 import type { Grouping, LabelFilter, LogExpr, Op, Unwrap } from "../../lib/logql/ast.ts";
 import { DUPLICATE_SUFFIX, ERROR_LABEL } from "./line-labels.ts";
+import type { LineOp, LineState } from "./line-state.ts";
 
 export interface ParserHints {
   /** The labels that may be asked for; null: all of them. */
@@ -99,12 +100,15 @@ export function namesOf(filter: LabelFilter): readonly string[] {
  */
 export class ExtractionState {
   readonly hints: ParserHints;
+  readonly #early: ReadonlyMap<string, LineOp>;
   readonly #required: readonly string[] | null;
   readonly #extracted: string[] = [];
   #requiredFound = 0;
 
-  constructor(hints: ParserHints) {
+  /** @param early label filters by label: parsers hold each new label against them at once (see `earlyFilters`) */
+  constructor(hints: ParserHints, early: ReadonlyMap<string, LineOp>) {
     this.hints = hints;
+    this.#early = early;
     this.#required = hints.required;
   }
 
@@ -135,9 +139,13 @@ export class ExtractionState {
     return false;
   }
 
-  took(name: string): void {
-    if (this.#extracted.includes(name)) return;
-    this.#extracted.push(name);
-    if (this.#required?.includes(name)) this.#requiredFound++;
+  /** A parser has set the label. False when a filter further on refuses it: the line is dropped, and need not be read on. */
+  took(name: string, line: LineState): boolean {
+    if (!this.#extracted.includes(name)) {
+      this.#extracted.push(name);
+      if (this.#required?.includes(name)) this.#requiredFound++;
+    }
+    const filter = this.#early.get(name);
+    return filter === undefined || filter(line);
   }
 }

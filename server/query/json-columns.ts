@@ -39,6 +39,8 @@ export class JsonColumns {
   readonly #keys: readonly Uint8Array[];
   readonly #odd: readonly Needle[];
   readonly #kernels: Kernels;
+  /** Position of `__error__` among the names: a key of that name is the tokenizer's business. */
+  readonly #errorKey: number;
   #usable = false;
   #starts = new Int32Array(0);
   #ends = new Int32Array(0);
@@ -54,6 +56,7 @@ export class JsonColumns {
       .filter((name) => name !== ERROR_LABEL)
       .flatMap((name) => [`" ${name}`, `${name} "`].map((text) => prepareNeedle(encoder.encode(text), false)));
     this.#kernels = kernels;
+    this.#errorKey = names.indexOf(ERROR_LABEL);
   }
 
   /** @param lines indexes of the selected lines; undefined: `count` lines from `first` on */
@@ -82,25 +85,25 @@ export class JsonColumns {
     );
   }
 
-  /** Sets the line's labels; false when the line has to be read by the tokenizer. */
-  apply(line: LineState, wanted: ExtractionState): boolean {
+  /** Sets the line's labels. Unsure: the line has to be read by the tokenizer; nothing was set then. */
+  apply(line: LineState, wanted: ExtractionState): "kept" | "dropped" | "unsure" {
     const { ordinal, labels } = line;
-    if (!this.#usable || this.#verdict[ordinal] !== JSON_LINE_OBJECT) return false;
+    if (!this.#usable || this.#verdict[ordinal] !== JSON_LINE_OBJECT) return "unsure";
     const base = ordinal * this.#names.length;
+    if (this.#errorKey >= 0 && this.#kind[base + this.#errorKey] !== JSON_ABSENT) return "unsure";
     for (let k = 0; k < this.#names.length; k++) {
       const kind = this.#kind[base + k]!;
       if (kind === JSON_ABSENT || kind === JSON_NULL || kind === JSON_NESTED) continue;
       const name = this.#names[k]!;
-      if (name === ERROR_LABEL) return false;
       if (labels.baseHas(name) || !wanted.wants(name)) continue;
       const start = this.#valueStart[base + k]!;
       const end = this.#valueEnd[base + k]!;
       if (kind === JSON_ESCAPED_STRING || (kind === JSON_PLAIN_STRING && !isAsciiSpan(line.bytes, start, end))) {
         labels.set(PARSED_LABEL, name, labelText(line.bytes, start, end));
       } else labels.setSpan(name, start, end);
-      wanted.took(name);
+      if (!wanted.took(name, line)) return "dropped";
     }
-    return true;
+    return "kept";
   }
 
   #reserve(count: number): void {

@@ -48,7 +48,7 @@ export class LogScan {
     this.#plan = plan;
     this.#reader = reader;
     this.#control = control;
-    this.#pipeline = compilePipeline(plan.log, plan.hints, kernels);
+    this.#pipeline = compilePipeline(plan.log, null, plan.hints, kernels);
     this.#selector = new LineSelector(this.#pipeline.lineFilters, kernels, new LineState());
     this.#keeper = new EntryKeeper(plan.limit, plan.direction);
     this.#bounds = { after: splitNs(plan.startNs - 1n), upTo: splitNs(plan.endNs - 1n) };

@@ -44,7 +44,7 @@ export class MetricScan {
     this.#reader = reader;
     this.#control = control;
     this.#columns = jsonColumnsFor(log, plan.hints, kernels);
-    this.#pipeline = compilePipeline(log, plan.hints, kernels, this.#columns);
+    this.#pipeline = compilePipeline(log, unwrap, plan.hints, kernels, this.#columns);
     this.#selector = new LineSelector(this.#pipeline.lineFilters, kernels, new LineState());
     this.#unwrap = unwrap === null ? undefined : compileUnwrap(unwrap);
     this.#plain = this.#pipeline.ops.length === 0 && unwrap === null;

@@ -15,7 +15,7 @@ export function regexpOp(pattern: string, wanted: ExtractionState): LineOp {
     const match = regex.exec(line.text);
     if (match === null) return true;
     for (const { i, name } of groups) {
-      take(line, wanted, name, match[i] ?? "");
+      if (!take(line, wanted, name, match[i] ?? "")) return false;
       if (wanted.complete) break;
     }
     return true;
@@ -28,17 +28,18 @@ export function patternOp(text: string, wanted: ExtractionState): LineOp {
     if (wanted.nothingWanted) return true;
     const values = pattern.match(line.text);
     for (let i = 0; i < values.length; i++) {
-      take(line, wanted, pattern.names[i]!, values[i]!);
+      if (!take(line, wanted, pattern.names[i]!, values[i]!)) return false;
       if (wanted.complete) break;
     }
     return true;
   };
 }
 
-function take(line: LineState, wanted: ExtractionState, plainName: string, value: string): void {
+/** False when the line is dropped for the label. */
+function take(line: LineState, wanted: ExtractionState, plainName: string, value: string): boolean {
   const { labels } = line;
   const name = labels.baseHas(plainName) ? plainName + DUPLICATE_SUFFIX : plainName;
-  if (!wanted.wants(name)) return;
+  if (!wanted.wants(name)) return true;
   labels.set(PARSED_LABEL, name, value);
-  wanted.took(name);
+  return wanted.took(name, line);
 }

@@ -1,10 +1,10 @@
 // The pipeline of a log selector, compiled once per scan: line filters that may run first over whole pages, and the rest as one function
 // per line.
 
-import type { LogExpr, Op } from "../../../lib/logql/ast.ts";
+import type { LogExpr, Op, Unwrap } from "../../../lib/logql/ast.ts";
 import type { Kernels } from "../../../lib/kernels/kernels.ts";
 import { unreachable } from "../../../lib/runtime/invariant.ts";
-import { ExtractionState, type ParserHints } from "../hints.ts";
+import { ExtractionState, namesOf, type ParserHints } from "../hints.ts";
 import type { JsonColumns } from "../json-columns.ts";
 import type { LineOp } from "../line-state.ts";
 import { patternOp, regexpOp } from "./captures.ts";
@@ -26,14 +26,36 @@ export interface CompiledPipeline {
 }
 
 /** @throws LogqlError, RegexError … with the texts the parser would have refused the op with */
-export function compilePipeline(log: LogExpr, hints: ParserHints, kernels: Kernels, columns?: JsonColumns): CompiledPipeline {
-  const extraction = new ExtractionState(hints);
+export function compilePipeline(
+  log: LogExpr,
+  unwrap: Unwrap | null,
+  hints: ParserHints,
+  kernels: Kernels,
+  columns?: JsonColumns,
+): CompiledPipeline {
+  const extraction = new ExtractionState(hints, earlyFilters(log, unwrap));
   const { early, late } = splitLineFilters(log.ops);
   return {
     lineFilters: early.map((op) => compileLineFilter(op, kernels)),
     ops: late.map((op) => compileOp(op, extraction, kernels, columns)),
     extraction,
   };
+}
+
+/**
+ * Filters that parsers apply to a label as soon as they have it: the first of each label, unless it is joined by `and` or `or`. It saves
+ * reading lines to their end, and it shows, so the rule is Loki's: a filter meets the label before ops between them (`label_format`,
+ * `__error__=""`) do, and again when its turn comes.
+ */
+function earlyFilters(log: LogExpr, unwrap: Unwrap | null): ReadonlyMap<string, LineOp> {
+  const early = new Map<string, LineOp>();
+  const filters = log.ops.flatMap((op) => (op.kind === "labelFilter" ? [op.filter] : []));
+  for (const filter of [...filters, ...(unwrap?.filters.length === 1 ? unwrap.filters : [])]) {
+    if (filter.kind === "and" || filter.kind === "or") continue;
+    const [name] = namesOf(filter);
+    if (name !== undefined && !early.has(name)) early.set(name, labelFilterOp(filter));
+  }
+  return early;
 }
 
 /**

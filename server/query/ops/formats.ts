@@ -2,15 +2,14 @@
 
 import type { LabelFormat } from "../../../lib/logql/ast.ts";
 import { decolorize } from "../../../lib/text/decolorize.ts";
-import { compileTemplate } from "../../../lib/text/go-template.ts";
-import { logqlFunctions } from "../../../lib/text/logql-functions.ts";
+import { compileTemplate, logqlFunctions, type TemplateMap } from "../../../lib/text/go-template/index.ts";
 import { messageOf } from "../../../lib/runtime/invariant.ts";
-import { PARSED_LABEL, STREAM_LABEL } from "../line-labels.ts";
+import { type LineLabels, PARSED_LABEL, STREAM_LABEL } from "../line-labels.ts";
 import type { LineOp, LineState } from "../line-state.ts";
 
 const TEMPLATE_ERROR = "TemplateFormatErr";
 
-type Render = (line: LineState, data: Readonly<Record<string, string>>) => string;
+type Render = (data: TemplateMap) => string;
 
 /** A template of one op. The functions see the line that is being formatted. */
 function compile(text: string, name: "line" | "label", line: () => LineState): Render {
@@ -18,8 +17,13 @@ function compile(text: string, name: "line" | "label", line: () => LineState): R
     line: () => line().text,
     timestampNs: () => BigInt(line().sec) * 1_000_000_000n + BigInt(line().nanos),
   });
-  const template = compileTemplate(text, functions, { name });
-  return (_, data) => template.execute(data);
+  const template = compileTemplate(text, functions, { name, missingKey: "zero" });
+  return (data) => template.execute(data);
+}
+
+/** The labels as a template sees them, without a copy. */
+function viewOf(labels: LineLabels): TemplateMap {
+  return { get: (name) => labels.get(name), entries: () => Object.entries(labels.toObject()) };
 }
 
 export function lineFormatOp(text: string): LineOp {
@@ -28,7 +32,7 @@ export function lineFormatOp(text: string): LineOp {
   return (line) => {
     current = line;
     try {
-      line.replaceText(render(line, line.labels.toObject()));
+      line.replaceText(render(viewOf(line.labels)));
     } catch (error) {
       line.labels.setError(TEMPLATE_ERROR, messageOf(error));
     }
@@ -47,13 +51,13 @@ export function labelFormatOp(op: LabelFormat): LineOp {
     current = line;
     const { labels } = line;
     // All templates of one op see the labels as they were when the first of them ran.
-    let data: Readonly<Record<string, string>> | undefined;
+    let data: TemplateMap | undefined;
     for (const { label, source, render } of formats) {
       if (render === undefined) rename(line, source, label);
       else {
         try {
-          data ??= labels.toObject();
-          labels.set(PARSED_LABEL, label, render(line, data));
+          data ??= op.formats.length === 1 ? viewOf(labels) : new Map(Object.entries(labels.toObject()));
+          labels.set(PARSED_LABEL, label, render(data));
         } catch (error) {
           labels.setError(TEMPLATE_ERROR, messageOf(error));
         }

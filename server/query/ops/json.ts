@@ -14,6 +14,7 @@ export const JSON_ERROR = "JSONParserErr";
 /** Objects nested deeper than this are left out, so that a hostile line cannot exhaust the stack. */
 const DEPTH_MAX = 128;
 const ENOUGH = "enough";
+const DROPPED = "dropped";
 
 /** Sets a parser's error; a query that mentions `__error__` is told by a label that the error must not fail it. */
 export function setParserError(labels: LineLabels, wanted: ExtractionState, error: string, details: string): void {
@@ -38,7 +39,7 @@ export function jsonOp(wanted: ExtractionState, columns: JsonColumns | undefined
     if (member.kind === OBJECT) return descend(member, prefix);
     const name = nameOf(member, prefix);
     if (name === "") return undefined;
-    take(line, wanted, name, member);
+    if (!take(line, wanted, name, member)) return DROPPED;
     return wanted.complete ? ENOUGH : undefined;
   }
 
@@ -70,23 +71,27 @@ export function jsonOp(wanted: ExtractionState, columns: JsonColumns | undefined
 
   return (current) => {
     if (wanted.nothingWanted) return true;
-    if (columns !== undefined && current.original && columns.apply(current, wanted)) return true;
+    if (columns !== undefined && current.original) {
+      const outcome = columns.apply(current, wanted);
+      if (outcome !== "unsure") return outcome === "kept";
+    }
     line = current;
     line.asBytes();
     depth = 0;
     const fault = eachMember(line.bytes, line.start, line.end, (members[0] ??= newMember()), takeTop);
+    if (fault === DROPPED) return false;
     if (fault !== undefined && fault !== ENOUGH) setParserError(line.labels, wanted, JSON_ERROR, fault);
     return true;
   };
 }
 
-/** Sets one scalar as a label, unless nobody asks for it or the line has it already (the first of equal names counts). */
-function take(line: LineState, wanted: ExtractionState, plainName: string, value: JsonValue): void {
+/** Sets one scalar as a label, unless nobody asks for it or the line has it already (the first of equal names counts). False: the line is dropped. */
+function take(line: LineState, wanted: ExtractionState, plainName: string, value: JsonValue): boolean {
   const { labels } = line;
   const name = labels.baseHas(plainName) ? plainName + DUPLICATE_SUFFIX : plainName;
-  if (!wanted.wants(name)) return;
+  if (!wanted.wants(name)) return true;
   setScalar(line, name, value);
-  wanted.took(name);
+  return wanted.took(name, line);
 }
 
 export function setScalar(line: LineState, name: string, value: JsonValue): void {

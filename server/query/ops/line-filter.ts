@@ -32,7 +32,11 @@ const encoder = new TextEncoder();
 
 export function compileLineFilter(filter: LineFilter, kernels: Kernels): CompiledLineFilter {
   const negative = filter.op.startsWith("!");
-  const operands = filter.operands.map((operand) => compileOperand(filter.op, operand, kernels));
+  // In a chain of `or`, Loki takes ip("…") for its text.
+  const chained = !negative && filter.operands.length > 1;
+  const operands = filter.operands.map((operand) =>
+    compileOperand(filter.op, chained && operand.kind === "ip" ? { kind: "text", text: operand.pattern } : operand, kernels),
+  );
   const needles = operands.every((operand) => operand.needles !== null) ? operands.flatMap((operand) => operand.needles ?? []) : null;
   const test: LineOp = negative
     ? (line) => !operands.some((operand) => operand.test(line))

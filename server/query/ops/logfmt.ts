@@ -39,7 +39,7 @@ export function logfmtOp({ strict, keepEmpty }: LogfmtOptions, wanted: Extractio
       const name = labels.baseHas(plainName) ? plainName + DUPLICATE_SUFFIX : plainName;
       if (!wanted.wants(name)) continue;
       setValue(line, pairs, name);
-      wanted.took(name);
+      if (!wanted.took(name, line)) return false;
       if (wanted.complete) break;
       if (!strict && !firstOnly && --missing === 0) break;
     }
@@ -78,7 +78,7 @@ export function logfmtExpressionsOp(
       if (!keyOf.has(label) || (pairs.valueStart === pairs.valueEnd && !keepEmpty)) continue;
       const name = labels.baseHas(label) ? label + DUPLICATE_SUFFIX : label;
       setValue(line, pairs, name);
-      wanted.took(name);
+      if (!wanted.took(name, line)) return false;
       if (wanted.complete) break;
     }
     if (pairs.error !== null) setParserError(labels, wanted, LOGFMT_ERROR, printLogfmtError(pairs.error));

@@ -37,7 +37,7 @@ export function unpackOp(wanted: ExtractionState): LineOp {
       const name = line.labels.baseHas(clean) ? clean + DUPLICATE_SUFFIX : clean;
       if (!wanted.wants(name)) continue;
       line.labels.set(PARSED_LABEL, name, value);
-      wanted.took(name);
+      if (!wanted.took(name, line)) return false;
     }
     line.replaceText(entry);
     return true;

@@ -63,6 +63,7 @@ describe("line filters", () => {
     ['|= ip("10.0.0.0/8")', [5]],
     ['!= ip("10.0.0.0/8") |= "/"', [1, 2, 3]],
     ['|= "/" or ip("10.0.0.7")', [1, 2, 3, 5]],
+    ['|= "/" or ip("10.0.0.0/8")', [1, 2, 3]],
     ['!~ ".*"', []],
   ];
   for (const [filter, seconds] of cases) {
@@ -113,6 +114,13 @@ describe("ops in order", () => {
       "a template rewrites the line, a filter behind it sees the new one",
       '{app="a"} | logfmt | line_format "{{.level}}!" |= "warn!" | keep app',
       ['{app="a"} warn!'],
+    ],
+    [
+      "a filter meets a label before the ops in between do",
+      '{app="a"} | logfmt | label_format status="1" | status>=1 | keep status',
+      [
+        '{__error__="LabelFilterErr", __error_details__="strconv.ParseFloat: parsing \\"x\\": invalid syntax", status="1"} level=warn status=x took=1.5s',
+      ],
     ],
     [
       "a label is renamed and its source goes",
