@@ -24,6 +24,10 @@ export function lineTest(regex: Regex): EntryTest {
     const needles = needlesOf(shape.literals, 1);
     if (needles !== undefined) return containsTest(needles);
   }
+  if (shape.kind === "prefix") {
+    const prefixes = needlesOf(shape.literals, 1);
+    if (prefixes !== undefined) return { holds: (batch, i) => startsWithOne(batch, i, prefixes) };
+  }
   const mayMatch = linePrefilter(regex);
   if (mayMatch === undefined) return { holds: (batch, i) => regex.test(batch.line(i)) };
   return {
@@ -42,6 +46,16 @@ export function containsTest(needles: readonly Uint8Array[]): EntryTest {
     },
     holds: (_batch, i) => marks[i] === 1,
   };
+}
+
+function startsWithOne({ bytes, starts, ends }: EntryBatch, i: number, prefixes: readonly Uint8Array[]): boolean {
+  const start = starts[i]!;
+  for (const prefix of prefixes) {
+    let at = 0;
+    while (at < prefix.length && bytes[start + at] === prefix[at]) at++;
+    if (at === prefix.length && start + at <= ends[i]!) return true;
+  }
+  return false;
 }
 
 /** False when the line certainly does not match; undefined when nothing can be said without the expression. */

@@ -48,14 +48,18 @@ const MEASURED: readonly (readonly [name: string, before: readonly object[], sta
   ],
   ["match by text, drop", [{ cri: {} }], [{ match: { selector: '{job="kubernetes-pods"} |= "nosuch"', action: "drop" } }]],
   ["regex, 3 groups", [{ cri: {} }], [{ regex: { expression: '"level":"(?P<l>\\w+)".*"status":(?P<s>\\d+),"path":"(?P<p>[^"]*)"' } }]],
-  ["logfmt, 3 keys", [{ cri: {} }, { output: { source: "content" } }], [{ logfmt: { mapping: { level: "", status: "", path: "" } } }]],
+  ["logfmt, 3 keys", [], [{ logfmt: { mapping: { level: "", status: "", path: "" } } }]],
   ["multiline", [{ cri: {} }], [{ multiline: { firstline: "^\\{" } }]],
   ["metrics, counter", [{ cri: {} }], [{ metrics: { lines: { type: "Counter", config: { match_all: true, action: "inc" } } } }]],
   ["pack", [{ cri: {} }], [{ pack: { labels: ["pod"] } }]],
+  ["template", [{ cri: {} }, JSON_STAGE], [{ template: { source: "level", template: "{{ ToUpper .Value }}" } }]],
+  ["replace", [{ cri: {} }], [{ replace: { expression: "(10\\.\\d+\\.\\d+\\.\\d+)", replace: "x" } }]],
   ["decolorize", [{ cri: {} }], [{ decolorize: {} }]],
 ];
 
-function makeLines(cri: boolean): Uint8Array {
+type Form = "cri" | "docker" | "logfmt";
+
+function makeLines(form: Form): Uint8Array {
   const random = seededRandom(7);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
   let text = "";
@@ -64,9 +68,10 @@ function makeLines(cri: boolean): Uint8Array {
     const level = pick(["info", "info", "info", "info", "warn", "error", "debug"]);
     const request = `"http":{"request":{"id":"${Math.floor(random() * 2 ** 40).toString(16)}","method":"GET"}}`;
     const line = `{"level":"${level}","ts":"${time}","msg":"request served in ${i % 90} ms","status":${pick([200, 200, 200, 404, 500])},"path":"/api/v1/items/${i}","ip":"10.1.2.${i % 250}",${request},"user":"u${i % 97}","bytes":${i * 13},"trace":"${"0123456789abcdef".repeat(2)}"}`;
-    text += cri
-      ? `${time} ${random() < 0.1 ? "stderr" : "stdout"} F ${line}\n`
-      : `${JSON.stringify({ log: `${line}\n`, stream: "stdout", time })}\n`;
+    if (form === "cri") text += `${time} ${random() < 0.1 ? "stderr" : "stdout"} F ${line}\n`;
+    else if (form === "docker") text += `${JSON.stringify({ log: `${line}\n`, stream: "stdout", time })}\n`;
+    else
+      text += `ts=${time} level=${level} msg="request served in ${i % 90} ms" status=200 path=/api/v1/items/${i} user=u${i % 97} bytes=${i * 13}\n`;
   }
   return new Uint8Array(Buffer.from(text));
 }
@@ -115,12 +120,12 @@ function measure(stages: readonly object[], block: Uint8Array): number {
   return best;
 }
 
-const criBlock = makeLines(true);
-const dockerBlock = makeLines(false);
+const criBlock = makeLines("cri");
+const blocks: Readonly<Record<string, Uint8Array>> = { docker: makeLines("docker"), "logfmt, 3 keys": makeLines("logfmt") };
 console.log(`${BATCH_ENTRIES} entries a batch, ${Math.round(criBlock.length / BATCH_ENTRIES)} bytes each; ns of CPU per entry\n`);
 for (const [name, before, stages] of MEASURED) {
   if (process.argv[2] !== undefined && !name.includes(process.argv[2])) continue;
-  const block = name === "docker" ? dockerBlock : criBlock;
+  const block = blocks[name] ?? criBlock;
   const without = measure(before, block);
   const whole = stages.length === 0 ? without : measure([...before, ...stages], block);
   console.log(`${name.padEnd(34)} ${(stages.length === 0 ? without : whole - without).toFixed(0).padStart(6)}`);
