@@ -102,7 +102,9 @@ export class ExtractionState {
   readonly hints: ParserHints;
   readonly #early: ReadonlyMap<string, LineOp>;
   readonly #required: readonly string[] | null;
+  /** The first `#extractedCount` of the array. */
   readonly #extracted: string[] = [];
+  #extractedCount = 0;
   #requiredFound = 0;
 
   /** @param early label filters by label: parsers hold each new label against them at once (see `earlyFilters`) */
@@ -113,8 +115,7 @@ export class ExtractionState {
   }
 
   reset(): void {
-    if (this.#extracted.length === 0) return;
-    this.#extracted.length = 0;
+    this.#extractedCount = 0;
     this.#requiredFound = 0;
   }
 
@@ -129,7 +130,12 @@ export class ExtractionState {
 
   /** Whether somebody asks for the label and it has not been extracted yet. */
   wants(name: string): boolean {
-    return (this.#required === null || this.#required.includes(name)) && !this.#extracted.includes(name);
+    return (this.#required === null || this.#required.includes(name)) && !this.#hasTaken(name);
+  }
+
+  #hasTaken(name: string): boolean {
+    for (let i = 0; i < this.#extractedCount; i++) if (this.#extracted[i] === name) return true;
+    return false;
   }
 
   /** Whether a label beginning with `prefix` is asked for. */
@@ -141,8 +147,8 @@ export class ExtractionState {
 
   /** A parser has set the label. False when a filter further on refuses it: the line is dropped, and need not be read on. */
   took(name: string, line: LineState): boolean {
-    if (!this.#extracted.includes(name)) {
-      this.#extracted.push(name);
+    if (!this.#hasTaken(name)) {
+      this.#extracted[this.#extractedCount++] = name;
       if (this.#required?.includes(name)) this.#requiredFound++;
     }
     const filter = this.#early.get(name);

@@ -117,7 +117,7 @@ describe("ops in order", () => {
     ],
     [
       "a filter meets a label before the ops in between do",
-      '{app="a"} | logfmt | label_format status="1" | status>=1 | keep status',
+      '{app="a"} |= "took" | logfmt | label_format status="1" | status>=1 | keep status',
       [
         '{__error__="LabelFilterErr", __error_details__="strconv.ParseFloat: parsing \\"x\\": invalid syntax", status="1"} level=warn status=x took=1.5s',
       ],
