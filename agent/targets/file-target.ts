@@ -426,7 +426,7 @@ class GlobTarget implements FileTarget, PositionSource {
   }
 }
 
-/** Records of files read as `name`: this owner's if it has any, else another's (the labels may have changed), which stay for their owner. */
+/** Records of files read as `name`: this owner's if it has any, else another's (the labels may have changed), which are its own from now on. */
 function takeRecords(positions: Positions, name: string, owner: string): readonly FileRecord[] {
   const noted = positions.records().filter((record) => record.name === name);
   const own = noted.filter((record) => record.owner === owner);
@@ -436,6 +436,8 @@ function takeRecords(positions: Positions, name: string, owner: string): readonl
   for (const record of noted) {
     const other = newest.get(idKey(record));
     if (other === undefined || other.offset > record.offset) newest.set(idKey(record), record);
+    // Left with the former reader, it would go stale, and be where the next one begins after another change of labels.
+    positions.claim(record);
   }
   return [...newest.values()];
 }
