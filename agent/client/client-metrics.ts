@@ -55,7 +55,7 @@ export function createClientMetrics(registry: Registry): ClientMetrics {
   };
 }
 
-/** Counters exist from the start, so that a rate over the first failure is one. */
+/** Counters exist from the start, so that a rate over the first failure is one. Labels are in the order of their names, as Go exposes them. */
 export function initHostMetrics(metrics: ClientMetrics, host: string): void {
   for (const metric of [metrics.encodedBytes, metrics.sentBytes, metrics.sentEntries]) metric.inc({ host }, 0);
 }
@@ -64,7 +64,7 @@ export function initTenantMetrics(metrics: ClientMetrics, host: string, tenant: 
   metrics.batchRetries.inc({ host, tenant }, 0);
   for (const reason of DROP_REASONS) {
     for (const metric of [metrics.droppedBytes, metrics.droppedEntries, metrics.mutatedBytes, metrics.mutatedEntries]) {
-      metric.inc({ host, tenant, reason }, 0);
+      metric.inc({ host, reason, tenant }, 0);
     }
   }
 }

@@ -172,7 +172,7 @@ export class Client {
     const startedMs = clock.nowMs();
     const answer = await this.#transport.push(part.body, tenant, this.#stop.signal);
     const seconds = (clock.nowMs() - startedMs) / 1000;
-    this.#metrics.requestDuration.observe({ status_code: String(answer.status), host: this.host }, seconds);
+    this.#metrics.requestDuration.observe({ host: this.host, status_code: String(answer.status) }, seconds);
     return answer;
   }
 
@@ -227,7 +227,7 @@ export class Client {
   }
 
   #drop(tenant: string, reason: DropReason, entryCount: number, bytes: number, text: string): void {
-    const labels = { host: this.host, tenant, reason };
+    const labels = { host: this.host, reason, tenant };
     this.#metrics.droppedEntries.inc(labels, entryCount);
     this.#metrics.droppedBytes.inc(labels, bytes);
     this.#drops.dropped(tenant, reason, entryCount, text);
@@ -242,7 +242,7 @@ export class Client {
         this.#drop(tenant, "line_too_long", 1, bytes, `line of ${bytes} bytes exceeds max_line_size`);
         continue;
       }
-      const labels = { host: this.host, tenant, reason: "line_too_long" };
+      const labels = { host: this.host, reason: "line_too_long", tenant };
       this.#metrics.mutatedEntries.inc(labels);
       this.#metrics.mutatedBytes.inc(labels, cutBytes);
     }
