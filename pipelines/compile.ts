@@ -119,9 +119,10 @@ function readConfig(definition: StageDefinition, name: string, given: unknown, p
 
 function errorOf(issue: z.core.$ZodIssue, name: string, path: ConfigPath): ConfigIssue {
   const below = issue.path.map((step) => (typeof step === "symbol" ? String(step) : step));
+  const message = issue.code === "invalid_type" && issue.expected === "object" ? "expected a map of options" : issue.message;
   return {
     severity: "error",
     path: [...path, ...below],
-    message: `${name} stage: ${below.length === 0 ? "" : `${below.join(".")}: `}${issue.message}`,
+    message: `${name} stage: ${below.length === 0 ? "" : `${below.join(".")}: `}${message}`,
   };
 }

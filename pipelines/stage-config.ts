@@ -111,6 +111,22 @@ export const labelMap = () =>
 export const invalidLabelName = (name: string): string =>
   `invalid label name: ${name === "" ? '""' : name}; it has to match [a-zA-Z_][a-zA-Z0-9_]*`;
 
+/** A list of names. */
+export const strictNameList = () =>
+  z.preprocess(
+    (value) => value ?? [],
+    z.array(text(), { error: (issue) => `expected a list of names, got ${describeValue(issue.input)}` }),
+  );
+
+/** The schema of a stage without options. Promtail does not look at what is written there. */
+export const noOptions = () => z.unknown();
+
+/** What to say of options where there are none. */
+export function warnOfOptions(given: unknown): string | undefined {
+  const none = given === null || given === undefined || (typeof given === "object" && Object.keys(given).length === 0);
+  return none ? undefined : "this stage has no options; what is written here has no effect";
+}
+
 /** A list of names; one name alone will do. */
 export const nameList = (given: z.ZodType<string> = text()) =>
   z.preprocess(

@@ -1,16 +1,17 @@
 // Removes terminal escape sequences from the line.
 
-import { z } from "zod";
 import { decolorize as removeSequences } from "../../lib/text/decolorize.ts";
 import { containsTest } from "../line-test.ts";
 import { defineStage, type Stage } from "../stage.ts";
+import { noOptions, warnOfOptions } from "../stage-config.ts";
 
 /** What sequences start with: ESC, or CSI and OSC as single characters. */
 const STARTS = ["\x1b", "\u009b", "\u009d"].map((text) => new TextEncoder().encode(text));
 
 export const decolorize = defineStage({
   name: "decolorize",
-  config: z.object({}),
+  config: noOptions(),
+  warn: warnOfOptions,
   build(): Stage {
     const mayHaveSequence = containsTest(STARTS);
     return {

@@ -1,8 +1,8 @@
 // Docker's json-file lines: `log` becomes the line, `stream` a label, `time` the entry's time. A composition of other stages.
 
-import { z } from "zod";
 import { copyLabelsOverExtracted } from "../extracted-data.ts";
 import { defineStage, type Stage } from "../stage.ts";
+import { noOptions, warnOfOptions } from "../stage-config.ts";
 
 /** The stages that `docker: {}` stands for. */
 export const DOCKER_STAGES = [
@@ -14,7 +14,8 @@ export const DOCKER_STAGES = [
 
 export const docker = defineStage({
   name: "docker",
-  config: z.object({}),
+  config: noOptions(),
+  warn: warnOfOptions,
   build(_config, { compile }): Stage {
     const inner = compile(DOCKER_STAGES, []);
     return {

@@ -2,11 +2,11 @@
 
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import { defineStage, type Stage } from "../stage.ts";
-import { nameList } from "../stage-config.ts";
+import { strictNameList } from "../stage-config.ts";
 
 export const labeldrop = defineStage({
   name: "labeldrop",
-  config: nameList().refine((names) => names.length > 0, "the list of labels to drop is empty"),
+  config: strictNameList().refine((names) => names.length > 0, "the list of labels to drop is empty"),
   build(names): Stage {
     return eachLabelSet((labels) => names.reduce((set, name) => set.without(name), labels));
   },

@@ -1,7 +1,6 @@
 // Embeds labels and the line in a JSON object, which LogQL's `unpack` takes apart again.
 
 import { z } from "zod";
-import { isUtf8 } from "node:buffer";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { compareCodePoints } from "../../lib/wire/labels.ts";
 import { defineStage, type Stage } from "../stage.ts";
@@ -37,24 +36,22 @@ function packEntry(batch: EntryBatch, i: number, names: readonly string[]): void
     if (value !== undefined) object += `${goString(name)}:${goString(value)},`;
   }
   batch.labels[i] = labels;
-  batch.setLine(i, `${object}"${ENTRY_KEY}":${lineAsJson(batch, i)}}`);
+  batch.setLine(i, `${object}"${ENTRY_KEY}":${goString(batch.line(i))}}`);
 }
 
-/** Go's JSON shows a byte that is not UTF-8 as an escape, unlike a replacement character that was written as such. */
-function lineAsJson(batch: EntryBatch, i: number): string {
-  const text = goString(batch.line(i));
-  return text.includes("\ufffd") && !isUtf8(batch.lineBytes(i)) ? text.replaceAll("\ufffd", "\\ufffd") : text;
-}
-
-const HTML: Readonly<Record<string, string>> = {
+const ESCAPED: Readonly<Record<string, string>> = {
   "<": "\\u003c",
   ">": "\\u003e",
   "&": "\\u0026",
   "\u2028": "\\u2028",
   "\u2029": "\\u2029",
+  "\ufffd": "\\ufffd",
 };
 
-/** Go's JSON string. As JavaScript's, but for what could mean something in a web page. */
+/**
+ * Go's JSON string: as JavaScript's, but for what could mean something in a web page, and for bytes that were no UTF-8. (By now these
+ * are U+FFFD, and so is one that was written as such; both mean the same to whoever reads the JSON.)
+ */
 function goString(text: string): string {
-  return JSON.stringify(text).replace(/[<>&\u2028\u2029]/g, (char) => HTML[char]!);
+  return JSON.stringify(text).replace(/[<>&\u2028\u2029\ufffd]/g, (char) => ESCAPED[char]!);
 }

@@ -9,7 +9,7 @@ import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { LastTimes } from "../last-times.ts";
 import { SpanColumn } from "../span-column.ts";
 import { defineStage, type Stage } from "../stage.ts";
-import { attempt, nameList, requiredSource, text } from "../stage-config.ts";
+import { attempt, strictNameList, requiredSource, text } from "../stage-config.ts";
 import { textOfValue } from "../value-text.ts";
 
 const ACTIONS = ["fudge", "skip"];
@@ -20,7 +20,7 @@ export const timestamp = defineStage({
     .object({
       source: requiredSource(),
       format: text().min(1, "is required: a format's name or a Go layout"),
-      fallback_formats: nameList().default([]),
+      fallback_formats: strictNameList().default([]),
       location: text()
         .default("")
         .transform((name, context) =>

@@ -16,7 +16,17 @@ describe("checkPipeline", () => {
   finds("an unknown stage", "- nosuchstage: {}", "error 0.nosuchstage unknown stage nosuchstage");
   finds("a misspelt stage", "- lables: {}", 'error 0.lables unknown stage lables; did you mean "labels"?');
   finds("a parser of LogQL", "- unpack: {}", 'error 0.unpack unknown stage unpack; did you mean "pack"?');
-  finds("a map where there are no options", "- docker: x", "error 0.docker docker stage: Invalid input: expected object, received string");
+  finds(
+    "options where there are none",
+    "- docker: x\n- decolorize: {a: 1}",
+    [0, 1]
+      .map(
+        (n) =>
+          `warning ${n}.${["docker", "decolorize"][n]} ${["docker", "decolorize"][n]} stage: this stage has no options; what is written here has no effect`,
+      )
+      .join("\n"),
+  );
+  finds("no map where there are options", "- output: x", "error 0.output output stage: expected a map of options");
   finds("keys in any case, as Promtail's decoder takes them", "- output: {Source: a}", "");
   test("all faults at once", () =>
     expect(

@@ -28,6 +28,7 @@ describe("labeldrop, labelallow and static_labels", () => {
   const refuses = (name: string, config: string, wanted: RegExp): void => test(name, () => expect(faultsOf(config)).toMatch(wanted));
   refuses("an empty labeldrop", "- labeldrop: []", /^error 0.labeldrop labeldrop stage: .*empty/);
   refuses("a labelallow of nothing", "- labelallow:", /^error 0.labelallow labelallow stage: .*empty/);
+  refuses("a name that is no list", "- labeldrop: pod", /^error 0.labeldrop .*expected a list of names, got the text "pod"/);
   refuses("a boolean constant", "- static_labels: {a: yes}", /^error 0.static_labels.a .*got the boolean true; quote it/);
   refuses("a number constant", "- static_labels: {a: 5}", /^error .*got the number 5; quote it/);
 });
