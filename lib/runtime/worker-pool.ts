@@ -44,7 +44,6 @@ export class WorkerTaskError extends Error {
 
 interface Job<Task, Result> {
   readonly request: PoolRequest<Task>;
-  readonly signal: AbortSignal | undefined;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: Error) => void;
 }
@@ -80,8 +79,20 @@ export class WorkerPool<Task, Result> {
       if (this.#closed || this.#slots.length === 0) return reject(new Error("run a task: the worker pool is closed"));
       if (signal?.aborted) return reject(abortError());
       const stop = new Int32Array(new SharedArrayBuffer(4));
-      const job: Job<Task, Result> = { request: { id: this.#nextId++, task, stop }, signal, resolve, reject };
-      signal?.addEventListener("abort", () => this.#stop(job), { once: true });
+      const onAbort = (): void => this.#stop(job);
+      const forget = (): void => signal?.removeEventListener("abort", onAbort);
+      const job: Job<Task, Result> = {
+        request: { id: this.#nextId++, task, stop },
+        resolve(result) {
+          forget();
+          resolve(result);
+        },
+        reject(error) {
+          forget();
+          reject(error);
+        },
+      };
+      signal?.addEventListener("abort", onAbort, { once: true });
       this.#waiting.push(job);
       this.#dispatch();
     });

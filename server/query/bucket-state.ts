@@ -2,6 +2,7 @@
 // (quantile, counters) the samples themselves. States of several workers merge the same way.
 
 import type { RangeFn } from "../../lib/logql/ast.ts";
+import { queryErrors } from "./errors.ts";
 
 export type StateKind = "count" | "sum" | "min" | "max" | "moments" | "first" | "last" | "samples";
 
@@ -58,6 +59,7 @@ export class BucketState {
   readonly kind: StateKind;
   readonly series: SeriesState[] = [];
   readonly #fields: number;
+  #sampleCount = 0;
 
   constructor(kind: StateKind) {
     this.kind = kind;
@@ -74,6 +76,7 @@ export class BucketState {
 
   add(series: number, bucket: number, value: number, sec: number, nanos: number): void {
     if (this.kind === "samples") {
+      if (++this.#sampleCount > SAMPLES_MAX) throw queryErrors.tooManySamples(SAMPLES_MAX);
       addSample(this.#state(series), value, sec, nanos);
       return;
     }
@@ -186,6 +189,9 @@ function setTimed(block: Float64Array, at: number, sec: number, nanos: number, v
   block[at + 2] = nanos;
   block[at + 3] = value;
 }
+
+/** Samples of one scan, at 16 bytes each, that quantiles and counters may keep in memory. */
+const SAMPLES_MAX = 32_000_000;
 
 function addSample(state: SeriesState, value: number, sec: number, nanos: number): void {
   const samples = (state.samples ??= { count: 0, sec: new Int32Array(64), nanos: new Int32Array(64), values: new Float64Array(64) });

@@ -19,6 +19,11 @@ export const queryErrors = {
       400,
       `maximum number of series (${limit}) reached for a single query; consider reducing query cardinality by adding more specific stream selectors, reducing the time range, or aggregating results with functions like sum(), count() or topk()`,
     ),
+  tooManySamples: (limit: number) =>
+    new QueryError(
+      400,
+      `the query keeps more than ${limit} samples in memory; consider adding more specific stream selectors, line filters or reducing the time range`,
+    ),
   tooManyEntries: (got: number, limit: number) =>
     new QueryError(400, `max entries limit per query exceeded, limit > max_entries_limit_per_query (${got} > ${limit})`),
   rangeTooLong: (got: string, limit: string) => new QueryError(400, `[interval] value exceeds limit: [${got}] > [${limit}]`),

@@ -1,5 +1,6 @@
 // A query while it runs: what it has read, and why it should stop.
 
+import { setMaxListeners } from "node:events";
 import { type QueryError, queryErrors } from "./errors.ts";
 import { noStats, type ScanStats } from "./scan-control.ts";
 
@@ -17,6 +18,8 @@ export interface RunningQuery {
 /** @param timeoutMs 0: none */
 export function startQuery(clientSignal: AbortSignal | undefined, timeoutMs: number): RunningQuery {
   const stop = new AbortController();
+  // Every task of the query listens.
+  setMaxListeners(0, stop.signal);
   let reason: QueryError | undefined;
   const abort = (error: QueryError): void => {
     reason ??= error;

@@ -115,7 +115,8 @@ export class MetricScan {
     const count = this.#selector.select(page, from, to);
     const lines = count < 0 ? undefined : this.#selector.hits;
     const total = count < 0 ? to - from : count;
-    if (series < 0) this.#addLines(base, page, lines, from, total, skip);
+    if (series < 0 && this.#plain) this.#addByMetadata(base, page, lines, from, total, skip);
+    else if (series < 0) this.#addLines(base, page, lines, from, total, skip);
     else if (lines === undefined && skip === undefined) this.#addSpans(page, series, from, to);
     else this.#addHits(page, series, sole, lines, from, total, skip);
   }
@@ -175,6 +176,38 @@ export class MetricScan {
       const bucket = cursor.at(page.sec[i]!, page.nanos[i]!);
       if (this.#windows.covered[bucket] === 1)
         this.#state.addTotals(series, bucket, 1, page.ends[i]! - (i === 0 ? 0 : page.ends[i - 1]! + 1));
+    }
+  }
+
+  /** Selected lines whose series their metadata decide. Entries of a page with equal metadata share one list. */
+  #addByMetadata(
+    base: LabelSet,
+    page: Page,
+    lines: Int32Array | undefined,
+    first: number,
+    count: number,
+    skip: ReadonlySet<number> | undefined,
+  ): void {
+    const { covered } = this.#windows;
+    const { labels } = this.#line;
+    const cursor = new BucketCursor(this.#windows);
+    const known = new Map<unknown, number>();
+    let list: unknown = known;
+    let series = 0;
+    for (let k = 0; k < count; k++) {
+      const i = lines === undefined ? first + k : lines[k]!;
+      const bucket = cursor.at(page.sec[i]!, page.nanos[i]!);
+      if (covered[bucket] !== 1 || skip?.has(i)) continue;
+      const metadata = page.metadata?.[i];
+      if (metadata !== list) {
+        list = metadata;
+        const seen = known.get(metadata);
+        if (seen === undefined) {
+          labels.reset(base, metadata, page.bytes);
+          known.set(metadata, (series = this.#series.ofLine(labels)));
+        } else series = seen;
+      }
+      this.#state.addTotals(series, bucket, 1, page.ends[i]! - (i === 0 ? 0 : page.ends[i - 1]! + 1));
     }
   }
 

@@ -6,6 +6,7 @@ import type { Kernels } from "../../../lib/kernels/kernels.ts";
 import { unreachable } from "../../../lib/runtime/invariant.ts";
 import { ExtractionState, namesOf, type ParserHints } from "../hints.ts";
 import type { JsonColumns } from "../json-columns.ts";
+import { ERROR_DETAILS_LABEL, ERROR_LABEL } from "../line-labels.ts";
 import type { LineOp } from "../line-state.ts";
 import { patternOp, regexpOp } from "./captures.ts";
 import { dropKeepOp } from "./drop-keep.ts";
@@ -34,12 +35,47 @@ export function compilePipeline(
   columns?: JsonColumns,
 ): CompiledPipeline {
   const extraction = new ExtractionState(hints, earlyFilters(log, unwrap));
-  const { early, late } = splitLineFilters(log.ops);
+  const { early, late } = splitLineFilters(withoutIdleDrops(log.ops));
   return {
     lineFilters: early.map((op) => compileLineFilter(op, kernels)),
     ops: late.map((op) => compileOp(op, extraction, kernels, columns)),
     extraction,
   };
+}
+
+/**
+ * Leaves out `drop __error__` where nothing before it can have set an error. Grafana's volume histogram has it in every query, and
+ * without it most of them need not look at lines at all.
+ */
+function withoutIdleDrops(ops: readonly Op[]): Op[] {
+  const kept: Op[] = [];
+  let errors = false;
+  for (const op of ops) {
+    if (op.kind !== "drop" || errors) {
+      kept.push(op);
+      errors ||= maySetError(op);
+      continue;
+    }
+    const items = op.items.filter(({ name, matcher }) => matcher !== null || (name !== ERROR_LABEL && name !== ERROR_DETAILS_LABEL));
+    if (items.length > 0) kept.push({ ...op, items });
+  }
+  return kept;
+}
+
+function maySetError(op: Op): boolean {
+  switch (op.kind) {
+    case "json":
+    case "unpack":
+    case "lineFormat":
+    case "labelFormat":
+      return true;
+    case "logfmt":
+      return op.strict;
+    case "labelFilter":
+      return op.filter.kind !== "string";
+    default:
+      return false;
+  }
 }
 
 /**
