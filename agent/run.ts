@@ -48,6 +48,7 @@ export interface RunningAgent {
 /** Entries of targets that a reload has stopped get this long to be acknowledged before their files are opened anew. */
 const RELOAD_SETTLE_MS = 2_000;
 const SERVER_GRACE_MS = 1_000;
+const STDIN_DRAIN_MS = 24 * 3_600_000;
 
 /** @throws Error when the configuration cannot be run; nothing is left open then */
 export async function runAgent(config: AgentConfig, options: RunOptions): Promise<RunningAgent> {
@@ -74,6 +75,7 @@ class Agent implements RunningAgent, AgentView {
   #context: JobContext | undefined;
   #server: HttpServer | undefined;
   #readingStdin = false;
+  #stdinEnded = false;
   /** Reloads and the stop run one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #stopping: Promise<void> | undefined;
@@ -115,6 +117,11 @@ class Agent implements RunningAgent, AgentView {
   stop(): Promise<void> {
     this.#stopping ??= this.#turn.then(() => this.#stop());
     return this.#stopping;
+  }
+
+  /** What stood on standard input cannot be read again, so the clients may try as long as their retries go. */
+  get #drainMs(): number {
+    return this.#stdinEnded ? STDIN_DRAIN_MS : this.config.server.graceful_shutdown_timeout;
   }
 
   /** Closes what a failed start has opened. */
@@ -191,7 +198,7 @@ class Agent implements RunningAgent, AgentView {
 
   async #stop(): Promise<void> {
     const { log, clock } = this.#options;
-    const deadlineMs = clock.nowMs() + this.config.server.graceful_shutdown_timeout;
+    const deadlineMs = clock.nowMs() + this.#drainMs;
     this.#options.stdin.destroy();
     await within(Promise.all(this.jobs.map((job) => job.stop({ drain: false }))), deadlineMs - clock.nowMs(), clock);
     await this.#outlet?.drain(Math.max(0, deadlineMs - clock.nowMs()));
@@ -263,6 +270,7 @@ class Agent implements RunningAgent, AgentView {
     const labels = stdinLabels(stdinScrape(config, this.#options.log));
     try {
       await readStdin({ input: stdin, labels, pipeline, sink: this.#switch!, clock });
+      this.#stdinEnded = true;
     } finally {
       this.#readingStdin = false;
     }
