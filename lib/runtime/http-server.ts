@@ -188,7 +188,9 @@ function compileRoutes(routes: readonly Route[]): (method: string, path: string)
 }
 
 function choose(routes: readonly Route[], method: string, params: Record<string, string>): Found {
-  const route = routes.find((r) => r.methods.length === 0 || r.methods.includes(method) || (method === "HEAD" && r.methods.includes("GET") && r.noHead !== true));
+  const route = routes.find(
+    (r) => r.methods.length === 0 || r.methods.includes(method) || (method === "HEAD" && r.methods.includes("GET") && r.noHead !== true),
+  );
   return { route, params, allowed: routes.flatMap((r) => r.methods) };
 }
 
