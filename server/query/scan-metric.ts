@@ -150,7 +150,8 @@ export class MetricScan {
     let at = from;
     for (let bucket = this.#windows.bucketOf(page.sec[from]!, page.nanos[from]!); at < to; bucket++) {
       const next = firstAfter(page.sec, page.nanos, at, to, edgeSec[bucket + 1]!, edgeNanos[bucket + 1]!);
-      if (next > at && covered[bucket] === 1) this.#state.addTotals(series, bucket, next - at, lineBytes(page, at, next));
+      if (next > at && covered[bucket] === 1)
+        this.#state.addTotals(series, bucket, next - at, this.#countsBytes ? lineBytes(page, at, next) : 0);
       at = next;
     }
   }
@@ -174,8 +175,7 @@ export class MetricScan {
       const i = lines === undefined ? first + k : lines[k]!;
       if (skip?.has(i)) continue;
       const bucket = cursor.at(page.sec[i]!, page.nanos[i]!);
-      if (this.#windows.covered[bucket] === 1)
-        this.#state.addTotals(series, bucket, 1, page.ends[i]! - (i === 0 ? 0 : page.ends[i - 1]! + 1));
+      if (this.#windows.covered[bucket] === 1) this.#state.addTotals(series, bucket, 1, this.#countsBytes ? lineBytes(page, i, i + 1) : 0);
     }
   }
 
@@ -203,11 +203,11 @@ export class MetricScan {
         list = metadata;
         const seen = known.get(metadata);
         if (seen === undefined) {
-          labels.reset(base, metadata, page.bytes);
+          labels.reset(base, metadata, NO_BYTES);
           known.set(metadata, (series = this.#series.ofLine(labels)));
         } else series = seen;
       }
-      this.#state.addTotals(series, bucket, 1, page.ends[i]! - (i === 0 ? 0 : page.ends[i - 1]! + 1));
+      this.#state.addTotals(series, bucket, 1, this.#countsBytes ? lineBytes(page, i, i + 1) : 0);
     }
   }
 
@@ -250,12 +250,15 @@ export class MetricScan {
   }
 }
 
+/** Labels of an entry alone are never spans of its page, whose lines need not be decoded for them. */
+const NO_BYTES = new Uint8Array(0);
+
 function runOps(ops: CompiledPipeline["ops"], line: LineState): boolean {
   for (let i = 0; i < ops.length; i++) if (!ops[i]!(line)) return false;
   return true;
 }
 
-/** Bytes of the lines `from..to`, without the line feeds between them. */
+/** Bytes of the lines `from..to`, without the line feeds between them. Reading `ends` decodes the lines: only for who counts bytes. */
 function lineBytes(page: Page, from: number, to: number): number {
   const start = from === 0 ? 0 : page.ends[from - 1]! + 1;
   return page.ends[to - 1]! - start - (to - from - 1);
