@@ -20,7 +20,19 @@ export interface PageStats {
 
 /** Where a page is: in a stored block, or still in memory. Structured-clonable, so that it can be sent to a worker. */
 export type PageLocation =
-  | { readonly kind: "block"; readonly key: string; readonly page: number; readonly offset: number; readonly bytes: number; readonly filterOffset: number; readonly filterBytes: number }
+  | {
+      readonly kind: "block";
+      readonly key: string;
+      /** Number of the page in its block. */
+      readonly page: number;
+      readonly offset: number;
+      readonly bytes: number;
+      /** All filters of the block, in the object; the page's own within them. No filter: 0 bytes. */
+      readonly filtersOffset: number;
+      readonly filtersBytes: number;
+      readonly filterOffset: number;
+      readonly filterBytes: number;
+    }
   | { readonly kind: "memory"; readonly encoded: Uint8Array };
 
 export interface PageRef {

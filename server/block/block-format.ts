@@ -1,0 +1,53 @@
+// One block: many pages of one tenant, with an index. Immutable; the unit of storing, listing and deleting.
+//
+//   block   := page* filters index footer
+//   filters := gram filter of each page, back to back                     one ranged read brings all of them
+//   index   := symbols streams pages
+//     symbols := count <v> | (bytes <v>, text) …                          label names and values, each once
+//     streams := count <v> | (labels <v>, (name <v>, value <v>) …, pages <v>) …     pages of a stream stand together, in this order
+//     pages   := count <v> | 0 to 7 bytes up to a multiple of 8 | one array after the other, little endian:
+//                offset <8b> | bytes, entries, line bytes, metadata bytes, filter offset, filter bytes <4b> each |
+//                min sec, min nanos, max sec, max nanos <4b> each          filter offsets count from the filters' start
+//   footer  := | filters at <8b> | index at <8b> | index bytes <4b> | crc32 of the index <4b> | version <4b> | magic "SKB1" <4b> |   32 bytes
+//
+// A reader fetches the last 64 KiB, which is footer and index of most blocks in one request, then only the pages it needs.
+
+import { crc32 } from "node:zlib";
+import { MalformedInput } from "../../lib/kernels/kernels.ts";
+
+export const BLOCK_VERSION = 1;
+export const FOOTER_BYTES = 32;
+/** What is read first from a block's end. */
+export const TAIL_BYTES = 64 * 1024;
+const MAGIC = Buffer.from("SKB1");
+
+export interface Footer {
+  readonly filtersAt: number;
+  readonly indexAt: number;
+  readonly indexBytes: number;
+  readonly indexCrc: number;
+}
+
+export function encodeFooter(filtersAt: number, indexAt: number, index: Uint8Array): Buffer {
+  const footer = Buffer.alloc(FOOTER_BYTES);
+  footer.writeDoubleLE(filtersAt, 0);
+  footer.writeDoubleLE(indexAt, 8);
+  footer.writeUInt32LE(index.length, 16);
+  footer.writeUInt32LE(crc32(index), 20);
+  footer.writeUInt32LE(BLOCK_VERSION, 24);
+  MAGIC.copy(footer, 28);
+  return footer;
+}
+
+/** @param objectBytes size of the whole object @throws MalformedInput */
+export function decodeFooter(footer: Uint8Array, objectBytes: number): Footer {
+  const view = Buffer.from(footer.buffer, footer.byteOffset, footer.length);
+  if (view.length !== FOOTER_BYTES || !view.subarray(28).equals(MAGIC)) throw new MalformedInput("the object is no block: it does not end with SKB1");
+  if (view.readUInt32LE(24) !== BLOCK_VERSION) throw new MalformedInput(`the block has version ${view.readUInt32LE(24)}, this program reads ${BLOCK_VERSION}`);
+  const decoded = { filtersAt: view.readDoubleLE(0), indexAt: view.readDoubleLE(8), indexBytes: view.readUInt32LE(16), indexCrc: view.readUInt32LE(20) };
+  const end = objectBytes - FOOTER_BYTES;
+  if (!(decoded.filtersAt >= 0 && decoded.filtersAt <= decoded.indexAt && decoded.indexAt + decoded.indexBytes === end)) {
+    throw new MalformedInput("the block's footer points outside of the block");
+  }
+  return decoded;
+}

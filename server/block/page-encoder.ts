@@ -1,0 +1,108 @@
+// From the raw columns of a stream's open page to an encoded page: sorted by time, each column packed.
+
+import { kernels } from "../../lib/kernels/index.ts";
+import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
+import { lineStart } from "../../lib/wire/push-columns.ts";
+import type { PageStats } from "../page.ts";
+import { encodeMetadata, encodeTimes } from "./page-columns.ts";
+import { CODEC_STORED, FLAG_LENGTHS, FLAG_METADATA, FLAG_WIDE_TIMES, packColumn, storeColumn, writePage } from "./page-format.ts";
+import { VarintWriter } from "./varint.ts";
+
+/** Columns of entries in any order. */
+export interface RawPage {
+  /** Lines, each followed by a line feed, `ends[entryCount - 1] + 1` bytes of them. */
+  readonly bytes: Uint8Array;
+  readonly ends: Int32Array;
+  readonly sec: Int32Array;
+  readonly nanos: Int32Array;
+  readonly metadata: readonly (readonly MetadataPair[] | undefined)[] | undefined;
+  readonly entryCount: number;
+}
+
+export interface EncodedPage {
+  readonly stats: PageStats;
+  readonly bytes: Uint8Array;
+  /** Gram filter of the lines; empty when every page must be read. */
+  readonly filter: Uint8Array;
+}
+
+const lengthsWriter = new VarintWriter();
+
+/** @param forStore false for a page that is encoded only to be read from memory: not packed, without filter */
+export function encodePage(raw: RawPage, forStore: boolean): EncodedPage {
+  const page = isSorted(raw) ? raw : sorted(raw);
+  const { entryCount, ends, sec, nanos } = page;
+  const lines = page.bytes.subarray(0, ends[entryCount - 1]! + 1);
+  const times = encodeTimes(sec, nanos, entryCount);
+  const hasMetadata = page.metadata?.some((pairs) => pairs !== undefined && pairs.length > 0) === true;
+  const hasFeeds = countLines(lines) !== entryCount;
+  const stats = statsOf(page);
+  const flags = (hasFeeds ? FLAG_LENGTHS : 0) | (times === undefined ? FLAG_WIDE_TIMES : 0) | (hasMetadata ? FLAG_METADATA : 0);
+  const pack = forStore ? packColumn : storeColumn;
+  const empty = { codec: CODEC_STORED, rawBytes: 0, packed: new Uint8Array(0) };
+  const bytes = writePage(flags, stats, {
+    times: pack(times ?? wideTimes(page)),
+    lengths: hasFeeds ? pack(encodeLengths(page)) : empty,
+    lines: pack(lines),
+    metadata: hasMetadata ? pack(encodeMetadata(page.metadata!, entryCount)) : empty,
+  });
+  return { stats, bytes, filter: forStore ? kernels.buildGramFilter(lines).slice() : new Uint8Array(0) };
+}
+
+function isSorted({ sec, nanos, entryCount }: RawPage): boolean {
+  for (let i = 1; i < entryCount; i++) {
+    if (sec[i]! < sec[i - 1]! || (sec[i] === sec[i - 1] && nanos[i]! < nanos[i - 1]!)) return false;
+  }
+  return true;
+}
+
+/** Equal times keep their order of arrival. */
+function sorted(raw: RawPage): RawPage {
+  const { sec, nanos, entryCount } = raw;
+  const order = Array.from({ length: entryCount }, (_, i) => i).sort((a, b) => sec[a]! - sec[b]! || nanos[a]! - nanos[b]! || a - b);
+  const bytes = new Uint8Array(raw.ends[entryCount - 1]! + 1);
+  const ends = new Int32Array(entryCount);
+  let used = 0;
+  order.forEach((from, to) => {
+    const start = lineStart(raw.ends, from);
+    bytes.set(raw.bytes.subarray(start, raw.ends[from]! + 1), used);
+    used += raw.ends[from]! + 1 - start;
+    ends[to] = used - 1;
+  });
+  return {
+    bytes,
+    ends,
+    entryCount,
+    sec: Int32Array.from(order, (i) => sec[i]!),
+    nanos: Int32Array.from(order, (i) => nanos[i]!),
+    metadata: raw.metadata === undefined ? undefined : order.map((i) => raw.metadata![i]),
+  };
+}
+
+function countLines(lines: Uint8Array): number {
+  let count = 0;
+  for (let at = lines.indexOf(10); at >= 0; at = lines.indexOf(10, at + 1)) count++;
+  return count;
+}
+
+function statsOf({ sec, nanos, ends, metadata, entryCount }: RawPage): PageStats {
+  let metadataBytes = 0;
+  metadata?.forEach((pairs) => pairs?.forEach(([name, value]) => (metadataBytes += name.length + value.length)));
+  const last = entryCount - 1;
+  return { entryCount, lineBytes: ends[last]! + 1 - entryCount, metadataBytes, minSec: sec[0]!, minNanos: nanos[0]!, maxSec: sec[last]!, maxNanos: nanos[last]! };
+}
+
+function encodeLengths({ ends, entryCount }: RawPage): Uint8Array {
+  lengthsWriter.reset();
+  for (let i = 0; i < entryCount; i++) lengthsWriter.varint(ends[i]! - lineStart(ends, i));
+  return lengthsWriter.written();
+}
+
+function wideTimes({ sec, nanos, entryCount }: RawPage): Uint8Array {
+  const out = Buffer.alloc(entryCount * 8);
+  for (let i = 0; i < entryCount; i++) {
+    out.writeInt32LE(sec[i]!, i * 8);
+    out.writeInt32LE(nanos[i]!, i * 8 + 4);
+  }
+  return out;
+}

@@ -1,0 +1,104 @@
+// Reads pages of stored blocks from the local file system, and pages still in memory. One per worker or query.
+
+import { closeSync } from "node:fs";
+import { join } from "node:path";
+import { filterMayContain, gramsOf } from "../../lib/kernels/gram-filter.ts";
+import { MalformedInput } from "../../lib/kernels/kernels.ts";
+import { READER_FILES_MAX, READER_FILTER_BYTES_MAX } from "../limits.ts";
+import type { Page, PageLocation, PageReader, PageRef } from "../page.ts";
+import { openObject, readExactly } from "../store/fs-store.ts";
+import { StoreError } from "../store/object-store.ts";
+import { decodePage, PageScratch } from "./page-decoder.ts";
+
+type BlockLocation = Extract<PageLocation, { kind: "block" }>;
+
+/** @param resident for a reader that lives as long as its thread: its scratch lies in the kernels' memory */
+export function openFsPageReader(folder: string, resident: boolean): PageReader & { close(): void } {
+  return new FsPageReader(folder, resident);
+}
+
+class FsPageReader implements PageReader {
+  readonly #folder: string;
+  readonly #scratch: PageScratch;
+  /** Open objects, the one used last at the end. */
+  readonly #files = new Map<string, number>();
+  /** Filters of whole blocks, the block used last at the end. */
+  readonly #filters = new Map<string, Uint8Array>();
+  #filterBytes = 0;
+  #encoded = Buffer.allocUnsafe(0);
+  #grams: { readonly literal: Uint8Array; readonly grams: Uint32Array | null } | undefined;
+
+  constructor(folder: string, resident: boolean) {
+    this.#folder = folder;
+    this.#scratch = new PageScratch(resident);
+  }
+
+  mayContain(location: PageLocation, literal: Uint8Array): boolean {
+    if (location.kind === "memory" || location.filterBytes === 0) return true;
+    if (this.#grams?.literal !== literal) this.#grams = { literal, grams: gramsOf(literal) };
+    const { grams } = this.#grams;
+    if (grams === null) return true;
+    const filters = this.#filtersOf(location);
+    return filterMayContain(filters.subarray(location.filterOffset, location.filterOffset + location.filterBytes), grams);
+  }
+
+  open(ref: PageRef): Page {
+    const { location } = ref;
+    if (location.kind === "memory") return decodePage(location.encoded, this.#scratch);
+    if (location.bytes > this.#encoded.length) this.#encoded = Buffer.allocUnsafe(Math.max(location.bytes, 256 * 1024));
+    const encoded = this.#encoded.subarray(0, location.bytes);
+    readExactly(this.#file(location.key), encoded, location.offset, location.key);
+    try {
+      return decodePage(encoded, this.#scratch);
+    } catch (cause) {
+      if (!(cause instanceof MalformedInput)) throw cause;
+      throw new StoreError("io", `block ${location.key}, page ${location.page} at ${location.offset}: ${cause.message}`, { cause });
+    }
+  }
+
+  close(): void {
+    for (const fd of this.#files.values()) closeSync(fd);
+    this.#files.clear();
+  }
+
+  #filtersOf({ key, filtersOffset, filtersBytes }: BlockLocation): Uint8Array {
+    let filters = this.#filters.get(key);
+    if (filters !== undefined) {
+      this.#filters.delete(key);
+      this.#filters.set(key, filters);
+      return filters;
+    }
+    filters = Buffer.allocUnsafeSlow(filtersBytes);
+    readExactly(this.#file(key), filters, filtersOffset, key);
+    this.#filters.set(key, filters);
+    this.#filterBytes += filtersBytes;
+    for (const [oldest, bytes] of this.#filters) {
+      if (this.#filterBytes <= READER_FILTER_BYTES_MAX || oldest === key) break;
+      this.#filters.delete(oldest);
+      this.#filterBytes -= bytes.length;
+    }
+    return filters;
+  }
+
+  #file(key: string): number {
+    let fd = this.#files.get(key);
+    if (fd !== undefined) {
+      this.#files.delete(key);
+      this.#files.set(key, fd);
+      return fd;
+    }
+    fd = openObject(join(this.#folder, key), key);
+    this.#files.set(key, fd);
+    for (const [oldest, old] of this.#files) {
+      if (this.#files.size <= READER_FILES_MAX) break;
+      this.#files.delete(oldest);
+      closeSync(old);
+    }
+    return fd;
+  }
+}
+
+/** For scan workers, which are told where the store is. */
+export function openWorkerReader(options: unknown): PageReader {
+  return openFsPageReader((options as { folder: string }).folder, true);
+}

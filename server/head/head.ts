@@ -1,0 +1,139 @@
+// The head: what was accepted and is not in a block yet. In memory, queryable; the WAL has it on disk.
+
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { LabelSet } from "../../lib/wire/labels.ts";
+import type { BlockStream } from "../block/block-writer.ts";
+import { type EncodedPage, encodePage } from "../block/page-encoder.ts";
+import type { AcceptedPush } from "../ingest/accepted-push.ts";
+import type { PageRef, PageStats } from "../page.ts";
+import { OpenPage } from "./open-page.ts";
+
+/** Work on one thread between two turns of the event loop, while many pages are encoded. */
+const TURN_MS = 10;
+
+export class HeadStream {
+  readonly labels: LabelSet;
+  readonly open = new OpenPage();
+  readonly cut: EncodedPage[] = [];
+  /** The open page as a reader sees it; undefined when it has changed since. */
+  #snapshot: PageRef | undefined;
+
+  constructor(labels: LabelSet) {
+    this.labels = labels;
+  }
+
+  /** Appends entries `[from, to)`; an entry equal to the one before it is left out. Returns how much memory that took. */
+  append(push: AcceptedPush, from: number, to: number): number {
+    const before = this.open.memoryBytes;
+    let encodedBytes = 0;
+    for (let at = from; at < to; ) {
+      at = this.#skipRefused(push, at, to);
+      if (at === to) break;
+      let until = at + 1;
+      while (until < to && push.keep?.[until] !== 0 && !mayRepeat(push, until)) until++;
+      at = this.open.append(push, at, until);
+      this.#snapshot = undefined;
+      if (this.open.isFull) encodedBytes += this.cutPage();
+    }
+    return encodedBytes + this.open.memoryBytes - before;
+  }
+
+  #skipRefused(push: AcceptedPush, from: number, to: number): number {
+    let at = from;
+    while (at < to && (push.keep?.[at] === 0 || this.open.endsWith(push, at))) at++;
+    return at;
+  }
+
+  /** Encodes the open page. Returns its size. */
+  cutPage(): number {
+    const page = encodePage(this.open, true);
+    this.cut.push(page);
+    this.open.clear();
+    this.#snapshot = undefined;
+    return page.bytes.length + page.filter.length;
+  }
+
+  /** Everything, for a reader: cut pages as they are, the open one encoded for it. */
+  pages(): PageRef[] {
+    const refs: PageRef[] = this.cut.map(({ stats, bytes }) => ({ stats, location: { kind: "memory", encoded: bytes } }));
+    if (this.open.entryCount > 0) refs.push((this.#snapshot ??= snapshot(this.open)));
+    return refs;
+  }
+
+  /** Statistics of the pages, in seconds for the open one: enough to see whether a range is met. */
+  overlaps(fromSec: number, toSec: number): boolean {
+    const meets = (minSec: number, maxSec: number): boolean => maxSec >= fromSec && minSec <= toSec;
+    return meets(this.open.minSec, this.open.maxSec) || this.cut.some(({ stats }) => meets(stats.minSec, stats.maxSec));
+  }
+}
+
+function snapshot(open: OpenPage): PageRef {
+  const { stats, bytes } = encodePage(open, false);
+  return { stats, location: { kind: "memory", encoded: bytes } };
+}
+
+/** Whether entry i may repeat the one before it: the run ends there, and the whole entries are compared when the first is in the page. */
+function mayRepeat(push: AcceptedPush, i: number): boolean {
+  return push.sec[i] === push.sec[i - 1] && push.nanos[i] === push.nanos[i - 1];
+}
+
+export class Head {
+  readonly #tenants = new Map<string, Map<LabelSet, HeadStream>>();
+  /** Memory of pages, open and cut. */
+  memoryBytes = 0;
+  /** Line bytes ever appended. */
+  rawBytes = 0;
+  entryCount = 0;
+
+  get isEmpty(): boolean {
+    return this.entryCount === 0;
+  }
+
+  append(tenant: string, push: AcceptedPush): void {
+    let streams = this.#tenants.get(tenant);
+    if (streams === undefined) this.#tenants.set(tenant, (streams = new Map()));
+    for (const { labels, from, to } of push.streams) {
+      let stream = streams.get(labels);
+      if (stream === undefined) {
+        streams.set(labels, (stream = new HeadStream(labels)));
+        this.memoryBytes += stream.open.memoryBytes;
+      }
+      this.memoryBytes += stream.append(push, from, to);
+    }
+    this.rawBytes += push.bytes.length;
+    this.entryCount += push.entryCount;
+  }
+
+  tenants(): readonly string[] {
+    return [...this.#tenants.keys()];
+  }
+
+  streams(tenant: string): Iterable<HeadStream> {
+    return this.#tenants.get(tenant)?.values() ?? [];
+  }
+
+  get streamCount(): number {
+    let count = 0;
+    for (const streams of this.#tenants.values()) count += streams.size;
+    return count;
+  }
+
+  /** Cuts what is open; what each tenant's block will hold, streams and pages in a stable order. */
+  async cutAll(tenant: string): Promise<BlockStream[]> {
+    const streams: BlockStream[] = [];
+    let started = performance.now();
+    for (const stream of this.streams(tenant)) {
+      if (stream.open.entryCount > 0) stream.cutPage();
+      if (stream.cut.length > 0) streams.push({ labels: stream.labels, pages: [...stream.cut].sort(byTime) });
+      if (performance.now() - started > TURN_MS) {
+        await nextTurn();
+        started = performance.now();
+      }
+    }
+    return streams.sort((a, b) => (a.labels.toString() < b.labels.toString() ? -1 : 1));
+  }
+}
+
+function byTime(a: { readonly stats: PageStats }, b: { readonly stats: PageStats }): number {
+  return a.stats.minSec - b.stats.minSec || a.stats.minNanos - b.stats.minNanos;
+}
