@@ -40,7 +40,10 @@ function* resultJson(data: QueryData, categorized: boolean): Generator<string> {
       yield `[${secondsText(data.timeMs)},"${formatGoFloat(data.value)}"]`;
       return;
     case "vector":
-      yield* listed(data.series, (one) => `{"metric":${labelsJson(one.labels)},"value":[${secondsText(data.timeMs)},"${formatGoFloat(one.values[0]!)}"]}`);
+      yield* listed(
+        data.series,
+        (one) => `{"metric":${labelsJson(one.labels)},"value":[${secondsText(data.timeMs)},"${formatGoFloat(one.values[0]!)}"]}`,
+      );
       return;
     case "matrix":
       yield* matrixJson(data.series, data.timesMs);
@@ -140,7 +143,16 @@ function returnedCount(data: QueryData): number {
   return data.type === "scalar" ? 1 : data.series.length;
 }
 
-const NO_CACHE = { entriesFound: 0, entriesRequested: 0, entriesStored: 0, bytesReceived: 0, bytesSent: 0, requests: 0, downloadTime: 0, queryLengthServed: 0 };
+const NO_CACHE = {
+  entriesFound: 0,
+  entriesRequested: 0,
+  entriesStored: 0,
+  bytesReceived: 0,
+  bytesSent: 0,
+  requests: 0,
+  downloadTime: 0,
+  queryLengthServed: 0,
+};
 const CACHES = ["chunk", "index", "result", "statsResult", "volumeResult", "seriesResult", "labelResult", "instantMetricResult"];
 
 /** `data.stats`: Grafana reads the summary; the rest has Loki's shape with what is true of a single process. */
@@ -182,7 +194,13 @@ function statsObject(stats: ScanStats, execSeconds: number, returned: number): o
       totalStructuredMetadataBytesProcessed: stats.metadataBytes,
     },
     querier: { store },
-    ingester: { totalReached: 1, totalChunksMatched: 0, totalBatches: 0, totalLinesSent: 0, store: { ...store, totalChunksRef: 0, totalChunksDownloaded: 0 } },
+    ingester: {
+      totalReached: 1,
+      totalChunksMatched: 0,
+      totalBatches: 0,
+      totalLinesSent: 0,
+      store: { ...store, totalChunksRef: 0, totalChunksDownloaded: 0 },
+    },
     cache: Object.fromEntries(CACHES.map((name) => [name, NO_CACHE])),
     index: { totalChunks: 0, postFilterChunks: 0, shardsDuration: 0, usedBloomFilters: false },
   };

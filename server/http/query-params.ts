@@ -72,7 +72,10 @@ function readAgain(ns: bigint): bigint {
  * `start`, `end` and `since`. Without a start, it lies `since` (or `defaultRangeMs`) before the end, or before now when the end is in the
  * future. @throws QueryError
  */
-export function parseTimes(params: URLSearchParams, { nowMs, defaultRangeMs }: { readonly nowMs: number; readonly defaultRangeMs: number }): { startNs: bigint; endNs: bigint } {
+export function parseTimes(
+  params: URLSearchParams,
+  { nowMs, defaultRangeMs }: { readonly nowMs: number; readonly defaultRangeMs: number },
+): { startNs: bigint; endNs: bigint } {
   const nowNs = BigInt(Math.round(nowMs)) * NS_PER_MS;
   const since = params.get("since") ?? "";
   const sinceNs = BigInt(since === "" ? defaultRangeMs : named("since", () => parsePrometheusDurationMs(since))) * NS_PER_MS;
@@ -115,7 +118,14 @@ function rfc3339Ns(text: string): bigint | undefined {
   const [, year, month, day, hour, minute, second, fraction = "", zone = "Z"] = match;
   const ms = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
   const date = new Date(ms);
-  if (date.getUTCDate() !== Number(day) || date.getUTCMonth() !== Number(month) - 1 || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined;
+  if (
+    date.getUTCDate() !== Number(day) ||
+    date.getUTCMonth() !== Number(month) - 1 ||
+    Number(hour) > 23 ||
+    Number(minute) > 59 ||
+    Number(second) > 59
+  )
+    return undefined;
   const offsetMinutes = zone === "Z" ? 0 : (zone.startsWith("-") ? -1 : 1) * (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(4, 6)));
   return BigInt(ms - offsetMinutes * 60_000) * NS_PER_MS + BigInt(fraction.slice(0, 9).padEnd(9, "0"));
 }

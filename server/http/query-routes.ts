@@ -44,7 +44,8 @@ export function queryRoutes(engine: QueryEngine, tenants: TenantResolver, clock:
     const params = parseRangeParams(parameters, clock.nowMs());
     const query = regexp === "" ? params.query : `${params.query} |~ ${JSON.stringify(regexp)}`;
     const answer = await engine.range({ ...common, ...params, query });
-    if (answer.data.type !== "streams") throw new QueryError(400, `legacy endpoints only support streams result type, current type is ${answer.data.type}`);
+    if (answer.data.type !== "streams")
+      throw new QueryError(400, `legacy endpoints only support streams result type, current type is ${answer.data.type}`);
     await answerJson(request, response, legacyJson(answer));
   }
 
@@ -63,7 +64,10 @@ function* legacyJson({ data }: QueryAnswer): Generator<string> {
   const streams = new Map<string, { ts: string; line: string }[]>();
   for (const { sec, nanos, line, labels } of data.entries) {
     const key = `{${labels.all.names.map((name, i) => `${name}=${JSON.stringify(labels.all.values[i])}`).join(", ")}}`;
-    const entry = { ts: `${new Date(sec * 1000).toISOString().slice(0, 19)}${nanos === 0 ? "" : `.${String(nanos).padStart(9, "0").replace(/0+$/, "")}`}Z`, line };
+    const entry = {
+      ts: `${new Date(sec * 1000).toISOString().slice(0, 19)}${nanos === 0 ? "" : `.${String(nanos).padStart(9, "0").replace(/0+$/, "")}`}Z`,
+      line,
+    };
     const entries = streams.get(key);
     if (entries === undefined) streams.set(key, [entry]);
     else entries.push(entry);
@@ -75,7 +79,10 @@ function* legacyJson({ data }: QueryAnswer): Generator<string> {
 async function answerJson(request: Request, response: ServerResponse, pieces: Iterable<string>): Promise<void> {
   if (response.destroyed) return;
   const gzip = acceptsGzip(request) ? createGzip({ level: 1 }) : undefined;
-  response.writeHead(200, { "content-type": JSON_TYPE, ...(gzip === undefined ? {} : { "content-encoding": "gzip", vary: "Accept-Encoding" }) });
+  response.writeHead(200, {
+    "content-type": JSON_TYPE,
+    ...(gzip === undefined ? {} : { "content-encoding": "gzip", vary: "Accept-Encoding" }),
+  });
   gzip?.pipe(response);
   const out = gzip ?? response;
   for (const piece of pieces) {
