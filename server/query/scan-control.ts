@@ -59,6 +59,7 @@ export function createScanControl(throwIfStopped: () => void, yields: boolean): 
     sawStatistics(page) {
       stats.pagesFromStatistics++;
       stats.lines += page.entryCount;
+      stats.linesAfterOps += page.entryCount;
     },
   };
 }

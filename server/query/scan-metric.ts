@@ -115,6 +115,7 @@ export class MetricScan {
     const count = this.#selector.select(page, from, to);
     const lines = count < 0 ? undefined : this.#selector.hits;
     const total = count < 0 ? to - from : count;
+    if (this.#plain) this.#control.stats.linesAfterOps += total;
     if (series < 0 && this.#plain) this.#addByMetadata(base, page, lines, from, total, skip);
     else if (series < 0) this.#addLines(base, page, lines, from, total, skip);
     else if (lines === undefined && skip === undefined) this.#addSpans(page, series, from, to);
@@ -235,7 +236,9 @@ export class MetricScan {
       line.nanos = page.nanos[i]!;
       line.labels.reset(base, page.metadata?.[i], page.bytes);
       extraction.reset();
-      if (runOps(ops, line)) this.#addSample(line, bucket);
+      if (!runOps(ops, line)) continue;
+      this.#control.stats.linesAfterOps++;
+      this.#addSample(line, bucket);
     }
   }
 
