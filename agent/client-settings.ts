@@ -3,11 +3,16 @@
 import type { ClientOptions } from "./client/client-options.ts";
 import type { ClientConfig } from "./config/clients.ts";
 
+/** Promtail starts with a URL it cannot send to (`${LOKI_URL}`, not expanded) and fails at each try; so do we, and a warning says why. */
+function sendableUrl(url: string): string {
+  return URL.canParse(url) ? url : `invalid:${encodeURIComponent(url)}`;
+}
+
 export function clientOptionsOf(config: ClientConfig): ClientOptions {
   const { basic_auth: basic, authorization, oauth2, tls_config: tls, backoff_config: backoff } = config;
   return {
     name: config.name,
-    url: config.url,
+    url: sendableUrl(config.url),
     tenantId: config.tenant_id,
     batchWaitMs: config.batchwait,
     batchBytes: config.batchsize,

@@ -4,7 +4,7 @@ import { systemClock } from "../lib/runtime/clock.ts";
 import { ConfigError } from "../lib/runtime/config-file.ts";
 import { FlagError, usageOf } from "../lib/runtime/flags.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
-import type { Log, LogFormat, LogLevel } from "../lib/runtime/log.ts";
+import type { Log, LogLevel } from "../lib/runtime/log.ts";
 import { VERSION } from "../lib/runtime/version.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import { AGENT_FLAGS, type AgentFlags, parseAgentFlags } from "./flags.ts";
@@ -112,9 +112,9 @@ async function runUntilEnd(config: LoadedConfig["config"], flags: AgentFlags, lo
   }
 }
 
-async function openLog(server: { readonly log_level: LogLevel; readonly log_format: LogFormat }): Promise<Log> {
+async function openLog(server: { readonly log_level: LogLevel; readonly log_format: string }): Promise<Log> {
   const { createLog } = await import("../lib/runtime/log.ts");
-  return createLog({ level: server.log_level, format: server.log_format });
+  return createLog({ level: server.log_level, format: server.log_format === "json" ? "json" : "logfmt" });
 }
 
 /** Pipelines that tell on standard error what each stage changes. */

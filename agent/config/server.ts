@@ -68,7 +68,8 @@ export const serverSchema = () =>
     http_server_idle_timeout: goDuration().prefault("2m"),
     register_instrumentation: bool().default(true),
     graceful_shutdown_timeout: goDuration().prefault("30s"),
-    log_format: oneOf(["logfmt", "json"]).default("logfmt"),
+    /** Everything but `json` is logfmt, as in Promtail. */
+    log_format: text().default("logfmt"),
     log_level: oneOf(["debug", "info", "warn", "error"]).default("info"),
     external_url: text().default(""),
     health_check_target: bool().default(true),

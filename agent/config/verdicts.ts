@@ -53,8 +53,13 @@ export function warningsOf(config: AgentConfig): ConfigIssue[] {
   if (config.server.profiling_enabled) issues.push(warning(["server", "profiling_enabled"], "profiling_enabled has no effect"));
   if (config.options.stream_lag_labels !== undefined)
     issues.push(warning(["options", "stream_lag_labels"], "stream_lag_labels has no effect"));
-  for (const [i, client] of config.clients.entries())
+  for (const [i, client] of config.clients.entries()) {
     issues.push(...labelNameIssues(client.external_labels, ["clients", i, "external_labels"]));
+    if (client.url !== "" && !/^https?:\/\/[^/]/i.test(client.url)) {
+      const example = "a URL such as http://host:3100/loki/api/v1/push is needed";
+      issues.push(warning(["clients", i, "url"], `nothing can be sent to ${JSON.stringify(client.url)}: ${example}`));
+    }
+  }
   for (const [i, scrape] of config.scrape_configs.entries()) issues.push(...scrapeWarnings(scrape, ["scrape_configs", i]));
   return issues;
 }
