@@ -1,5 +1,5 @@
 // A pool of worker threads that are there before the first task, so that it does not wait for a thread to start. Each thread does one task at
-// a time; tasks wait in order. A task is told to stop through a cell of shared memory, which a busy thread can look at.
+// a time; tasks wait in order, but those of different groups take turns, so that a large job does not shut out a small one. A task is told to stop through a cell of shared memory, which a busy thread can look at.
 
 import { Worker } from "node:worker_threads";
 
@@ -59,7 +59,8 @@ const CRASHES_MAX = 16;
 export class WorkerPool<Task, Result> {
   readonly #options: WorkerPoolOptions;
   readonly #slots: Slot<Task, Result>[] = [];
-  readonly #waiting: Job<Task, Result>[] = [];
+  /** Jobs by group; the group that is served next comes first. */
+  readonly #waiting = new Map<unknown, Job<Task, Result>[]>();
   #nextId = 1;
   #crashesInARow = 0;
   #closed = false;
@@ -73,13 +74,16 @@ export class WorkerPool<Task, Result> {
     return this.#slots.length;
   }
 
-  /** Runs a task on the next free worker. When the signal aborts, a waiting task is dropped and a running one told to stop. */
-  run(task: Task, signal?: AbortSignal): Promise<Result> {
+  /**
+   * Runs a task on the next free worker. When the signal aborts, a waiting task is dropped and a running one told to stop.
+   * @param group what the task belongs to; groups take turns
+   */
+  run(task: Task, signal?: AbortSignal, group?: unknown): Promise<Result> {
     return new Promise((resolve, reject) => {
       if (this.#closed || this.#slots.length === 0) return reject(new Error("run a task: the worker pool is closed"));
       if (signal?.aborted) return reject(abortError());
       const stop = new Int32Array(new SharedArrayBuffer(4));
-      const onAbort = (): void => this.#stop(job);
+      const onAbort = (): void => this.#stop(job, group);
       const forget = (): void => signal?.removeEventListener("abort", onAbort);
       const job: Job<Task, Result> = {
         request: { id: this.#nextId++, task, stop },
@@ -93,7 +97,9 @@ export class WorkerPool<Task, Result> {
         },
       };
       signal?.addEventListener("abort", onAbort, { once: true });
-      this.#waiting.push(job);
+      const queue = this.#waiting.get(group);
+      if (queue === undefined) this.#waiting.set(group, [job]);
+      else queue.push(job);
       this.#dispatch();
     });
   }
@@ -101,7 +107,7 @@ export class WorkerPool<Task, Result> {
   /** Ends the workers; tasks in flight fail. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const job of this.#waiting.splice(0)) job.reject(abortError());
+    this.#rejectWaiting(abortError());
     const slots = this.#slots.splice(0);
     for (const { job } of slots) job?.reject(abortError());
     await Promise.all(slots.map(({ worker }) => worker.terminate()));
@@ -110,7 +116,7 @@ export class WorkerPool<Task, Result> {
   #dispatch(): void {
     for (const slot of this.#slots) {
       if (slot.job !== undefined) continue;
-      const job = this.#waiting.shift();
+      const job = this.#next();
       if (job === undefined) return;
       slot.job = job;
       slot.worker.ref();
@@ -118,10 +124,28 @@ export class WorkerPool<Task, Result> {
     }
   }
 
-  #stop(job: Job<Task, Result>): void {
+  #next(): Job<Task, Result> | undefined {
+    for (const [group, queue] of this.#waiting) {
+      const job = queue.shift();
+      // Behind the others, or gone when it has nothing left.
+      this.#waiting.delete(group);
+      if (queue.length > 0) this.#waiting.set(group, queue);
+      if (job !== undefined) return job;
+    }
+    return undefined;
+  }
+
+  #rejectWaiting(error: Error): void {
+    const jobs = [...this.#waiting.values()].flat();
+    this.#waiting.clear();
+    for (const job of jobs) job.reject(error);
+  }
+
+  #stop(job: Job<Task, Result>, group: unknown): void {
     Atomics.store(job.request.stop, 0, 1);
-    const at = this.#waiting.indexOf(job);
-    if (at >= 0) this.#waiting.splice(at, 1);
+    const queue = this.#waiting.get(group);
+    const at = queue?.indexOf(job) ?? -1;
+    if (at >= 0) queue!.splice(at, 1);
     // A running task goes on to its next look at the cell; nobody waits for what it says then.
     job.reject(abortError());
   }
@@ -157,7 +181,7 @@ export class WorkerPool<Task, Result> {
     if (this.#closed) return;
     this.#options.onCrash?.(error);
     if (++this.#crashesInARow <= CRASHES_MAX) this.#addWorker();
-    else if (this.#slots.length === 0) for (const job of this.#waiting.splice(0)) job.reject(error);
+    else if (this.#slots.length === 0) this.#rejectWaiting(error);
     this.#dispatch();
   }
 }

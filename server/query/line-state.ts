@@ -1,6 +1,7 @@
 // One line on its way through the ops: where it is, when it was, and its labels. One object is reused for a whole scan. The line is bytes
 // as long as no op needs text, and text (made once) from then on.
 
+import { isUtf8 } from "node:buffer";
 import { textOf } from "../../lib/wire/entry-batch.ts";
 import { LineLabels } from "./line-labels.ts";
 
@@ -36,7 +37,8 @@ export class LineState {
 
   /** The line as text; invalid UTF-8 becomes U+FFFD. */
   get text(): string {
-    return (this.#text ??= textOf(this.bytes, this.start, this.end));
+    this.#text ??= goText(this.bytes, this.start, this.end);
+    return this.#text;
   }
 
   replaceText(text: string): void {
@@ -61,6 +63,26 @@ export class LineState {
   get isEmpty(): boolean {
     return this.#bytesStale ? this.#text === "" : this.end === this.start;
   }
+}
+
+/** A line as Go shows it: each byte that is no part of valid UTF-8 is one U+FFFD, where JavaScript makes one of several. */
+function goText(bytes: Uint8Array, start: number, end: number): string {
+  const text = textOf(bytes, start, end);
+  if (!text.includes("\ufffd") || isUtf8(bytes.subarray(start, end))) return text;
+  let out = "";
+  for (let at = start; at < end; ) {
+    let length = bytes[at]! < 0x80 ? 1 : Math.min(4, end - at);
+    while (length > 1 && !isOneCharacter(bytes, at, length)) length--;
+    out += length === 1 && bytes[at]! >= 0x80 ? "\ufffd" : textOf(bytes, at, at + length);
+    at += length;
+  }
+  return out;
+}
+
+function isOneCharacter(bytes: Uint8Array, at: number, length: number): boolean {
+  const lead = bytes[at]!;
+  const wanted = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  return lead >= 0xc0 && length === wanted && isUtf8(bytes.subarray(at, at + length));
 }
 
 /** One compiled step of a pipeline. Changes the line in place; false drops it. */

@@ -48,7 +48,7 @@ export function startQuery(clientSignal: AbortSignal | undefined, timeoutMs: num
       clearTimeout(timer);
       clientSignal?.removeEventListener("abort", onClientGone);
       // Whatever still scans for this query has no one to read it.
-      stop.abort();
+      abort(queryErrors.cancelled());
     },
   };
 }

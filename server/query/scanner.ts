@@ -32,6 +32,8 @@ export interface Scanner {
 
 /** Less than this (raw bytes of lines) is not worth the way to a worker and back. */
 const TASK_BYTES_MIN = 4 * 1024 * 1024;
+/** More than this would keep a worker from the queries behind for too long. */
+const TASK_BYTES_MAX = 64 * 1024 * 1024;
 /** Tasks per worker and query, so that workers finish together although tasks differ. */
 const TASKS_PER_WORKER = 8;
 
@@ -101,7 +103,7 @@ function splitMetricWork(scan: MetricScan, streams: readonly StreamPages[], work
   }
   const total = stored.reduce((sum, { bytes }) => sum + bytes, 0);
   if (workers === 0 || total < TASK_BYTES_MIN) return { inline: [...inline, ...stored], tasks: [] };
-  const target = Math.max(TASK_BYTES_MIN, total / (workers * TASKS_PER_WORKER));
+  const target = Math.min(TASK_BYTES_MAX, Math.max(TASK_BYTES_MIN, total / (workers * TASKS_PER_WORKER)));
   const tasks: StreamPages[][] = [];
   let task: { labels: StreamPages["labels"]; pages: PageRef[] }[] = [];
   let taskBytes = 0;
@@ -207,7 +209,7 @@ function cutLogTasks(pages: readonly LogPage[]): LogPage[][] {
 
 async function runRemote(pool: WorkerPool<ScanTask, ScanResult>, task: ScanTask, query: RunningQuery): Promise<ScanResult> {
   try {
-    return await pool.run(task, query.signal);
+    return await pool.run(task, query.signal, query);
   } catch (error) {
     query.throwIfStopped();
     if (error instanceof WorkerTaskError && error.status !== undefined) throw new QueryError(error.status, error.message);

@@ -58,6 +58,14 @@ test("a worker that ends fails its task only, and is replaced", async () => {
   expect(crashes).toHaveLength(1);
 });
 
+test("groups take turns", async () => {
+  const pool = start(1);
+  const done: string[] = [];
+  const run = (group: string, name: string) => pool.run({ kind: "say" }, undefined, group).then(() => done.push(name));
+  await Promise.all([...[1, 2, 3, 4].map((i) => run("large", `large ${i}`)), run("small", "small")]);
+  expect(done).toEqual(["large 1", "large 2", "small", "large 3", "large 4"]);
+});
+
 test("a closed pool takes no tasks", async () => {
   const pool = start(1);
   await pool.close();
