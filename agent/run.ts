@@ -48,6 +48,8 @@ export interface RunningAgent {
 /** Entries of targets that a reload has stopped get this long to be acknowledged before their files are opened anew. */
 const RELOAD_SETTLE_MS = 2_000;
 const SERVER_GRACE_MS = 1_000;
+/** Of the time to end, kept for the last write of positions. */
+const POSITIONS_RESERVE_MS = 1_000;
 const STDIN_DRAIN_MS = 24 * 3_600_000;
 
 /** @throws Error when the configuration cannot be run; nothing is left open then */
@@ -201,7 +203,7 @@ class Agent implements RunningAgent, AgentView {
     const deadlineMs = clock.nowMs() + this.#drainMs;
     this.#options.stdin.destroy();
     await within(Promise.all(this.jobs.map((job) => job.stop({ drain: false }))), deadlineMs - clock.nowMs(), clock);
-    await this.#outlet?.drain(Math.max(0, deadlineMs - clock.nowMs()));
+    await this.#outlet?.drain(Math.max(0, deadlineMs - clock.nowMs() - POSITIONS_RESERVE_MS));
     await this.#outlet?.stopNow();
     await this.#positions?.close();
     await this.#server?.close(SERVER_GRACE_MS);
