@@ -1,5 +1,6 @@
 // The server's parts in the order the data takes: routes -> ingest -> storage -> queries.
 
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { systemClock } from "../lib/runtime/clock.ts";
@@ -56,6 +57,7 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
   const engine = createQueryEngine({
     view: storage,
     openReader: () => storage.openReader(),
+    workers: { count: availableParallelism(), readerModule: new URL("./block/page-reader.js", import.meta.url).href, readerOptions: { folder: folders.blocks } },
     limits: (tenant) => queryLimitsOf(tenantLimits.of(tenant)),
     clock,
     log,

@@ -17,7 +17,11 @@ export interface Catalog {
   blocks(tenant: string, fromSec: number, toSec: number): readonly BlockMeta[];
   all(): readonly BlockMeta[];
   tenants(): readonly string[];
-  /** Adds and removes blocks as one: durable when it resolves, and a crash leaves all of it or nothing. */
-  change(add: readonly BlockMeta[], remove: readonly string[]): Promise<void>;
+  /**
+   * Adds and removes blocks as one: durable when it resolves, and a crash leaves all of it or nothing.
+   *
+   * @param applied called in the moment in which readers begin to see the change, for what must change with it
+   */
+  change(add: readonly BlockMeta[], remove: readonly string[], applied?: () => void): Promise<void>;
   close(): Promise<void>;
 }

@@ -81,13 +81,13 @@ class FileCatalog implements Catalog {
     return [...new Set(this.all().map(({ tenant }) => tenant))].sort();
   }
 
-  change(add: readonly BlockMeta[], remove: readonly string[]): Promise<void> {
-    const done = this.#last.then(() => this.#append({ add, remove }));
+  change(add: readonly BlockMeta[], remove: readonly string[], applied?: () => void): Promise<void> {
+    const done = this.#last.then(() => this.#append({ add, remove }, applied));
     this.#last = done.catch(() => {});
     return done;
   }
 
-  async #append(change: Change): Promise<void> {
+  async #append(change: Change, applied: (() => void) | undefined): Promise<void> {
     const { size } = await this.#file.stat();
     try {
       await this.#file.appendFile(encodeChange(change));
@@ -98,6 +98,7 @@ class FileCatalog implements Catalog {
       throw new Error(`write to the catalogue ${this.#path}: ${messageOf(cause)}`, { cause });
     }
     apply(this.#blocks, change);
+    applied?.();
     this.#written += change.add.length;
     if (this.#written - this.#blocks.size > Math.max(GARBAGE_MIN, this.#blocks.size)) await this.#rewrite();
   }

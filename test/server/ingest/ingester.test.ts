@@ -119,7 +119,7 @@ describe("ingest", () => {
 
 describe("detected_level", () => {
   const levelOf = async (line: string, labels = '{a="1"}', metadata?: Record<string, string>): Promise<string | undefined> =>
-    (await push({ discover_log_levels: true }, { [labels]: [[1, line, ...(metadata === undefined ? [] : [metadata])] as Entry] })).stored[0]?.metadata.detected_level;
+    (await push({ discover_log_levels: true }, { [labels]: [metadata === undefined ? [1, line] : [1, line, metadata]] })).stored[0]?.metadata.detected_level;
   for (const [line, want] of [
     ["level=info a=1", "info"],
     ["LVL=ERR", "error"],

@@ -1,0 +1,311 @@
+// Storage: accepted pushes go in durably, streams and pages come out. WAL -> head -> block -> catalogue.
+
+import { join } from "node:path";
+import type { Registry } from "prom-client";
+import type { Matcher } from "../lib/logql/ast.ts";
+import { compileMatcher } from "../lib/logql/index.ts";
+import type { Clock } from "../lib/runtime/clock.ts";
+import { messageOf } from "../lib/runtime/invariant.ts";
+import type { Log } from "../lib/runtime/log.ts";
+import type { LabelSet } from "../lib/wire/labels.ts";
+import { split } from "./block/block-index.ts";
+import { writeBlock } from "./block/block-writer.ts";
+import { Blocks } from "./block/blocks.ts";
+import { openFsPageReader } from "./block/page-reader.ts";
+import { Head } from "./head/head.ts";
+import type { AcceptedPush } from "./ingest/accepted-push.ts";
+import { HEAD_BYTES_FLUSH, HEAD_BYTES_MAX, HEAD_RAW_BYTES_FLUSH } from "./limits.ts";
+import type { DataView, PageReader, PageRef, StreamPages, TimeRange } from "./page.ts";
+import { createStorageMetrics, type StorageMetrics } from "./storage-metrics.ts";
+import type { BlockMeta, Catalog } from "./store/catalog.ts";
+import { openFileCatalog } from "./store/file-catalog.ts";
+import { openFsStore } from "./store/fs-store.ts";
+import type { ObjectStore } from "./store/object-store.ts";
+import { openWal, type Wal } from "./wal/wal.ts";
+import type { WalFiles } from "./wal/wal-files.ts";
+
+export interface StorageOptions {
+  readonly walFolder: string;
+  readonly storeFolder: string;
+  /** The head is flushed when nothing was appended for this long. */
+  readonly idleMs: number;
+  /** The head is flushed when its first entry was appended this long ago. */
+  readonly maxAgeMs: number;
+  /** Flush at the end. Not needed: the WAL has everything. */
+  readonly flushOnClose: boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly registry: Registry;
+  /** File operations of the WAL, for tests that let them fail. */
+  readonly walFiles?: WalFiles;
+  /** Memory of the head after which it is flushed; for tests. */
+  readonly flushBytes?: number;
+}
+
+const CATALOG_FILE = "catalog";
+const CHECK_EVERY_MS = 5_000;
+const RETRY_MIN_MS = 1_000;
+const RETRY_MAX_MS = 30_000;
+
+/** The head that is being flushed, and the first WAL segment that it does not need. */
+interface Frozen {
+  readonly head: Head;
+  readonly segment: number;
+}
+
+export async function openStorage(options: StorageOptions): Promise<Storage> {
+  const store = await openFsStore(options.storeFolder);
+  const catalog = await openFileCatalog(join(options.storeFolder, CATALOG_FILE), options.log);
+  const blocks = new Blocks(store, catalog);
+  let storage: Storage | undefined;
+  const metrics = createStorageMetrics(options.registry, () => storage?.sizes() ?? { streams: 0, memoryBytes: 0, blocks: 0, storedBytes: 0 });
+  await removeStrays(store, catalog, options.log);
+  await blocks.openAll(options.log, () => metrics.missingBlocks.inc());
+  const head = new Head();
+  const wal = await openWal({
+    folder: options.walFolder,
+    log: options.log,
+    replay: (tenant, push) => head.append(tenant, push),
+    onCorruption: () => metrics.corruptions.inc(),
+    ...(options.walFiles === undefined ? {} : { files: options.walFiles }),
+  });
+  storage = new Storage(options, { store, catalog, blocks, wal, head, metrics });
+  return storage;
+}
+
+/** Objects that are not in the catalogue: a crash came between writing the block and noting it, and the WAL still has its entries. */
+async function removeStrays(store: ObjectStore, catalog: Catalog, log: Log): Promise<void> {
+  const known = new Set(catalog.all().map(({ key }) => key));
+  for (const key of await store.list("")) {
+    if (!key.endsWith(".skb") || known.has(key)) continue;
+    log.info({ block: key }, "a block that was never noted in the catalogue is removed; its entries are in the WAL");
+    await store.delete(key);
+  }
+}
+
+interface Parts {
+  readonly store: ObjectStore;
+  readonly catalog: Catalog;
+  readonly blocks: Blocks;
+  readonly wal: Wal;
+  readonly head: Head;
+  readonly metrics: StorageMetrics;
+}
+
+export class Storage implements DataView {
+  readonly #options: StorageOptions;
+  readonly #parts: Parts;
+  #head: Head;
+  #frozen: Frozen | undefined;
+  #flushing: Promise<void> | undefined;
+  #firstAppendMs: number;
+  #lastAppendMs: number;
+  #blockNumber = 0;
+  #room: (() => void)[] = [];
+  readonly #timer: NodeJS.Timeout;
+  #closing = false;
+
+  constructor(options: StorageOptions, parts: Parts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#head = parts.head;
+    this.#firstAppendMs = this.#lastAppendMs = options.clock.nowMs();
+    this.#timer = setInterval(() => this.#flushWhenDue(), CHECK_EVERY_MS);
+    this.#timer.unref();
+  }
+
+  /**
+   * Resolves when the push is on disk; it can be queried from the moment of the call.
+   *
+   * @param push copied before this returns
+   * @throws WalError when it could not be made durable
+   */
+  async append(tenant: string, push: AcceptedPush): Promise<void> {
+    const durable = this.#parts.wal.append(tenant, push);
+    if (this.#head.isEmpty) this.#firstAppendMs = this.#options.clock.nowMs();
+    this.#head.append(tenant, push);
+    this.#lastAppendMs = this.#options.clock.nowMs();
+    if (this.#isFull()) this.#startFlush("full");
+    await durable;
+    while (this.#frozen !== undefined && this.#head.memoryBytes + this.#frozen.head.memoryBytes > HEAD_BYTES_MAX && !this.#closing) {
+      await new Promise<void>((resolve) => this.#room.push(resolve));
+    }
+  }
+
+  select(tenant: string, matchers: readonly Matcher[], range: TimeRange): StreamPages[] {
+    const accepts = compileMatchers(matchers);
+    const byLabels = new Map<LabelSet, PageRef[]>();
+    const add = (labels: LabelSet, pages: readonly PageRef[]): void => {
+      if (pages.length === 0) return;
+      const known = byLabels.get(labels);
+      if (known === undefined) byLabels.set(labels, [...pages]);
+      else known.push(...pages);
+    };
+    for (const { index, stream } of this.#parts.blocks.select(tenant, matchers, accepts, range)) add(stream.labels, index.pagesOf(stream, range));
+    const [startSec] = split(range.startNs);
+    const [endSec] = split(range.endNs);
+    for (const head of this.#heads()) {
+      for (const stream of head.streams(tenant)) {
+        if (accepts(stream.labels) && stream.overlaps(startSec, endSec)) add(stream.labels, stream.pages().filter(({ stats }) => stats.maxSec >= startSec && stats.minSec <= endSec));
+      }
+    }
+    return [...byLabels].map(([labels, pages]) => ({ labels, pages }));
+  }
+
+  /** Streams that satisfy the matchers and may have entries in the range; reads no page. */
+  streams(tenant: string, matchers: readonly Matcher[], range: TimeRange): readonly LabelSet[] {
+    const accepts = compileMatchers(matchers);
+    const found = new Set<LabelSet>();
+    for (const { index, stream } of this.#parts.blocks.select(tenant, matchers, accepts, range)) {
+      if (!found.has(stream.labels) && index.pagesOf(stream, range).length > 0) found.add(stream.labels);
+    }
+    const [startSec] = split(range.startNs);
+    const [endSec] = split(range.endNs);
+    for (const head of this.#heads()) for (const stream of head.streams(tenant)) if (accepts(stream.labels) && stream.overlaps(startSec, endSec)) found.add(stream.labels);
+    return [...found];
+  }
+
+  /** Sums over the stored pages that meet the range, as Loki's index has them: what is still in the head does not count. */
+  stats(tenant: string, matchers: readonly Matcher[], range: TimeRange): { streams: number; chunks: number; bytes: number; entries: number } {
+    const streams = new Set<LabelSet>();
+    const sum = { chunks: 0, bytes: 0, entries: 0 };
+    for (const { index, stream } of this.#parts.blocks.select(tenant, matchers, compileMatchers(matchers), range)) {
+      for (const { stats } of index.pagesOf(stream, range)) {
+        streams.add(stream.labels);
+        sum.chunks++;
+        sum.bytes += stats.lineBytes + stats.metadataBytes;
+        sum.entries += stats.entryCount;
+      }
+    }
+    return { streams: streams.size, ...sum };
+  }
+
+  tenants(): readonly string[] {
+    return [...new Set([...this.#parts.catalog.tenants(), ...this.#heads().flatMap((head) => head.tenants())])].sort();
+  }
+
+  /** A reader for one query on the main thread. */
+  openReader(): PageReader {
+    return openFsPageReader(this.#options.storeFolder, false);
+  }
+
+  /** Resolves when everything appended before is in blocks and the WAL is cut behind it. @throws when writing them failed (it is tried again) */
+  async flush(): Promise<void> {
+    await this.#flushing;
+    this.#startFlush("forced");
+    await this.#flushing;
+    if (this.#frozen !== undefined) throw new Error("the flush failed and is tried again; the log says why");
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    if (this.#options.flushOnClose) await this.flush().catch((error: unknown) => this.#options.log.error({ error: messageOf(error) }, "flush at the end failed; the WAL has everything"));
+    this.#closing = true;
+    this.#wakeAppends();
+    await this.#flushing;
+    await this.#parts.wal.close();
+    await this.#parts.catalog.close();
+  }
+
+  sizes(): { streams: number; memoryBytes: number; blocks: number; storedBytes: number } {
+    const blocks = this.#parts.catalog.all();
+    return {
+      streams: this.#head.streamCount,
+      memoryBytes: this.#heads().reduce((sum, head) => sum + head.memoryBytes, 0),
+      blocks: blocks.length,
+      storedBytes: blocks.reduce((sum, { objectBytes }) => sum + objectBytes, 0),
+    };
+  }
+
+  #heads(): Head[] {
+    return this.#frozen === undefined ? [this.#head] : [this.#frozen.head, this.#head];
+  }
+
+  #isFull(): boolean {
+    return this.#head.memoryBytes >= (this.#options.flushBytes ?? HEAD_BYTES_FLUSH) || this.#head.rawBytes >= HEAD_RAW_BYTES_FLUSH;
+  }
+
+  #flushWhenDue(): void {
+    if (this.#head.isEmpty) return;
+    const nowMs = this.#options.clock.nowMs();
+    if (nowMs - this.#firstAppendMs >= this.#options.maxAgeMs) this.#startFlush("max_age");
+    else if (nowMs - this.#lastAppendMs >= this.#options.idleMs) this.#startFlush("idle");
+  }
+
+  /** Freezes the head and writes it, unless a flush is under way or there is nothing. */
+  #startFlush(reason: string): void {
+    if (this.#flushing !== undefined || this.#closing) return;
+    if (this.#frozen === undefined) {
+      if (this.#head.isEmpty) return;
+      this.#frozen = { head: this.#head, segment: this.#parts.wal.cut() };
+      this.#head = new Head();
+      this.#parts.metrics.flushes.inc({ reason });
+    }
+    this.#flushing = this.#writeFrozen(this.#frozen, RETRY_MIN_MS).finally(() => {
+      this.#flushing = undefined;
+      // What came in meanwhile may be due already.
+      if (this.#frozen === undefined && this.#isFull()) this.#startFlush("full");
+    });
+  }
+
+  async #writeFrozen(frozen: Frozen, retryMs: number): Promise<void> {
+    const { store, catalog, blocks, wal, metrics } = this.#parts;
+    const written: BlockMeta[] = [];
+    try {
+      for (const tenant of frozen.head.tenants()) {
+        const streams = await frozen.head.cutAll(tenant);
+        if (streams.length === 0) continue;
+        const { parts, meta } = writeBlock(this.#newKey(tenant), tenant, streams);
+        await store.put(meta.key, parts);
+        written.push(meta);
+        await blocks.open(meta.key);
+        metrics.pages.inc(streams.reduce((sum, { pages }) => sum + pages.length, 0));
+      }
+      await catalog.change(written, [], () => {
+        this.#frozen = undefined;
+      });
+    } catch (error) {
+      metrics.flushFailures.inc();
+      this.#options.log.error({ error: messageOf(error), retryMs }, "the head could not be flushed; it stays in memory and in the WAL, and the flush is tried again");
+      for (const { key } of written) {
+        blocks.forget(key);
+        await store.delete(key).catch(() => {});
+      }
+      this.#retryLater(retryMs);
+      return;
+    }
+    this.#wakeAppends();
+    await wal.removeBefore(frozen.segment).catch((error: unknown) => this.#options.log.error({ error: messageOf(error) }, "old WAL segments could not be removed; the next flush tries again"));
+  }
+
+  #retryLater(retryMs: number): void {
+    const timer = setTimeout(() => {
+      if (this.#frozen === undefined || this.#flushing !== undefined || this.#closing) return;
+      this.#flushing = this.#writeFrozen(this.#frozen, Math.min(retryMs * 2, RETRY_MAX_MS)).finally(() => {
+        this.#flushing = undefined;
+      });
+    }, retryMs);
+    timer.unref();
+  }
+
+  #wakeAppends(): void {
+    for (const wake of this.#room.splice(0)) wake();
+  }
+
+  /** `<tenant>/<time>-<number>.skb`: keys sort by time, and no two are equal. */
+  #newKey(tenant: string): string {
+    const time = Math.floor(this.#options.clock.nowMs()).toString().padStart(14, "0");
+    return `${encodeURIComponent(tenant)}/${time}-${process.pid}-${++this.#blockNumber}.skb`;
+  }
+}
+
+/** All matchers as one predicate; a label set is judged once. */
+function compileMatchers(matchers: readonly Matcher[]): (labels: LabelSet) => boolean {
+  const compiled = matchers.map((matcher) => ({ name: matcher.name, test: compileMatcher(matcher) }));
+  const known = new Map<LabelSet, boolean>();
+  return (labels) => {
+    let accepted = known.get(labels);
+    if (accepted === undefined) known.set(labels, (accepted = compiled.every(({ name, test }) => test(labels.get(name)))));
+    return accepted;
+  };
+}

@@ -1,0 +1,190 @@
+// The write-ahead log: a folder of numbered segments. An append resolves when its record is synced; appends that wait share one sync.
+
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import { MalformedInput } from "../../lib/kernels/kernels.ts";
+import { messageOf } from "../../lib/runtime/invariant.ts";
+import type { Log } from "../../lib/runtime/log.ts";
+import type { AcceptedPush } from "../ingest/accepted-push.ts";
+import { WAL_RECORD_BYTES_MAX, WAL_SEGMENT_BYTES_TARGET } from "../limits.ts";
+import { BufferPool } from "./buffer-pool.ts";
+import { decodeRecord, encodeRecord, RECORD_HEADER_BYTES, SEGMENT_MAGIC } from "./record.ts";
+import { systemWalFiles, type WalFile, type WalFiles } from "./wal-files.ts";
+
+export interface WalOptions {
+  readonly folder: string;
+  readonly log: Log;
+  readonly files?: WalFiles;
+  /** Called for each record that a restart finds, in order. */
+  readonly replay: (tenant: string, push: AcceptedPush) => void;
+  /** A segment whose end is damaged was read up to there. */
+  readonly onCorruption: () => void;
+}
+
+/** A push could not be made durable; the client is told to try again. */
+export class WalError extends Error {
+  override readonly name = "WalError";
+  readonly status = 503;
+}
+
+interface Waiting {
+  readonly record: Buffer;
+  readonly segment: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** `cut` leaves this many numbers out, for segments that are begun because one grew full while older records still wait. */
+const CUT_GAP = 100;
+const SEGMENT_NAME = /^(\d{10})\.wal$/;
+const nameOf = (segment: number): string => `${String(segment).padStart(10, "0")}.wal`;
+
+/** Reads what is there and begins a new segment behind it. @throws when the folder cannot be read or written */
+export async function openWal(options: WalOptions): Promise<Wal> {
+  const files = options.files ?? systemWalFiles;
+  await files.prepare(options.folder);
+  const segments = (await files.list(options.folder)).flatMap((name) => SEGMENT_NAME.exec(name)?.[1] ?? []).map(Number).sort((a, b) => a - b);
+  for (const segment of segments) replaySegment(await files.read(join(options.folder, nameOf(segment))), nameOf(segment), options);
+  return new Wal(options, files, segments, (segments.at(-1) ?? 0) + 1);
+}
+
+function replaySegment(content: Buffer, name: string, { log, replay, onCorruption }: WalOptions): void {
+  let at = SEGMENT_MAGIC.length;
+  if (!content.subarray(0, at).equals(SEGMENT_MAGIC)) {
+    if (content.length > 0) onCorruption();
+    if (content.length > 0) log.warn({ segment: name, bytes: content.length }, "a WAL segment does not begin with SKW1: nothing in it was confirmed, it is left out");
+    return;
+  }
+  while (at < content.length) {
+    const bytes = at + RECORD_HEADER_BYTES <= content.length ? content.readUInt32LE(at) : Number.POSITIVE_INFINITY;
+    const end = at + RECORD_HEADER_BYTES + bytes;
+    const body = bytes <= WAL_RECORD_BYTES_MAX && end <= content.length ? content.subarray(at + RECORD_HEADER_BYTES, end) : undefined;
+    try {
+      if (body === undefined || crc32(body) !== content.readUInt32LE(at + 4)) throw new MalformedInput("the record is torn");
+      const { tenant, push } = decodeRecord(body);
+      replay(tenant, push);
+    } catch (error) {
+      onCorruption();
+      log.warn({ segment: name, offset: at, droppedBytes: content.length - at, error: messageOf(error) }, "the end of a WAL segment is damaged: a write that was never confirmed, dropped");
+      return;
+    }
+    at = end;
+  }
+}
+
+export class Wal {
+  readonly #options: WalOptions;
+  readonly #files: WalFiles;
+  readonly #pool = new BufferPool();
+  /** Segments on disk, ascending, the open one included. */
+  readonly #segments: number[];
+  #current: number;
+  #waiting: Waiting[] = [];
+  #open: { readonly segment: number; readonly file: WalFile; bytes: number } | undefined;
+  #writing: Promise<void> | undefined;
+  /** The group that is being written. */
+  #group: { readonly segment: number; readonly done: Promise<void> } | undefined;
+
+  constructor(options: WalOptions, files: WalFiles, segments: readonly number[], current: number) {
+    this.#options = options;
+    this.#files = files;
+    this.#segments = [...segments];
+    this.#current = current;
+  }
+
+  /** Resolves when the push is on disk. The push is copied before this returns. @throws WalError */
+  append(tenant: string, push: AcceptedPush): Promise<void> {
+    const record = encodeRecord(tenant, push, (bytes) => this.#pool.take(bytes));
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ record, segment: this.#current, resolve, reject });
+      this.#writing ??= this.#writeAll();
+    });
+  }
+
+  /** Ends the segment: what is appended from now on stands in later ones. Returns the first of those. */
+  cut(): number {
+    this.#current += CUT_GAP;
+    return this.#current;
+  }
+
+  /** Removes segments before one that `cut` returned, after everything appended to them has been written. */
+  async removeBefore(segment: number): Promise<void> {
+    while (this.#group !== undefined && (this.#group.segment < segment || this.#waiting.some((waiting) => waiting.segment < segment))) await this.#group.done;
+    const old = this.#segments.filter((number) => number < segment);
+    if (this.#open !== undefined && this.#open.segment < segment) await this.#closeOpen();
+    for (const number of old) {
+      await this.#files.remove(join(this.#options.folder, nameOf(number)));
+      this.#segments.splice(this.#segments.indexOf(number), 1);
+    }
+    await this.#files.syncFolder(this.#options.folder);
+  }
+
+  async close(): Promise<void> {
+    await this.#writing;
+    await this.#closeOpen();
+  }
+
+  async #writeAll(): Promise<void> {
+    // What is pushed in the same turn of the event loop shares the first sync.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const { segment } = this.#waiting[0]!;
+      const count = this.#waiting.findIndex((waiting) => waiting.segment !== segment);
+      const group = this.#waiting.splice(0, count < 0 ? this.#waiting.length : count);
+      try {
+        const done = this.#writeGroup(segment, group);
+        this.#group = { segment, done: done.catch(() => {}) };
+        await done;
+        for (const { resolve } of group) resolve();
+      } catch (cause) {
+        const error = new WalError(`the push could not be made durable: write to the WAL in ${this.#options.folder}: ${messageOf(cause)}`, { cause });
+        this.#options.log.error({ folder: this.#options.folder, error: messageOf(cause), pushes: group.length }, "WAL write failed; the pushes were refused");
+        for (const { reject } of group) reject(error);
+      }
+      for (const { record } of group) this.#pool.give(record);
+    }
+    this.#group = undefined;
+    this.#writing = undefined;
+  }
+
+  async #writeGroup(segment: number, group: readonly Waiting[]): Promise<void> {
+    if (this.#open === undefined || this.#open.segment < segment || this.#open.bytes >= WAL_SEGMENT_BYTES_TARGET) await this.#openNext(segment);
+    const open = this.#open!;
+    try {
+      await open.file.append(group.map(({ record }) => record));
+      await open.file.sync();
+      open.bytes += group.reduce((sum, { record }) => sum + record.length, 0);
+    } catch (cause) {
+      // The segment ends where it was good; the next append begins a new one.
+      await open.file.truncate(open.bytes).catch(() => {});
+      await this.#closeOpen();
+      throw cause;
+    }
+  }
+
+  /** A new segment with a number of its own, at least `segment`. */
+  async #openNext(segment: number): Promise<void> {
+    await this.#closeOpen();
+    const number = Math.max(segment, (this.#segments.at(-1) ?? 0) + 1);
+    const path = join(this.#options.folder, nameOf(number));
+    const file = await this.#files.create(path);
+    try {
+      await file.append([SEGMENT_MAGIC]);
+      await this.#files.syncFolder(this.#options.folder);
+    } catch (cause) {
+      await file.close().catch(() => {});
+      await this.#files.remove(path).catch(() => {});
+      throw cause;
+    }
+    this.#segments.push(number);
+    // Numbers that `cut` hands out lie above every segment there is.
+    this.#current = Math.max(this.#current, number);
+    this.#open = { segment: number, file, bytes: SEGMENT_MAGIC.length };
+  }
+
+  async #closeOpen(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    await open?.file.close();
+  }
+}
