@@ -41,10 +41,10 @@ export class TicketLedger {
    * A ticket for what was read up to `endPosition`, held once by the caller, who releases it when the batch has been handed on.
    *
    * @param mark travels with the position to `committedMark` (a fingerprint of the bytes before it)
+   * @param sizeBytes what `onDone` is told; the way from the last position to this one unless positions are no bytes
    */
-  issue(endPosition: number, mark = ""): Ticket {
+  issue(endPosition: number, mark = "", sizeBytes = endPosition - this.#issued): Ticket {
     invariant(endPosition >= this.#issued, `positions are issued in order: ${endPosition} after ${this.#issued}`);
-    const sizeBytes = endPosition - this.#issued;
     let holds = 1;
     const ticket: IssuedTicket = {
       end: endPosition,

@@ -75,7 +75,7 @@ export class TailPump {
     const batch = this.#context.pipeline.flush(this.#context.clock.nowMs(), closing);
     if (batch === undefined) return;
     this.#flushing = true;
-    void this.#consume(batch, () => {}).finally(() => {
+    void this.#consume(batch).finally(() => {
       this.#flushing = false;
     });
   }
@@ -129,26 +129,34 @@ export class TailPump {
   }
 
   async #deliver(tail: FileTail, read: TailRead & { kind: "lines" }): Promise<void> {
-    const { pipeline, metrics, clock } = this.#context;
-    const { batch, ticket } = read;
-    const label = { path: tail.name };
-    metrics.readLines.inc(label, batch.count);
-    metrics.readBytes.set(label, tail.offset);
-    if (read.malformedLineCount > 0) metrics.encodingFailures.inc(label, read.malformedLineCount);
-    tail.movedMs = clock.nowMs();
+    tail.movedMs = this.#context.clock.nowMs();
     tail.stallTold = false;
+    this.#context.metrics.readBytes.set({ path: tail.name }, tail.offset);
+    await this.deliver(read.batch, tail.name, read.malformedLineCount, () => {
+      if (isUnkept(read.ticket)) return read.recycle;
+    });
+  }
+
+  /**
+   * Takes a batch, which carries its tickets, through the pipeline to the sink; resolves when there is room for more.
+   *
+   * @param afterPipeline is asked for what to do when the sink is done, at a moment when only stages may have kept something
+   */
+  async deliver(batch: EntryBatch, path: string, malformedLineCount = 0, afterPipeline?: () => (() => void) | undefined): Promise<void> {
+    const { pipeline, metrics, clock } = this.#context;
+    metrics.readLines.inc({ path }, batch.liveCount);
+    if (malformedLineCount > 0) metrics.encodingFailures.inc({ path }, malformedLineCount);
     pipeline.process(batch);
-    const unkept = isUnkept(ticket);
-    await this.#consume(batch, unkept ? read.recycle : () => {});
+    await this.#consume(batch, afterPipeline?.());
     const delayMs = pipeline.delayMs?.(clock.nowMs()) ?? 0;
     if (delayMs > 0) await clock.sleep(delayMs, this.#stop.signal);
   }
 
   /** Hands a batch to the sink and waits for room, at most until the stop; the batch's holds go when the sink is done with it. */
-  async #consume(batch: EntryBatch, done: () => void): Promise<void> {
+  async #consume(batch: EntryBatch, done?: () => void): Promise<void> {
     const release = (): void => {
       for (const ticket of batch.tickets) ticket.release();
-      done();
+      done?.();
     };
     const room = batch.liveCount === 0 ? undefined : this.#context.sink.consume(batch);
     if (room === undefined) return release();

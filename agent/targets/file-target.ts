@@ -39,6 +39,8 @@ export interface FileTargetOptions {
 export interface FileReading {
   /** IANA name; empty: UTF-8. */
   readonly encoding?: string;
+  /** Files are compressed: each is read once, whole, and not followed. */
+  readonly decompression?: Decompression;
   /** How often the pattern is evaluated anew, as a backstop to notices. */
   readonly syncPeriodMs: number;
   /** A file is looked at this soon after a change, and at least this often where there are no notices. */
@@ -51,6 +53,13 @@ export interface FileReading {
   readonly partialIdleMs?: number;
   /** A file with something to read of which nothing was read for this long is reported. */
   readonly stallMs?: number;
+}
+
+export interface Decompression {
+  /** `gz`, `z` (zlib) or `bz2`, whatever the file's name says. */
+  readonly format: string;
+  /** A file that appears is left alone this long, for it may still be being written. */
+  readonly initialDelayMs: number;
 }
 
 export interface FileDetails {
@@ -91,8 +100,12 @@ const DRAIN_MS = 30_000;
 /** Rotated files of a stopped target are kept open this long for a target that goes on with them (a reload). */
 const LEAVING_MS = 30_000;
 
-/** @throws Error for a malformed pattern or an unknown encoding */
+/** @throws Error for a malformed pattern, an unknown encoding or an unknown compression */
 export async function openFileTarget(options: FileTargetOptions): Promise<FileTarget> {
+  if (options.options.decompression !== undefined) {
+    const { openCompressedTarget } = await import("./compressed-target.ts");
+    return openCompressedTarget(options, options.options.decompression);
+  }
   const target = new GlobTarget(options);
   target.start();
   return target;

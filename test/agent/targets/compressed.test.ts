@@ -1,0 +1,95 @@
+import { appendFileSync, renameSync, writeFileSync } from "node:fs";
+import { deflateSync, gzipSync } from "node:zlib";
+import { afterEach, expect, test } from "vitest";
+import { numbered, pause, Rig } from "../tail/harness.ts";
+
+let rig: Rig;
+afterEach(() => rig.close());
+
+const open = async (format: string, files: Record<string, Buffer>, initialDelayMs = 0, positions = ""): Promise<void> => {
+  rig = new Rig({ glob: "*.packed", reading: { decompression: { format, initialDelayMs } } });
+  for (const [name, content] of Object.entries(files)) writeFileSync(rig.path(name), content);
+  if (positions !== "") writeFileSync(rig.positionsPath, positions.replaceAll("$dir", rig.folder));
+  await rig.start();
+};
+
+const BZ2 = Buffer.from("QlpoOTFBWSZTWacUK3cAAALBgAAQAgGEgCAAIYAMAjj1G4u5IpwoSFOKFbuA", "base64");
+
+for (const [name, format, content, lines] of [
+  ["gzip", "gz", gzipSync("one\ntwo\n"), ["one", "two"]],
+  ["zlib", "z", deflateSync("one\ntwo\n"), ["one", "two"]],
+  ["two members of gzip", "gz", Buffer.concat([gzipSync("one\n"), gzipSync("two\n")]), ["one", "two"]],
+  ["a last line without line feed", "gz", gzipSync("one\ntwo"), ["one", "two"]],
+  ["a line across pieces", "gz", gzipSync(`a\n${"x".repeat(200_000)}\nb\n`), ["a", "x".repeat(200_000), "b"]],
+  ["more lines than a batch has", "gz", gzipSync(numbered("l", 30_000).text), numbered("l", 30_000).list],
+] as const) {
+  test(`decompression: ${name}`, async () => {
+    await open(format, { "a.packed": content });
+    await rig.until(() => rig.lines().length >= lines.length, "all lines");
+    await pause(50);
+    expect(rig.lines()).toEqual(lines);
+    await rig.until(() => rig.positions.get(rig.path("a.packed")) === String(lines.length), "the position in lines");
+  });
+}
+
+test("decompression: an unknown format is refused", async () => {
+  rig = new Rig({ reading: { decompression: { format: "rar", initialDelayMs: 0 } } });
+  await expect(rig.start()).rejects.toThrow(/"rar", expected one of gz, z, bz2/);
+  await rig.positions.close();
+  rig = new Rig();
+  await rig.start();
+});
+
+test("decompression: lines before Promtail's position are passed over", async () => {
+  await open("gz", { "a.packed": gzipSync("one\ntwo\nthree\n") }, 0, 'positions:\n  $dir/a.packed: "2"\n');
+  await rig.untilLines(1);
+  expect(rig.lines()).toEqual(["three"]);
+});
+
+test("decompression: a file is not read again after a restart, nor when it is renamed", async () => {
+  await open("gz", { "a.packed": gzipSync("one\ntwo\n") });
+  await rig.untilLines(2);
+  await rig.stop();
+  renameSync(rig.path("a.packed"), rig.path("b.packed"));
+  writeFileSync(rig.path("a.packed"), gzipSync("three\n"));
+  await rig.start();
+  await rig.untilLines(3);
+  renameSync(rig.path("a.packed"), rig.path("c.packed"));
+  await pause(1_300);
+  expect(rig.lines()).toEqual(["one", "two", "three"]);
+});
+
+test("decompression: a file that is cut is read as far as it goes, and on from there when it is whole", async () => {
+  const whole = gzipSync(Buffer.from(numbered("line with some text ", 20_000).text), { level: 1 });
+  await open("gz", { "a.packed": whole.subarray(0, whole.length / 2) });
+  await rig.until(() => rig.logLines.some((line) => line.includes("could not read compressed file")), "the complaint");
+  const before = rig.lines().length;
+  expect(before).toBeGreaterThan(1_000);
+  appendFileSync(rig.path("a.packed"), whole.subarray(whole.length / 2));
+  await rig.untilLines(20_000);
+  expect(rig.lines()).toEqual(numbered("line with some text ", 20_000).list);
+});
+
+test("decompression: a new file is left alone for a while", async () => {
+  await open("gz", { "a.packed": gzipSync("one\n") }, 300);
+  await pause(150);
+  expect(rig.lines()).toEqual([]);
+  await rig.untilLines(1);
+});
+
+test("decompression: what is not acknowledged is read again after a kill", async () => {
+  rig = new Rig({ glob: "*.packed", roomLines: 100, reading: { decompression: { format: "gz", initialDelayMs: 0 } } });
+  writeFileSync(rig.path("a.packed"), gzipSync(numbered("l", 30_000).text));
+  await rig.start("down");
+  await pause(80);
+  await rig.kill();
+  await rig.start("up");
+  await rig.untilLines(30_000);
+  expect(rig.lines()).toEqual(numbered("l", 30_000).list);
+});
+
+test("decompression: bzip2", async () => {
+  await open("bz2", { "a.packed": BZ2 });
+  await rig.untilLines(2);
+  expect(rig.lines()).toEqual(["one", "two"]);
+});
