@@ -16,7 +16,7 @@ import { compileRelabel } from "./relabel.ts";
 import { SharedPipeline } from "./shared-pipeline.ts";
 import type { Sink } from "./sink.ts";
 import type { TailMetrics } from "./tail/tail-metrics.ts";
-import type { FileTarget } from "./targets/file-target.ts";
+import type { Decompression, FileTarget } from "./targets/file-target.ts";
 import type { Target } from "./targets/target.ts";
 
 export interface JobContext {
@@ -199,6 +199,9 @@ async function openFile(
   log: Log,
 ): Promise<FileTarget> {
   const { openFileTarget } = await import("./targets/file-target.ts");
+  const { encoding, decompression } = scrape;
+  const compressed =
+    decompression?.enabled === true ? { decompression: { format: decompression.format, initialDelayMs: decompression.initial_delay } } : {};
   return openFileTarget({
     pathGlob: found.pathGlob,
     excludeGlob: found.excludeGlob,
@@ -206,11 +209,16 @@ async function openFile(
     pipeline: () => pipeline.lease(),
     sink: context.sink,
     positions: context.positions,
-    options: { encoding: scrape.encoding, ...context.reading },
+    options: { encoding: scrape.encoding, ...decompressionOf(scrape), ...context.reading },
     clock: context.clock,
     log,
     metrics: context.tailMetrics,
   });
+}
+
+function decompressionOf({ decompression }: ScrapeConfig): { readonly decompression?: Decompression } {
+  if (decompression?.enabled !== true) return {};
+  return { decompression: { format: decompression.format, initialDelayMs: decompression.initial_delay } };
 }
 
 function fileAsTarget(file: FileTarget, { labels, discovered }: FoundTarget): Target {
