@@ -37,8 +37,8 @@ export interface TargetSetOptions {
 
 export class TargetSet {
   readonly #options: TargetSetOptions;
-  /** Discovery's index and group's source → group. */
-  readonly #groups = new Map<string, TargetGroup>();
+  /** Discovery's index and group's source → what became of its targets. Only groups that change are judged again. */
+  readonly #groups = new Map<string, readonly Verdict[]>();
   #found = new Map<string, FoundTarget>();
   #dropped: DroppedTarget[] = [];
 
@@ -56,45 +56,49 @@ export class TargetSet {
 
   /** Takes changed groups of a discovery and says which targets came and went by it. */
   update(discovery: number, groups: readonly TargetGroup[]): TargetSetChange {
-    for (const group of groups) {
-      const key = `${discovery}/${group.source}`;
-      if (group.targets.length === 0) this.#groups.delete(key);
-      else this.#groups.set(key, group);
+    const changed = new Set<string>();
+    for (const { source, targets, labels } of groups) {
+      const key = `${discovery}/${source}`;
+      changed.add(key);
+      if (targets.length === 0) this.#groups.delete(key);
+      else
+        this.#groups.set(
+          key,
+          targets.map((target) => judge({ ...labels, ...target }, this.#options)),
+        );
     }
     const before = this.#found;
     this.#found = new Map();
     this.#dropped = [];
-    for (const group of this.#groups.values()) for (const target of group.targets) this.#judge({ ...group.labels, ...target });
-    for (const [key, target] of before) if (this.#found.has(key)) this.#found.set(key, target);
+    for (const [key, verdicts] of this.#groups) for (const verdict of verdicts) this.#add(verdict, before, changed.has(key));
     return {
       appeared: [...this.#found.values()].filter(({ key }) => !before.has(key)),
       gone: [...before.values()].filter(({ key }) => !this.#found.has(key)),
     };
   }
 
-  #judge(discovered: DiscoveredLabels): void {
-    const verdict = judge(discovered, this.#options);
-    const left =
-      "reason" in verdict
-        ? verdict
-        : this.#found.has(verdict.key)
-          ? ({ reason: "exists", text: "is the same as another target" } as const)
-          : undefined;
-    if (left !== undefined) {
-      this.#dropped.push({ ...left, discovered });
-      this.#options.onDropped(left.reason);
-    } else if ("key" in verdict) this.#found.set(verdict.key, verdict);
+  #add(verdict: Verdict, before: ReadonlyMap<string, FoundTarget>, isNew: boolean): void {
+    if ("key" in verdict && !this.#found.has(verdict.key)) {
+      this.#found.set(verdict.key, before.get(verdict.key) ?? verdict);
+      return;
+    }
+    const dropped: DroppedTarget =
+      "key" in verdict ? { reason: "exists", text: "is the same as another target", discovered: verdict.discovered } : verdict;
+    this.#dropped.push(dropped);
+    if (isNew) this.#options.onDropped(dropped.reason);
   }
 }
 
-function judge(discovered: DiscoveredLabels, { relabel, hostname }: TargetSetOptions): FoundTarget | Omit<DroppedTarget, "discovered"> {
+type Verdict = FoundTarget | DroppedTarget;
+
+function judge(discovered: DiscoveredLabels, { relabel, hostname }: TargetSetOptions): Verdict {
   const labels = new Map(Object.entries(discovered).filter(([, value]) => value !== ""));
-  if (!relabel(labels)) return { reason: "dropped", text: "dropped by a relabel rule" };
+  if (!relabel(labels)) return { reason: "dropped", text: "dropped by a relabel rule", discovered };
   const host = labels.get("__host__");
   if (host !== undefined && host !== hostname)
-    return { reason: "wrong_host", text: `belongs to the host ${host}, this one is ${hostname}` };
+    return { reason: "wrong_host", text: `belongs to the host ${host}, this one is ${hostname}`, discovered };
   const pathGlob = labels.get("__path__");
-  if (pathGlob === undefined) return { reason: "no_path", text: "has no __path__ after relabelling" };
+  if (pathGlob === undefined) return { reason: "no_path", text: "has no __path__ after relabelling", discovered };
   const excludeGlob = labels.get("__path_exclude__") ?? "";
   const shown = LabelSet.of([...labels].filter(([name]) => !name.startsWith("__")));
   const key = excludeGlob === "" ? `${pathGlob}:${shown}` : `${pathGlob}:${shown}:${excludeGlob}`;

@@ -77,6 +77,12 @@ describe("change", () => {
       ["/b:{}", "/c:{}"],
     ]);
   });
+  test("what is left is counted when it is found, not at each change of others", () => {
+    const { set, reasons } = openSet();
+    set.update(0, [group({ job: "a" })]);
+    set.update(0, [group({ __path__: "/b" }, "1")]);
+    expect([reasons, set.dropped.length]).toEqual([["no_path"], 1]);
+  });
   test("sources of two discoveries do not meet", () => {
     const { set } = openSet();
     set.update(0, [group({ __path__: "/a" })]);
