@@ -199,9 +199,6 @@ async function openFile(
   log: Log,
 ): Promise<FileTarget> {
   const { openFileTarget } = await import("./targets/file-target.ts");
-  const { encoding, decompression } = scrape;
-  const compressed =
-    decompression?.enabled === true ? { decompression: { format: decompression.format, initialDelayMs: decompression.initial_delay } } : {};
   return openFileTarget({
     pathGlob: found.pathGlob,
     excludeGlob: found.excludeGlob,
