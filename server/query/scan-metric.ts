@@ -122,6 +122,12 @@ export class MetricScan {
     else this.#addHits(page, series, sole, lines, from, total, skip);
   }
 
+  /** False when page filters say that no line of the group can pass the line filters. */
+  async mayMatchAny(group: PageGroup): Promise<boolean> {
+    for (const page of group) if (await this.#mayMatch(page)) return true;
+    return false;
+  }
+
   async #mayMatch({ location }: PageRef): Promise<boolean> {
     for (const { required } of this.#pipeline.lineFilters) {
       if (required === null) continue;

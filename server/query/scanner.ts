@@ -34,6 +34,11 @@ export interface Scanner {
 const TASK_BYTES_MIN = 4 * 1024 * 1024;
 /** More than this would keep a worker from the queries behind for too long. */
 const TASK_BYTES_MAX = 64 * 1024 * 1024;
+/**
+ * Up to so many pages (a few milliseconds), page filters are asked before work goes to threads: a search for what is nowhere then costs no
+ * thread at all. Beyond, the threads ask.
+ */
+const PRUNED_PAGES_MAX = 4_096;
 /** Tasks per worker and query, so that workers finish together although tasks differ. */
 const TASKS_PER_WORKER = 8;
 
@@ -50,7 +55,7 @@ export function createScanner(options: {
       readers.use(async (reader) => {
         const control = createScanControl(() => query.throwIfStopped(), true);
         const scan = new MetricScan(plan, windows, reader, kernels, control);
-        const work = splitMetricWork(scan, streams, pool?.size ?? 0);
+        const work = await splitMetricWork(scan, streams, pool?.size ?? 0);
         const id = ++queries;
         const remote = work.tasks.map((task) => runRemote(pool!, metricTask(id, plan, task), query));
         // A failure of one is the query's; the others are stopped by then and their failures nobody's concern.
@@ -92,13 +97,14 @@ interface MetricWork {
 }
 
 /** What statistics do not answer: tasks of stored pages for workers, the rest for this thread. */
-function splitMetricWork(scan: MetricScan, streams: readonly StreamPages[], workers: number): MetricWork {
+async function splitMetricWork(scan: MetricScan, streams: readonly StreamPages[], workers: number): Promise<MetricWork> {
   const inline: { labels: StreamPages["labels"]; group: readonly PageRef[] }[] = [];
   const stored: { labels: StreamPages["labels"]; group: readonly PageRef[]; bytes: number }[] = [];
+  const pageCount = streams.reduce((sum, { pages }) => sum + pages.length, 0);
   for (const { labels, pages } of streams) {
     for (const group of scan.groupsToRead(labels, pages)) {
       if (group.some(({ location }) => location.kind === "memory")) inline.push({ labels, group });
-      else stored.push({ labels, group, bytes: bytesOf(group) });
+      else if (pageCount > PRUNED_PAGES_MAX || (await scan.mayMatchAny(group))) stored.push({ labels, group, bytes: bytesOf(group) });
     }
   }
   const total = stored.reduce((sum, { bytes }) => sum + bytes, 0);
