@@ -90,6 +90,31 @@ describe("reads", () => {
     expect(await metric('logentry_dropped_lines_total{reason="drop_stage"} 1')).toBe(true);
   });
 
+  test("targets that file_sd tells of, and no longer those it withdraws", async () => {
+    log("a.log", "one\n");
+    log("b.log", "other\n");
+    const targets = (name: string): void =>
+      writeFileSync(
+        join(folder, "sd.json"),
+        JSON.stringify([{ targets: ["localhost"], labels: { __path__: `${folder}/logs/${name}`, job: "sd" } }]),
+      );
+    targets("a.log");
+    const relabel = "relabel_configs: [{source_labels: [__meta_filepath], regex: '.*/(.*)', target_label: from}]";
+    await start(base(`- {job_name: a, ${relabel}, file_sd_configs: [{files: ['${folder}/*.json']}]}\n`));
+    await until(() => entries().length === 1);
+    targets("b.log");
+    await until(() => entries().length === 2);
+    await until(() => metric("promtail_targets_active_total 1"));
+    log("a.log", "too late\n");
+    log("b.log", "more\n");
+    await until(() => entries().length >= 3);
+    expect(entries()).toEqual([
+      '{filename="/logs/a.log", from="sd.json", job="sd"} one',
+      '{filename="/logs/b.log", from="sd.json", job="sd"} other',
+      '{filename="/logs/b.log", from="sd.json", job="sd"} more',
+    ]);
+  });
+
   test("standard input, and ends with it", async () => {
     const running = await start(base(job("job: x", "[{labels: {job: }}]")).replace("target_config: {", "target_config: {stdin: true, "), {
       stdin: "a\n\nb\r\nc",
