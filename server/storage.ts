@@ -11,7 +11,7 @@ import type { LabelSet } from "../lib/wire/labels.ts";
 import { split } from "./block/block-index.ts";
 import { writeBlock } from "./block/block-writer.ts";
 import { Blocks } from "./block/blocks.ts";
-import { openFsPageReader } from "./block/page-reader.ts";
+import { BlockFiles, openPageReader } from "./block/page-reader.ts";
 import { Head } from "./head/head.ts";
 import type { AcceptedPush } from "./ingest/accepted-push.ts";
 import { HEAD_BYTES_FLUSH, HEAD_BYTES_MAX, HEAD_RAW_BYTES_FLUSH } from "./limits.ts";
@@ -103,12 +103,14 @@ export class Storage implements DataView {
   #blockNumber = 0;
   #room: (() => void)[] = [];
   readonly #timer: NodeJS.Timeout;
+  readonly #files: BlockFiles;
   #closing = false;
 
   constructor(options: StorageOptions, parts: Parts) {
     this.#options = options;
     this.#parts = parts;
     this.#head = parts.head;
+    this.#files = new BlockFiles(options.storeFolder);
     this.#firstAppendMs = this.#lastAppendMs = options.clock.nowMs();
     this.#timer = setInterval(() => this.#flushWhenDue(), CHECK_EVERY_MS);
     this.#timer.unref();
@@ -186,7 +188,7 @@ export class Storage implements DataView {
 
   /** A reader for one query on the main thread. */
   openReader(): PageReader {
-    return openFsPageReader(this.#options.storeFolder, false);
+    return openPageReader(this.#files, false);
   }
 
   /** Resolves when everything appended before is in blocks and the WAL is cut behind it. @throws when writing them failed (it is tried again) */
@@ -205,6 +207,7 @@ export class Storage implements DataView {
     await this.#flushing;
     await this.#parts.wal.close();
     await this.#parts.catalog.close();
+    this.#files.close();
   }
 
   sizes(): { streams: number; memoryBytes: number; blocks: number; storedBytes: number } {

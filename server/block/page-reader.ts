@@ -12,56 +12,26 @@ import { decodePage, PageScratch } from "./page-decoder.ts";
 
 type BlockLocation = Extract<PageLocation, { kind: "block" }>;
 
-/** @param resident for a reader that lives as long as its thread: its scratch lies in the kernels' memory */
-export function openFsPageReader(folder: string, resident: boolean): PageReader & { close(): void } {
-  return new FsPageReader(folder, resident);
-}
-
-class FsPageReader implements PageReader {
+/** Block objects of a folder, open for reading, and their filters: bounded, shared by the readers of a thread. */
+export class BlockFiles {
   readonly #folder: string;
-  readonly #scratch: PageScratch;
   /** Open objects, the one used last at the end. */
   readonly #files = new Map<string, number>();
   /** Filters of whole blocks, the block used last at the end. */
   readonly #filters = new Map<string, Uint8Array>();
   #filterBytes = 0;
-  #encoded = Buffer.allocUnsafe(0);
-  #grams: { readonly literal: Uint8Array; readonly grams: Uint32Array | null } | undefined;
 
-  constructor(folder: string, resident: boolean) {
+  constructor(folder: string) {
     this.#folder = folder;
-    this.#scratch = new PageScratch(resident);
   }
 
-  mayContain(location: PageLocation, literal: Uint8Array): boolean {
-    if (location.kind === "memory" || location.filterBytes === 0) return true;
-    if (this.#grams?.literal !== literal) this.#grams = { literal, grams: gramsOf(literal) };
-    const { grams } = this.#grams;
-    if (grams === null) return true;
-    const filters = this.#filtersOf(location);
-    return filterMayContain(filters.subarray(location.filterOffset, location.filterOffset + location.filterBytes), grams);
+  /** Fills `out` with the object's bytes from `offset`. @throws StoreError */
+  read(key: string, offset: number, out: Uint8Array): void {
+    readExactly(this.#file(key), out, offset, key);
   }
 
-  open(ref: PageRef): Page {
-    const { location } = ref;
-    if (location.kind === "memory") return decodePage(location.encoded, this.#scratch);
-    if (location.bytes > this.#encoded.length) this.#encoded = Buffer.allocUnsafe(Math.max(location.bytes, 256 * 1024));
-    const encoded = this.#encoded.subarray(0, location.bytes);
-    readExactly(this.#file(location.key), encoded, location.offset, location.key);
-    try {
-      return decodePage(encoded, this.#scratch);
-    } catch (cause) {
-      if (!(cause instanceof MalformedInput)) throw cause;
-      throw new StoreError("io", `block ${location.key}, page ${location.page} at ${location.offset}: ${cause.message}`, { cause });
-    }
-  }
-
-  close(): void {
-    for (const fd of this.#files.values()) closeSync(fd);
-    this.#files.clear();
-  }
-
-  #filtersOf({ key, filtersOffset, filtersBytes }: BlockLocation): Uint8Array {
+  /** All gram filters of a block, read at once. */
+  filters({ key, filtersOffset, filtersBytes }: BlockLocation): Uint8Array {
     let filters = this.#filters.get(key);
     if (filters !== undefined) {
       this.#filters.delete(key);
@@ -69,7 +39,7 @@ class FsPageReader implements PageReader {
       return filters;
     }
     filters = Buffer.allocUnsafeSlow(filtersBytes);
-    readExactly(this.#file(key), filters, filtersOffset, key);
+    this.read(key, filtersOffset, filters);
     this.#filters.set(key, filters);
     this.#filterBytes += filtersBytes;
     for (const [oldest, bytes] of this.#filters) {
@@ -78,6 +48,11 @@ class FsPageReader implements PageReader {
       this.#filterBytes -= bytes.length;
     }
     return filters;
+  }
+
+  close(): void {
+    for (const fd of this.#files.values()) closeSync(fd);
+    this.#files.clear();
   }
 
   #file(key: string): number {
@@ -98,7 +73,47 @@ class FsPageReader implements PageReader {
   }
 }
 
+/** @param resident for a reader that lives as long as its thread: its scratch lies in the kernels' memory */
+export function openPageReader(files: BlockFiles, resident: boolean): PageReader {
+  return new FsPageReader(files, resident);
+}
+
+class FsPageReader implements PageReader {
+  readonly #files: BlockFiles;
+  readonly #scratch: PageScratch;
+  #encoded = Buffer.allocUnsafe(0);
+  #grams: { readonly literal: Uint8Array; readonly grams: Uint32Array | null } | undefined;
+
+  constructor(files: BlockFiles, resident: boolean) {
+    this.#files = files;
+    this.#scratch = new PageScratch(resident);
+  }
+
+  mayContain(location: PageLocation, literal: Uint8Array): boolean {
+    if (location.kind === "memory" || location.filterBytes === 0) return true;
+    if (this.#grams?.literal !== literal) this.#grams = { literal, grams: gramsOf(literal) };
+    const { grams } = this.#grams;
+    if (grams === null) return true;
+    const filters = this.#files.filters(location);
+    return filterMayContain(filters.subarray(location.filterOffset, location.filterOffset + location.filterBytes), grams);
+  }
+
+  open(ref: PageRef): Page {
+    const { location } = ref;
+    if (location.kind === "memory") return decodePage(location.encoded, this.#scratch);
+    if (location.bytes > this.#encoded.length) this.#encoded = Buffer.allocUnsafe(Math.max(location.bytes, 256 * 1024));
+    const encoded = this.#encoded.subarray(0, location.bytes);
+    this.#files.read(location.key, location.offset, encoded);
+    try {
+      return decodePage(encoded, this.#scratch);
+    } catch (cause) {
+      if (!(cause instanceof MalformedInput)) throw cause;
+      throw new StoreError("io", `block ${location.key}, page ${location.page} at ${location.offset}: ${cause.message}`, { cause });
+    }
+  }
+}
+
 /** For scan workers, which are told where the store is. */
 export function openWorkerReader(options: unknown): PageReader {
-  return openFsPageReader((options as { folder: string }).folder, true);
+  return openPageReader(new BlockFiles((options as { folder: string }).folder), true);
 }
