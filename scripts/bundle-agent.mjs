@@ -1,0 +1,37 @@
+// Puts the compiled agent and the packages it uses into one file: the agent starts in half the processor time, for most of it was finding
+// and compiling hundreds of small modules. Files that are found beside a module (the kernels, package.json) are still found there.
+import { readFileSync } from "node:fs";
+import { dirname, relative, resolve } from "node:path";
+import { build } from "esbuild";
+
+const entry = resolve("dist/agent/main.js");
+
+/** `import.meta.url` means the original module's place, not the bundle's. */
+const keepPlaces = {
+  name: "keep-places",
+  setup(bundle) {
+    bundle.onLoad({ filter: /\/dist\/.*\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8").replaceAll("import.meta.url", `new URL(${JSON.stringify(relative(dirname(entry), path))}, import.meta.url).href`),
+    }));
+  },
+};
+
+await build({
+  entryPoints: [entry],
+  outdir: dirname(entry),
+  // What is imported late (TLS, character sets …) stays out of the first file.
+  splitting: true,
+  chunkNames: "part-[hash]",
+  minifyWhitespace: true,
+  minifySyntax: true,
+  allowOverwrite: true,
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node20",
+  plugins: [keepPlaces],
+  // Packages in CommonJS call `require` for Node's own modules.
+  banner: { js: 'import { createRequire as createRequireForBundle } from "node:module"; const require = createRequireForBundle(import.meta.url);' },
+  legalComments: "none",
+  logLevel: "warning",
+});
