@@ -1,7 +1,7 @@
 // One endpoint: queues per tenant in front of it, and what its answers mean.
 
-import type { Clock } from "../../lib/runtime/clock.ts";
 import { kernels } from "../../lib/kernels/index.ts";
+import type { Clock } from "../../lib/runtime/clock.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { backoffMs } from "./backoff.ts";
 import { BufferPool } from "./buffer-pool.ts";

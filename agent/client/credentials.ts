@@ -44,7 +44,8 @@ export function openCredentials(options: ClientOptions, url: URL, clock: Clock, 
     return fixed(async () => `Bearer ${await token()}`);
   }
   if (url.username !== "" || url.password !== "") {
-    return fixed(async () => basicHeader(decodeURIComponent(url.username), decodeURIComponent(url.password)));
+    const header = basicHeader(decodeURIComponent(url.username), decodeURIComponent(url.password));
+    return fixed(async () => header);
   }
   return { header: async () => undefined, refused: () => {} };
 }

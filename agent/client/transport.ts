@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent, type AgentOptions } from "node:https";
+import { type AgentOptions, Agent as HttpsAgent } from "node:https";
 import { createRequire } from "node:module";
 import type { AxiosInstance, AxiosProxyConfig, AxiosRequestConfig } from "axios";
 import type { Clock } from "../../lib/runtime/clock.ts";

@@ -38,7 +38,7 @@ export function openGlob(pattern: string): PathGlob {
 }
 
 function compile(pattern: string): (text: string) => boolean {
-  return picomatch(pattern.replace(/\[\^/g, "[!"), OPTIONS);
+  return picomatch(pattern.replace(/\[!/g, "[^"), OPTIONS);
 }
 
 interface Segment {

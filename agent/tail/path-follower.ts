@@ -5,13 +5,13 @@
 // What a look can find: the file has grown; it was truncated (copytruncate: its former content goes on in a copy); another file is at
 // the path (rename and create, delete and create, a link set anew); nothing is at the path any more.
 
-import { closeSync, fstatSync, openSync, statSync, type BigIntStats } from "node:fs";
+import { type BigIntStats, closeSync, fstatSync, openSync, statSync } from "node:fs";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import type { FileRecord } from "../file-records.ts";
 import { type FileId, idKey, matchesFingerprint, readAt, readMark, takeFingerprint, traceAt } from "./file-identity.ts";
-import { FROM_START, FileTail, openIfSame, resolveLinks, type TailSetting, type TailStart } from "./file-tail.ts";
+import { FileTail, FROM_START, openIfSame, resolveLinks, type TailSetting, type TailStart } from "./file-tail.ts";
 import { type FoundFile, findByIdentity, findCopy, findUnseen } from "./generations.ts";
 import { reportLoss } from "./loss-ledger.ts";
 import type { TailMetrics } from "./tail-metrics.ts";

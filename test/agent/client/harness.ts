@@ -1,6 +1,7 @@
 // A push endpoint on the loopback that answers from a script, and clients in front of it.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { Registry } from "prom-client";
 import { type ClientOptions, type Clients, type ClientsShared, openClients } from "../../../agent/client/clients.ts";
@@ -32,24 +33,33 @@ export interface Answer {
 
 export type Script = (number | Answer)[] | ((request: { lines: readonly string[]; tenant: string }) => number | Answer);
 
+export interface Certificate {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
 export class PushServer {
   readonly requests: TakenRequest[] = [];
   readonly #server: Server;
   readonly #script: Script;
 
-  private constructor(script: Script) {
+  readonly #scheme: string;
+
+  private constructor(script: Script, tls: Certificate | undefined) {
     this.#script = script;
-    this.#server = createServer((request, response) => void this.#answer(request, response));
+    const answer = (request: IncomingMessage, response: ServerResponse): void => void this.#answer(request, response);
+    this.#scheme = tls === undefined ? "http" : "https";
+    this.#server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
   }
 
-  static async open(script: Script = []): Promise<PushServer> {
-    const server = new PushServer(script);
+  static async open(script: Script = [], tls?: Certificate): Promise<PushServer> {
+    const server = new PushServer(script, tls);
     await new Promise<void>((resolve) => server.#server.listen(0, "127.0.0.1", resolve));
     return server;
   }
 
   get origin(): string {
-    return `http://${this.host}`;
+    return `${this.#scheme}://${this.host}`;
   }
 
   get host(): string {

@@ -122,19 +122,21 @@ for (const rotation of ROTATIONS) {
 }
 
 describe("while the agent is away", () => {
-  for (const [name, rotate] of [
-    ["one rotation", (texts: string[]) => (shift(1), writeFileSync(rig.path(LOG), texts[1]!))],
-    [
-      "two rotations, the generation between never seen",
-      (texts: string[]) => (shift(1), writeFileSync(rig.path(LOG), texts[1]!), shift(2), writeFileSync(rig.path(LOG), texts[2]!)),
-    ],
-    [
-      "a copy and truncation, regrown beyond the offset",
-      (texts: string[]) => (
-        copyFileSync(rig.path(LOG), rig.path(`${LOG}.1`)), truncateSync(rig.path(LOG)), appendFileSync(rig.path(LOG), texts[1]! + texts[2]!)
-      ),
-    ],
-  ] as const) {
+  const rename = (generation: number, text: string): void => {
+    shift(generation);
+    writeFileSync(rig.path(LOG), text);
+  };
+  const copyTruncate = (text: string): void => {
+    copyFileSync(rig.path(LOG), rig.path(`${LOG}.1`));
+    truncateSync(rig.path(LOG));
+    appendFileSync(rig.path(LOG), text);
+  };
+  const WHILE_AWAY: readonly (readonly [name: string, rotate: (first: string, second: string) => void])[] = [
+    ["one rotation", (first) => rename(1, first)],
+    ["two rotations, the generation between never seen", (first, second) => [first, second].forEach((text, i) => rename(i + 1, text))],
+    ["a copy and truncation, regrown beyond the offset", (first, second) => copyTruncate(first + second)],
+  ];
+  for (const [name, rotate] of WHILE_AWAY) {
     for (const end of ["stop", "kill"] as const) {
       test(`${name} (${end})`, async () => {
         const generations = [0, 1, 2].map((generation) => numbered(`generation ${generation} line `, COUNT));
@@ -146,7 +148,7 @@ describe("while the agent is away", () => {
         await rig[end]();
         appendFileSync(rig.path(LOG), "written while away\n");
         await pause(60);
-        rotate(generations.map((generation) => generation.text));
+        rotate(generations[1]!.text, generations[2]!.text);
         await rig.start("up");
         const seen = name === "one rotation" ? 2 : 3;
         const all = [...generations[0]!.list, "written while away", ...generations.slice(1, seen).flatMap((generation) => generation.list)];
