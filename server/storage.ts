@@ -18,11 +18,11 @@ import { HEAD_BYTES_FLUSH, HEAD_BYTES_MAX, HEAD_RAW_BYTES_FLUSH } from "./limits
 import type { DataView, PageReader, PageRef, StreamPages, TimeRange } from "./page.ts";
 import { createStorageMetrics, type StorageMetrics } from "./storage-metrics.ts";
 import type { BlockMeta, Catalog } from "./store/catalog.ts";
+import { type Disk, systemDisk } from "./store/disk.ts";
 import { openFileCatalog } from "./store/file-catalog.ts";
 import { openFsStore } from "./store/fs-store.ts";
 import type { ObjectStore } from "./store/object-store.ts";
 import { openWal, type Wal } from "./wal/wal.ts";
-import type { WalFiles } from "./wal/wal-files.ts";
 
 export interface StorageOptions {
   readonly walFolder: string;
@@ -36,8 +36,8 @@ export interface StorageOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly registry: Registry;
-  /** File operations of the WAL, for tests that let them fail. */
-  readonly walFiles?: WalFiles;
+  /** File operations, for tests that let them fail. */
+  readonly disk?: Disk;
   /** Memory of the head after which it is flushed; for tests. */
   readonly flushBytes?: number;
 }
@@ -54,8 +54,9 @@ interface Frozen {
 }
 
 export async function openStorage(options: StorageOptions): Promise<Storage> {
-  const store = await openFsStore(options.storeFolder);
-  const catalog = await openFileCatalog(join(options.storeFolder, CATALOG_FILE), options.log);
+  const { disk = systemDisk } = options;
+  const store = await openFsStore(options.storeFolder, disk);
+  const catalog = await openFileCatalog(join(options.storeFolder, CATALOG_FILE), options.log, disk);
   const blocks = new Blocks(store, catalog);
   let storage: Storage | undefined;
   const metrics = createStorageMetrics(options.registry, () => storage?.sizes() ?? { streams: 0, memoryBytes: 0, blocks: 0, storedBytes: 0 });
@@ -67,7 +68,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     log: options.log,
     replay: (tenant, push) => head.append(tenant, push),
     onCorruption: () => metrics.corruptions.inc(),
-    ...(options.walFiles === undefined ? {} : { files: options.walFiles }),
+    from: catalog.walFrom,
+    disk,
   });
   storage = new Storage(options, { store, catalog, blocks, wal, head, metrics });
   return storage;
@@ -264,7 +266,7 @@ export class Storage implements DataView {
         await blocks.open(meta.key);
         metrics.pages.inc(streams.reduce((sum, { pages }) => sum + pages.length, 0));
       }
-      await catalog.change(written, [], () => {
+      await catalog.change({ add: written, walFrom: frozen.segment }, () => {
         this.#frozen = undefined;
       });
     } catch (error) {

@@ -12,16 +12,27 @@ export interface BlockMeta {
   readonly objectBytes: number;
 }
 
+/** What becomes true as one: a crash leaves all of it or nothing. */
+export interface CatalogChange {
+  readonly add?: readonly BlockMeta[];
+  /** Keys of blocks. */
+  readonly remove?: readonly string[];
+  /** WAL segments before this one have all their entries in blocks; absent: as before. */
+  readonly walFrom?: number;
+}
+
 export interface Catalog {
   /** Blocks of a tenant that may have entries in `[fromSec, toSec]`. */
   blocks(tenant: string, fromSec: number, toSec: number): readonly BlockMeta[];
   all(): readonly BlockMeta[];
   tenants(): readonly string[];
+  /** First WAL segment that is still needed. */
+  readonly walFrom: number;
   /**
-   * Adds and removes blocks as one: durable when it resolves, and a crash leaves all of it or nothing.
+   * Durable when it resolves.
    *
-   * @param applied called in the moment in which readers begin to see the change, for what must change with it
+   * @param applied called at the moment from which the catalogue shows the change, before anything else can run
    */
-  change(add: readonly BlockMeta[], remove: readonly string[], applied?: () => void): Promise<void>;
+  change(change: CatalogChange, applied?: () => void): Promise<void>;
   close(): Promise<void>;
 }

@@ -2,71 +2,71 @@
 //
 //   catalog := magic record*
 //   magic   := "SKC1"
-//   record  := | length <4b> | crc32 of the text <4b> | text: JSON {"add": [BlockMeta…], "remove": [key…]} |      little endian
+//   record  := | text bytes <4b> | crc32 of the text <4b> | crc32 of the 8 bytes before <4b> | text |        little endian
+//   text    := JSON {"add": [BlockMeta…], "remove": [key…], "walFrom": segment}, each part only when there is something in it
 //
-// A record is one change: written and synced before the change counts. A torn record at the end was never reported as done and is cut
-// off at the next start. When most of the file speaks of removed blocks it is written anew, whole.
+// A record is one change: written and synced before the change counts. What a crash leaves at the end - a record cut off, or zeros -
+// was never reported as done and is cut off at the next start. Anything else that is wrong is damage, and the file is left alone: a
+// shorter list of blocks would hide entries. When most of the file speaks of removed blocks it is written anew, whole.
 
-import { type FileHandle, mkdir, open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
-import { replaceFile, syncFolder } from "../../lib/runtime/replace-file.ts";
-import type { BlockMeta, Catalog } from "./catalog.ts";
+import type { BlockMeta, Catalog, CatalogChange } from "./catalog.ts";
+import { type Disk, type DiskFile, replaceOnDisk, systemDisk } from "./disk.ts";
 
 const MAGIC = Buffer.from("SKC1");
-const HEADER_BYTES = 8;
+const HEADER_BYTES = 12;
 /** Removed blocks in the file, above those that live, that make writing it anew worth while. */
 const GARBAGE_MIN = 1000;
 
-interface Change {
-  readonly add: readonly BlockMeta[];
-  readonly remove: readonly string[];
+/** @throws when the file is no catalogue, or damaged before its last record */
+export async function openFileCatalog(path: string, log: Log, disk: Disk = systemDisk): Promise<Catalog> {
+  await disk.makeFolder(dirname(path));
+  const content = (await disk.read(path)) ?? Buffer.alloc(0);
+  const state: CatalogState = { blocks: new Map(), walFrom: 0, written: 0 };
+  // A file that ends within its magic was being made by a start that crashed.
+  if (content.length < MAGIC.length && MAGIC.subarray(0, content.length).equals(content)) {
+    await replaceOnDisk(disk, path, [MAGIC]);
+    return new FileCatalog(path, disk, state, await disk.open(path), MAGIC.length);
+  }
+  const end = readChanges(content, path, (change) => apply(state, change));
+  const file = await disk.open(path);
+  if (end < content.length) {
+    log.warn({ catalog: path, at: end, bytes: content.length - end }, "the catalogue's last record is torn and was never confirmed: cut off");
+    await file.truncate(end);
+    await file.sync();
+  }
+  return new FileCatalog(path, disk, state, file, end);
 }
 
-/** @throws when the file is no catalogue, or damaged before its last record: serving on without its blocks would hide data */
-export async function openFileCatalog(path: string, log: Log): Promise<Catalog> {
-  await mkdir(dirname(path), { recursive: true });
-  const content = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === "ENOENT") return undefined;
-    throw cause;
-  });
-  const blocks = new Map<string, BlockMeta>();
-  let written = 0;
-  if (content === undefined) await replaceFile(path, MAGIC);
-  else if (content.length < MAGIC.length) await replaceFile(path, MAGIC);
-  else {
-    const { changes, end } = readChanges(content, path);
-    for (const change of changes) {
-      apply(blocks, change);
-      written += change.add.length;
-    }
-    if (end < content.length) {
-      log.warn({ catalog: path, at: end, bytes: content.length - end }, "the catalogue's last record is torn and was never confirmed: cut off");
-      const file = await open(path, "r+");
-      await file.truncate(end);
-      await file.sync();
-      await file.close();
-    }
-  }
-  await syncFolder(dirname(path));
-  return new FileCatalog(path, blocks, written, await open(path, "a"));
+interface CatalogState {
+  readonly blocks: Map<string, BlockMeta>;
+  walFrom: number;
+  /** Blocks ever added in the file, the removed ones included. */
+  written: number;
 }
 
 class FileCatalog implements Catalog {
   readonly #path: string;
-  readonly #blocks: Map<string, BlockMeta>;
-  /** Blocks ever added in the file, the removed ones included. */
-  #written: number;
-  #file: FileHandle;
+  readonly #disk: Disk;
+  readonly #state: CatalogState;
+  /** Undefined when the file's end is not known to be good: it is written anew before the next change. */
+  #file: DiskFile | undefined;
+  #bytes: number;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(path: string, blocks: Map<string, BlockMeta>, written: number, file: FileHandle) {
+  constructor(path: string, disk: Disk, state: CatalogState, file: DiskFile, bytes: number) {
     this.#path = path;
-    this.#blocks = blocks;
-    this.#written = written;
+    this.#disk = disk;
+    this.#state = state;
     this.#file = file;
+    this.#bytes = bytes;
+  }
+
+  get walFrom(): number {
+    return this.#state.walFrom;
   }
 
   blocks(tenant: string, fromSec: number, toSec: number): readonly BlockMeta[] {
@@ -74,76 +74,110 @@ class FileCatalog implements Catalog {
   }
 
   all(): readonly BlockMeta[] {
-    return [...this.#blocks.values()];
+    return [...this.#state.blocks.values()];
   }
 
   tenants(): readonly string[] {
     return [...new Set(this.all().map(({ tenant }) => tenant))].sort();
   }
 
-  change(add: readonly BlockMeta[], remove: readonly string[], applied?: () => void): Promise<void> {
-    const done = this.#last.then(() => this.#append({ add, remove }, applied));
+  change(change: CatalogChange, applied?: () => void): Promise<void> {
+    const done = this.#last.then(() => this.#append(change, applied));
     this.#last = done.catch(() => {});
     return done;
   }
 
-  async #append(change: Change, applied: (() => void) | undefined): Promise<void> {
-    const { size } = await this.#file.stat();
+  async #append(change: CatalogChange, applied: (() => void) | undefined): Promise<void> {
+    if (this.#file === undefined) await this.#rewrite();
+    const record = encodeChange(change);
     try {
-      await this.#file.appendFile(encodeChange(change));
-      await this.#file.datasync();
+      await this.#file!.write([record], this.#bytes);
+      await this.#file!.sync();
     } catch (cause) {
-      // What may have been written of it must not be read as a change, nor stand before the next.
-      await this.#file.truncate(size).catch(() => {});
+      await this.#forgetFile();
       throw new Error(`write to the catalogue ${this.#path}: ${messageOf(cause)}`, { cause });
     }
-    apply(this.#blocks, change);
+    this.#bytes += record.length;
+    apply(this.#state, change);
     applied?.();
-    this.#written += change.add.length;
-    if (this.#written - this.#blocks.size > Math.max(GARBAGE_MIN, this.#blocks.size)) await this.#rewrite();
+    const { written, blocks } = this.#state;
+    // The change is made whether or not this goes well.
+    if (written - blocks.size > Math.max(GARBAGE_MIN, blocks.size)) await this.#rewrite().catch(() => {});
+  }
+
+  /** After a failed write or sync nobody knows what the file holds: what may be there of the change must neither count nor stand in the way. */
+  async #forgetFile(): Promise<void> {
+    const file = this.#file!;
+    this.#file = undefined;
+    await file
+      .truncate(this.#bytes)
+      .then(() => file.sync())
+      .catch(() => {});
+    await file.close().catch(() => {});
   }
 
   async #rewrite(): Promise<void> {
-    await replaceFile(this.#path, Buffer.concat([MAGIC, encodeChange({ add: this.all(), remove: [] })]), 0o640);
-    await this.#file.close();
-    this.#file = await open(this.#path, "a");
-    this.#written = this.#blocks.size;
+    const whole = encodeChange({ add: this.all(), walFrom: this.#state.walFrom });
+    await replaceOnDisk(this.#disk, this.#path, [MAGIC, whole]);
+    const old = this.#file;
+    this.#file = undefined;
+    await old?.close();
+    this.#file = await this.#disk.open(this.#path);
+    this.#bytes = MAGIC.length + whole.length;
+    this.#state.written = this.#state.blocks.size;
   }
 
   async close(): Promise<void> {
     await this.#last;
-    await this.#file.close();
+    await this.#file?.close();
+    this.#file = undefined;
   }
 }
 
-function apply(blocks: Map<string, BlockMeta>, { add, remove }: Change): void {
-  for (const key of remove) blocks.delete(key);
-  for (const block of add) blocks.set(block.key, block);
+function apply(state: CatalogState, { add = [], remove = [], walFrom }: CatalogChange): void {
+  for (const key of remove) state.blocks.delete(key);
+  for (const block of add) state.blocks.set(block.key, block);
+  state.walFrom = walFrom ?? state.walFrom;
+  state.written += add.length;
 }
 
-function encodeChange(change: Change): Buffer {
+function encodeChange(change: CatalogChange): Buffer {
   const text = Buffer.from(JSON.stringify(change));
   const header = Buffer.alloc(HEADER_BYTES);
   header.writeUInt32LE(text.length, 0);
   header.writeUInt32LE(crc32(text), 4);
+  header.writeUInt32LE(crc32(header.subarray(0, 8)), 8);
   return Buffer.concat([header, text]);
 }
 
-function readChanges(content: Buffer, path: string): { changes: Change[]; end: number } {
-  if (!content.subarray(0, MAGIC.length).equals(MAGIC)) throw new Error(`${path} is not a catalogue: it begins with ${content.subarray(0, 4).toString("hex")}, not with SKC1`);
-  const changes: Change[] = [];
+/** Hands over the changes that are whole. Returns where they end. */
+function readChanges(content: Buffer, path: string, take: (change: CatalogChange) => void): number {
+  if (!content.subarray(0, MAGIC.length).equals(MAGIC)) {
+    throw new Error(`${path} is no catalogue: it begins with ${content.subarray(0, 4).toString("hex")}, not with ${MAGIC.toString("hex")} (SKC1); restore it from a copy`);
+  }
   let at = MAGIC.length;
-  while (at < content.length) {
-    const length = at + HEADER_BYTES <= content.length ? content.readUInt32LE(at) : Number.POSITIVE_INFINITY;
-    const end = at + HEADER_BYTES + length;
-    if (end > content.length) break;
-    const text = content.subarray(at + HEADER_BYTES, end);
+  while (at + HEADER_BYTES <= content.length) {
+    if (isZero(content.subarray(at))) return at;
+    if (crc32(content.subarray(at, at + 8)) !== content.readUInt32LE(at + 8)) throw damaged(path, at);
+    const from = at + HEADER_BYTES;
+    const end = from + content.readUInt32LE(at);
+    if (end > content.length) return at;
+    const text = content.subarray(from, end);
     if (crc32(text) !== content.readUInt32LE(at + 4)) {
-      if (end === content.length) break;
-      throw new Error(`the catalogue ${path} is damaged at byte ${at}: a record's checksum is wrong and ${content.length - end} bytes follow it; restore the file from a copy`);
+      // A file system may have made the file longer before it wrote what belongs there.
+      if (isZero(content.subarray(end))) return at;
+      throw damaged(path, at);
     }
-    changes.push(JSON.parse(text.toString("utf8")) as Change);
+    take(JSON.parse(text.toString("utf8")) as CatalogChange);
     at = end;
   }
-  return { changes, end: Math.min(at, content.length) };
+  return at;
+}
+
+function isZero(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0);
+}
+
+function damaged(path: string, at: number): Error {
+  return new Error(`the catalogue ${path} is damaged at byte ${at}: a checksum is wrong, and it is not the end of an unfinished write; restore the file from a copy`);
 }

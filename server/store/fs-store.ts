@@ -1,49 +1,48 @@
 // Objects as files below one folder: written aside, synced, renamed, and the folder synced.
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { link, mkdir, open, readdir, rm, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { invariant, messageOf } from "../../lib/runtime/invariant.ts";
-import { syncFolder } from "../../lib/runtime/replace-file.ts";
+import { type Disk, systemDisk, writeNew } from "./disk.ts";
 import { isObjectKey, type ObjectStore, StoreError } from "./object-store.ts";
 
 /** Names of objects that are being written; left over by a crash, removed at the next start. */
 const ASIDE = /\.writing-\d+$/;
 let asides = 0;
 
-export async function openFsStore(folder: string): Promise<ObjectStore> {
-  await mkdir(folder, { recursive: true });
-  for (const file of await filesBelow(folder, "")) if (ASIDE.test(file)) await rm(join(folder, file), { force: true });
-  return new FsStore(folder);
+export async function openFsStore(folder: string, disk: Disk = systemDisk): Promise<ObjectStore> {
+  await disk.makeFolder(folder);
+  for (const file of await filesBelow(folder, "")) if (ASIDE.test(file)) await disk.remove(join(folder, file));
+  return new FsStore(folder, disk);
 }
 
 class FsStore implements ObjectStore {
   readonly #folder: string;
+  readonly #disk: Disk;
 
-  constructor(folder: string) {
+  constructor(folder: string, disk: Disk) {
     this.#folder = folder;
+    this.#disk = disk;
   }
 
   async put(key: string, parts: readonly Uint8Array[]): Promise<void> {
     const path = this.#path(key);
     const aside = `${path}.writing-${process.pid}${++asides}`;
+    let linked = false;
     try {
-      await mkdir(dirname(path), { recursive: true });
-      const file = await open(aside, "wx", 0o640);
-      try {
-        for (const part of parts) await writeAll(file, part);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+      await this.#disk.makeFolder(dirname(path));
+      await writeNew(this.#disk, aside, parts);
       // A link, unlike a rename, fails when the name is taken.
-      await link(aside, path);
-      await syncFolder(dirname(path));
+      await this.#disk.link(aside, path);
+      linked = true;
+      await this.#disk.syncFolder(dirname(path));
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === "EEXIST") throw new StoreError("exists", `put ${key}: an object of this name is there already`, { cause });
+      if (linked) await this.#disk.remove(path).catch(() => {});
+      else if ((cause as NodeJS.ErrnoException).code === "EEXIST") throw new StoreError("exists", `put ${key}: an object of this name is there already`, { cause });
       throw new StoreError("io", `put ${key}: ${messageOf(cause)}`, { cause });
     } finally {
-      await rm(aside, { force: true }).catch(() => {});
+      await this.#disk.remove(aside).catch(() => {});
     }
   }
 
@@ -73,7 +72,7 @@ class FsStore implements ObjectStore {
 
   async delete(key: string): Promise<void> {
     try {
-      await rm(this.#path(key), { force: true });
+      await this.#disk.remove(this.#path(key));
     } catch (cause) {
       throw new StoreError("io", `delete ${key}: ${messageOf(cause)}`, { cause });
     }
@@ -107,10 +106,6 @@ export function readExactly(fd: number, out: Uint8Array, offset: number, key: st
 function notFound(key: string, cause: unknown): StoreError {
   const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
   return new StoreError(missing ? "missing" : "io", `read ${key}: ${missing ? "no such object" : messageOf(cause)}`, { cause });
-}
-
-async function writeAll(file: { write(bytes: Uint8Array, at: number, length: number): Promise<{ bytesWritten: number }> }, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at, bytes.length - at)).bytesWritten;
 }
 
 async function filesBelow(folder: string, below: string): Promise<string[]> {

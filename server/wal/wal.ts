@@ -7,14 +7,16 @@ import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import type { AcceptedPush } from "../ingest/accepted-push.ts";
 import { WAL_RECORD_BYTES_MAX, WAL_SEGMENT_BYTES_TARGET } from "../limits.ts";
+import { type Disk, type DiskFile, systemDisk } from "../store/disk.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { decodeRecord, encodeRecord, RECORD_HEADER_BYTES, SEGMENT_MAGIC } from "./record.ts";
-import { systemWalFiles, type WalFile, type WalFiles } from "./wal-files.ts";
 
 export interface WalOptions {
   readonly folder: string;
   readonly log: Log;
-  readonly files?: WalFiles;
+  readonly disk?: Disk;
+  /** Segments before this one have all their entries in blocks (the catalogue says so): they are removed, not read. */
+  readonly from: number;
   /** Called for each record that a restart finds, in order. */
   readonly replay: (tenant: string, push: AcceptedPush) => void;
   /** A segment whose end is damaged was read up to there. */
@@ -41,11 +43,16 @@ const nameOf = (segment: number): string => `${String(segment).padStart(10, "0")
 
 /** Reads what is there and begins a new segment behind it. @throws when the folder cannot be read or written */
 export async function openWal(options: WalOptions): Promise<Wal> {
-  const files = options.files ?? systemWalFiles;
-  await files.prepare(options.folder);
-  const segments = (await files.list(options.folder)).flatMap((name) => SEGMENT_NAME.exec(name)?.[1] ?? []).map(Number).sort((a, b) => a - b);
-  for (const segment of segments) replaySegment(await files.read(join(options.folder, nameOf(segment))), nameOf(segment), options);
-  return new Wal(options, files, segments, (segments.at(-1) ?? 0) + 1);
+  const { folder, from, disk = systemDisk } = options;
+  await disk.makeFolder(folder);
+  const found = (await disk.list(folder)).flatMap((name) => SEGMENT_NAME.exec(name)?.[1] ?? []).map(Number);
+  const segments = found.filter((segment) => segment >= from).sort((a, b) => a - b);
+  for (const segment of found) if (segment < from) await disk.remove(join(folder, nameOf(segment)));
+  for (const segment of segments) {
+    const content = await disk.read(join(folder, nameOf(segment)));
+    if (content !== undefined) replaySegment(content, nameOf(segment), options);
+  }
+  return new Wal(options, disk, segments, Math.max(from, (segments.at(-1) ?? 0) + 1));
 }
 
 function replaySegment(content: Buffer, name: string, { log, replay, onCorruption }: WalOptions): void {
@@ -74,20 +81,20 @@ function replaySegment(content: Buffer, name: string, { log, replay, onCorruptio
 
 export class Wal {
   readonly #options: WalOptions;
-  readonly #files: WalFiles;
+  readonly #disk: Disk;
   readonly #pool = new BufferPool();
   /** Segments on disk, ascending, the open one included. */
   readonly #segments: number[];
   #current: number;
   #waiting: Waiting[] = [];
-  #open: { readonly segment: number; readonly file: WalFile; bytes: number } | undefined;
+  #open: { readonly segment: number; readonly file: DiskFile; bytes: number } | undefined;
   #writing: Promise<void> | undefined;
   /** The group that is being written. */
   #group: { readonly segment: number; readonly done: Promise<void> } | undefined;
 
-  constructor(options: WalOptions, files: WalFiles, segments: readonly number[], current: number) {
+  constructor(options: WalOptions, disk: Disk, segments: readonly number[], current: number) {
     this.#options = options;
-    this.#files = files;
+    this.#disk = disk;
     this.#segments = [...segments];
     this.#current = current;
   }
@@ -113,10 +120,10 @@ export class Wal {
     const old = this.#segments.filter((number) => number < segment);
     if (this.#open !== undefined && this.#open.segment < segment) await this.#closeOpen();
     for (const number of old) {
-      await this.#files.remove(join(this.#options.folder, nameOf(number)));
+      await this.#disk.remove(join(this.#options.folder, nameOf(number)));
       this.#segments.splice(this.#segments.indexOf(number), 1);
     }
-    await this.#files.syncFolder(this.#options.folder);
+    await this.#disk.syncFolder(this.#options.folder);
   }
 
   async close(): Promise<void> {
@@ -151,7 +158,10 @@ export class Wal {
     if (this.#open === undefined || this.#open.segment < segment || this.#open.bytes >= WAL_SEGMENT_BYTES_TARGET) await this.#openNext(segment);
     const open = this.#open!;
     try {
-      await open.file.append(group.map(({ record }) => record));
+      await open.file.write(
+        group.map(({ record }) => record),
+        open.bytes,
+      );
       await open.file.sync();
       open.bytes += group.reduce((sum, { record }) => sum + record.length, 0);
     } catch (cause) {
@@ -167,13 +177,13 @@ export class Wal {
     await this.#closeOpen();
     const number = Math.max(segment, (this.#segments.at(-1) ?? 0) + 1);
     const path = join(this.#options.folder, nameOf(number));
-    const file = await this.#files.create(path);
+    const file = await this.#disk.create(path);
     try {
-      await file.append([SEGMENT_MAGIC]);
-      await this.#files.syncFolder(this.#options.folder);
+      await file.write([SEGMENT_MAGIC], 0);
+      await this.#disk.syncFolder(this.#options.folder);
     } catch (cause) {
       await file.close().catch(() => {});
-      await this.#files.remove(path).catch(() => {});
+      await this.#disk.remove(path).catch(() => {});
       throw cause;
     }
     this.#segments.push(number);

@@ -32,13 +32,8 @@ const keysOf = (catalog: Catalog): string[] => catalog.all().map(({ key }) => ke
 async function threeChanges(path: string): Promise<number[]> {
   const catalog = await open(path);
   const ends: number[] = [];
-  const changes: [BlockMeta[], string[]][] = [
-    [[block("a"), block("b")], []],
-    [[block("c")], ["a"]],
-    [[block("d")], []],
-  ];
-  for (const [add, remove] of changes) {
-    await catalog.change(add, remove);
+  for (const change of [{ add: [block("a"), block("b")] }, { add: [block("c")], remove: ["a"] }, { add: [block("d")] }]) {
+    await catalog.change(change);
     ends.push((await stat(path)).size);
   }
   return ends;
@@ -51,15 +46,15 @@ describe("catalogue", () => {
 
   test("adds and removes several at once", async () => {
     const catalog = await open(await newPath());
-    await catalog.change([block("a"), block("b")], []);
-    await catalog.change([block("c")], ["a", "b"]);
+    await catalog.change({ add: [block("a"), block("b")] });
+    await catalog.change({ add: [block("c")], remove: ["a", "b"] });
     expect(keysOf(catalog)).toEqual(["c"]);
   });
 
   test("knows its blocks, as they were given, after reopening", async () => {
     const path = await newPath();
     const meta = { ...block("k", "tenant ü", -5, 7), entryCount: 11, lineBytes: 2 ** 40, objectBytes: 13 };
-    await (await open(path)).change([meta], []);
+    await (await open(path)).change({ add: [meta] });
     expect((await open(path)).all()).toEqual([meta]);
   });
 
@@ -71,21 +66,21 @@ describe("catalogue", () => {
   ] as const)
     test(`blocks by time: ${name}`, async () => {
       const catalog = await open(await newPath());
-      await catalog.change([block("a", "t", 0, 5), block("b", "t", 10, 20), block("other", "u", 0, 100)], []);
+      await catalog.change({ add: [block("a", "t", 0, 5), block("b", "t", 10, 20), block("other", "u", 0, 100)] });
       expect(catalog.blocks("t", from, to).map(({ key }) => key).sort()).toEqual(want);
     });
 
   test("tenants are those that have a block", async () => {
     const catalog = await open(await newPath());
-    await catalog.change([block("a", "t"), block("b", "u")], []);
-    await catalog.change([], ["a"]);
+    await catalog.change({ add: [block("a", "t"), block("b", "u")] });
+    await catalog.change({ remove: ["a"] });
     expect(catalog.tenants()).toEqual(["u"]);
   });
 
   test("changes made at once are all kept, in their order", async () => {
     const path = await newPath();
     const catalog = await open(path);
-    await Promise.all(Array.from({ length: 20 }, (_, i) => catalog.change([block(`k${i}`)], i > 0 ? [`k${i - 1}`] : [])));
+    await Promise.all(Array.from({ length: 20 }, (_, i) => catalog.change({ add: [block(`k${i}`)], remove: i > 0 ? [`k${i - 1}`] : [] })));
     expect(keysOf(catalog)).toEqual(["k19"]);
     expect(keysOf(await open(path))).toEqual(["k19"]);
   });
@@ -99,7 +94,7 @@ describe("catalogue", () => {
       const catalog = await openFileCatalog(path, silentLog);
       const whole = ends.filter((end) => end <= length).length;
       expect(keysOf(catalog), `cut at ${length}`).toEqual(STATES[whole]);
-      await catalog.change([block("later")], []);
+      await catalog.change({ add: [block("later")] });
       await catalog.close();
       const again = await openFileCatalog(path, silentLog);
       expect(keysOf(again), `cut at ${length}, then written`).toEqual([...STATES[whole]!, "later"].sort());
@@ -141,11 +136,11 @@ describe("catalogue", () => {
     const path = await newPath();
     const catalog = await open(path);
     const many = Array.from({ length: 1500 }, (_, i) => block(`k${i}`));
-    await catalog.change(many, []);
+    await catalog.change({ add: many });
     const large = (await stat(path)).size;
-    await catalog.change([block("kept")], many.map(({ key }) => key));
+    await catalog.change({ add: [block("kept")], remove: many.map(({ key }) => key), walFrom: 9 });
     expect((await stat(path)).size).toBeLessThan(large / 10);
-    await catalog.change([block("after")], []);
+    await catalog.change({ add: [block("after")] });
     expect(keysOf(await open(path))).toEqual(["after", "kept"]);
   });
 
