@@ -1,0 +1,117 @@
+// Calls of the kernels that work line by line.
+
+import { type KernelMemory, PAD_BYTES } from "../kernel-memory.ts";
+import type { CriColumns, Kernels } from "../kernels.ts";
+import { typescriptKernels as twin } from "../kernels-typescript.ts";
+import type { KernelModule } from "./module.ts";
+
+// The part of `bytes` that the spans measured last lie in.
+let spanFrom = 0;
+let spanTo = 0;
+
+/** Measures the spans 0..count. False when one is not within `bytes`. Spans that start below 0 count as absent when allowed. */
+function measureSpans(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, count: number, absentAllowed: boolean): boolean {
+  let low = bytes.length;
+  let high = 0;
+  if (count > starts.length || count > ends.length) return false;
+  for (let i = 0; i < count; i++) {
+    const start = starts[i]!;
+    const end = ends[i]!;
+    if (start < 0 && absentAllowed) continue;
+    if (start < 0 || end < start || end > bytes.length) return false;
+    if (start < low) low = start;
+    if (end > high) high = end;
+  }
+  spanFrom = Math.min(low, high);
+  spanTo = high;
+  return true;
+}
+
+export function lineKernels(
+  module: KernelModule,
+  memory: KernelMemory,
+): Pick<Kernels, "splitLines" | "parseCri" | "parseRfc3339" | "scanJson"> {
+  return {
+    splitLines(bytes: Uint8Array, from: number, to: number, starts: Int32Array, ends: Int32Array): number {
+      const most = Math.min(starts.length, ends.length);
+      if (from < 0 || to > bytes.length || to <= from || !memory.enter(to - from + 8 * most, 3, bytes, starts, ends)) {
+        return twin.splitLines(bytes, from, to, starts, ends);
+      }
+      const base = memory.placeBytes(bytes, from, to) - from;
+      const count = module.splitLines(base, from, to, memory.result(starts, most), memory.result(ends, most), most);
+      memory.leave(count);
+      return count;
+    },
+
+    parseCri(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, count: number, out: CriColumns): void {
+      const fits = measureSpans(bytes, starts, ends, count, false);
+      if (!fits || !memory.enter(spanTo - spanFrom + 40 * count, 13, bytes, starts, ends)) {
+        twin.parseCri(bytes, starts, ends, count, out);
+        return;
+      }
+      const base = memory.placeBytes(bytes, spanFrom, spanTo) - spanFrom;
+      module.parseCri(
+        base,
+        memory.placeWords(starts, count),
+        memory.placeWords(ends, count),
+        count,
+        memory.result(out.ok, count),
+        memory.result(out.contentStart, count),
+        memory.result(out.timeEnd, count),
+        memory.result(out.timeOk, count),
+        memory.result(out.sec, count),
+        memory.result(out.nanos, count),
+        memory.result(out.stream, count),
+        memory.result(out.flagsStart, count),
+        memory.result(out.flagsEnd, count),
+        memory.result(out.partial, count),
+      );
+      memory.leave();
+    },
+
+    parseRfc3339(bytes, starts, ends, count, sec, nanos, ok): void {
+      const fits = measureSpans(bytes, starts, ends, count, true);
+      if (!fits || !memory.enter(spanTo - spanFrom + 17 * count, 6, bytes, starts, ends, sec, nanos, ok)) {
+        twin.parseRfc3339(bytes, starts, ends, count, sec, nanos, ok);
+        return;
+      }
+      const base = memory.placeBytes(bytes, spanFrom, spanTo) - spanFrom;
+      const [from, to] = [memory.placeWords(starts, count), memory.placeWords(ends, count)];
+      module.parseRfc3339(base, from, to, count, memory.result(sec, count), memory.result(nanos, count), memory.result(ok, count));
+      memory.leave();
+    },
+
+    scanJson(bytes, starts, ends, count, keys, verdict, kind, valueStart, valueEnd): void {
+      const fits = measureSpans(bytes, starts, ends, count, false);
+      const slots = count * keys.length;
+      let keyBytes = 8 * keys.length;
+      for (const key of keys) keyBytes += key.length + 2 * PAD_BYTES;
+      const need = spanTo - spanFrom + 9 * count + 9 * slots + keyBytes;
+      if (!fits || !memory.enter(need, 8, bytes, starts, ends, verdict, kind, valueStart, valueEnd)) {
+        twin.scanJson(bytes, starts, ends, count, keys, verdict, kind, valueStart, valueEnd);
+        return;
+      }
+      const base = memory.placeBytes(bytes, spanFrom, spanTo) - spanFrom;
+      const table = memory.take(8 * keys.length);
+      for (let k = 0; k < keys.length; k++) {
+        const at = memory.take(keys[k]!.length);
+        memory.bytes.set(keys[k]!, at);
+        memory.words[(table >> 2) + 2 * k] = at;
+        memory.words[(table >> 2) + 2 * k + 1] = keys[k]!.length;
+      }
+      module.scanJson(
+        base,
+        memory.placeWords(starts, count),
+        memory.placeWords(ends, count),
+        count,
+        table,
+        keys.length,
+        memory.result(verdict, count),
+        memory.result(kind, slots),
+        memory.result(valueStart, slots),
+        memory.result(valueEnd, slots),
+      );
+      memory.leave();
+    },
+  };
+}

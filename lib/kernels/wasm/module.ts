@@ -1,0 +1,48 @@
+// The module of assembly/index.ts, as JavaScript sees it.
+
+/** What assembly/index.ts exports. Every argument is an address, a count or a flag. */
+export interface KernelModule {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  dataEnd(): number;
+  splitLines(...args: number[]): number;
+  parseCri(...args: number[]): void;
+  parseRfc3339(...args: number[]): void;
+  scanJson(...args: number[]): void;
+  encodeEntries(...args: number[]): number;
+  decodePush(...args: number[]): number;
+  snappyCompress(...args: number[]): number;
+  snappyRawBytes(...args: number[]): number;
+  snappyDecompress(...args: number[]): number;
+  lz4Compress(...args: number[]): number;
+  lz4Decompress(...args: number[]): number;
+  packPage(...args: number[]): number;
+  unpackPage(...args: number[]): number;
+  sampleGrams(...args: number[]): number;
+  setGrams(...args: number[]): void;
+  find(...args: number[]): number;
+  findLines(...args: number[]): number;
+}
+
+/** The little of WebAssembly's interface that is needed here; the compiler's library for Node lacks it. */
+interface WebAssemblyApi {
+  readonly Module: new (binary: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: unknown };
+  readonly CompileError: new () => Error;
+}
+
+/** This machine cannot run the module: it lacks WebAssembly, or its SIMD. */
+export class WasmUnsupported extends Error {
+  override readonly name = "WasmUnsupported";
+}
+
+/** Throws WasmUnsupported when this machine cannot run the module. */
+export function instantiate(binary: Uint8Array): KernelModule {
+  const { WebAssembly } = globalThis as unknown as { WebAssembly?: WebAssemblyApi };
+  if (WebAssembly === undefined) throw new WasmUnsupported("this process runs without WebAssembly");
+  try {
+    return new WebAssembly.Instance(new WebAssembly.Module(binary)).exports as KernelModule;
+  } catch (cause) {
+    if (cause instanceof WebAssembly.CompileError) throw new WasmUnsupported("this machine lacks WebAssembly SIMD", { cause });
+    throw cause;
+  }
+}
