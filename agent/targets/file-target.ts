@@ -6,7 +6,7 @@ import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import { digest, type FileRecord } from "../file-records.ts";
-import type { Positions, PositionSource } from "../positions.ts";
+import type { PositionSource, Positions } from "../positions.ts";
 import type { Sink } from "../sink.ts";
 import { idKey } from "../tail/file-identity.ts";
 import { type FileTail, LINE_BYTES_MAX } from "../tail/file-tail.ts";

@@ -133,7 +133,13 @@ describe("while the agent is away", () => {
   };
   const WHILE_AWAY: readonly (readonly [name: string, rotate: (first: string, second: string) => void])[] = [
     ["one rotation", (first) => rename(1, first)],
-    ["two rotations, the generation between never seen", (first, second) => [first, second].forEach((text, i) => rename(i + 1, text))],
+    [
+      "two rotations, the generation between never seen",
+      (first, second) => {
+        rename(1, first);
+        rename(2, second);
+      },
+    ],
     ["a copy and truncation, regrown beyond the offset", (first, second) => copyTruncate(first + second)],
   ];
   for (const [name, rotate] of WHILE_AWAY) {
