@@ -15,6 +15,7 @@ import { labelRoutes } from "./http/label-routes.ts";
 import { pageRoutes } from "./http/page-routes.ts";
 import { pushRoutes } from "./http/push-routes.ts";
 import { queryRoutes } from "./http/query-routes.ts";
+import { rulesRoutes } from "./http/rules-routes.ts";
 import { statusRoutes } from "./http/status-routes.ts";
 import { createTenantResolver } from "./http/tenant.ts";
 import { createIngestMetrics } from "./ingest/ingest-metrics.ts";
@@ -41,8 +42,16 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const folders = foldersOf(config);
-  const tenantLimits = watchTenantLimits(config.limits_config, raw.limits_config ?? {}, { file: config.runtime_config.file, periodMs: config.runtime_config.period, clock, log });
-  const tenants = createTenantResolver({ authEnabled: config.auth_enabled, multiTenantQueries: config.querier.multi_tenant_queries_enabled });
+  const tenantLimits = watchTenantLimits(config.limits_config, raw.limits_config ?? {}, {
+    file: config.runtime_config.file,
+    periodMs: config.runtime_config.period,
+    clock,
+    log,
+  });
+  const tenants = createTenantResolver({
+    authEnabled: config.auth_enabled,
+    multiTenantQueries: config.querier.multi_tenant_queries_enabled,
+  });
 
   const storage = await openStorage({
     walFolder: folders.wal,
@@ -57,7 +66,11 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
   const engine = createQueryEngine({
     view: storage,
     openReader: () => storage.openReader(),
-    workers: { count: availableParallelism(), readerModule: new URL("./block/page-reader.js", import.meta.url).href, readerOptions: { folder: folders.blocks } },
+    workers: {
+      count: availableParallelism(),
+      readerModule: new URL("./block/page-reader.js", import.meta.url).href,
+      readerOptions: { folder: folders.blocks },
+    },
     limits: (tenant) => queryLimitsOf(tenantLimits.of(tenant)),
     clock,
     log,
@@ -79,10 +92,14 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
     port: config.server.http_listen_port,
     prefix: config.server.http_path_prefix,
     routes: [
-      ...pushRoutes(ingester, tenants, { bodyBytes: Math.max(config.server.grpc_server_max_recv_msg_size, PUSH_BODY_BYTES_MIN), decodedBytes: DECODED_PUSH_BYTES_MAX }),
+      ...pushRoutes(ingester, tenants, {
+        bodyBytes: Math.max(config.server.grpc_server_max_recv_msg_size, PUSH_BODY_BYTES_MIN),
+        decodedBytes: DECODED_PUSH_BYTES_MAX,
+      }),
       ...queryRoutes(engine, tenants, clock),
       ...labelRoutes({ index: storage, tenants, limitsOf: tenantLimits.of, clock }),
       ...formatRoutes(),
+      ...rulesRoutes(tenants),
       ...statusRoutes({
         config,
         tenantLimits,

@@ -1,18 +1,21 @@
 // How handlers answer: JSON, compressed when the client takes it, and errors in Loki's form.
 
-import { gzip } from "node:zlib";
 import type { ServerResponse } from "node:http";
+import { gzip } from "node:zlib";
 import { LogqlError } from "../../lib/logql/errors.ts";
-import { messageOf } from "../../lib/runtime/invariant.ts";
 import { plain, type Request } from "../../lib/runtime/http-server.ts";
+import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import { RequestError } from "../errors.ts";
 
 /** Smaller answers are not worth compressing. */
 const GZIP_BYTES_MIN = 1024;
 
-export function json(request: Request, response: ServerResponse, value: unknown, status = 200): void {
-  body(request, response, status, "application/json; charset=UTF-8", JSON.stringify(value));
+/** Loki's answers differ in how they spell their type; clients compare it. */
+export const JSON_TYPE = "application/json; charset=UTF-8";
+
+export function json(request: Request, response: ServerResponse, value: unknown, status = 200, type = JSON_TYPE): void {
+  body(request, response, status, type, JSON.stringify(value));
 }
 
 export function body(request: Request, response: ServerResponse, status: number, type: string, text: string | Buffer): void {
@@ -24,7 +27,12 @@ export function body(request: Request, response: ServerResponse, status: number,
   }
   gzip(bytes, { level: 1 }, (error, packed) => {
     if (error !== null) return void response.destroy(error);
-    response.writeHead(status, { "content-type": type, "content-encoding": "gzip", vary: "Accept-Encoding", "content-length": packed.length });
+    response.writeHead(status, {
+      "content-type": type,
+      "content-encoding": "gzip",
+      vary: "Accept-Encoding",
+      "content-length": packed.length,
+    });
     response.end(packed);
   });
 }

@@ -15,7 +15,12 @@ export function createHttpMetrics(registry: Registry): HttpMetrics {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100],
     registers: [registry],
   });
-  const build = new Gauge({ name: "loki_build_info", help: "Version of the program.", labelNames: ["version", "revision", "branch", "goversion"], registers: [registry] });
+  const build = new Gauge({
+    name: "loki_build_info",
+    help: "Version of the program.",
+    labelNames: ["version", "revision", "branch", "goversion"],
+    registers: [registry],
+  });
   build.set({ version: VERSION, revision: "", branch: "", goversion: "" }, 1);
   return {
     observe(route, method, status, seconds) {
@@ -25,5 +30,10 @@ export function createHttpMetrics(registry: Registry): HttpMetrics {
 }
 
 function routeLabel(path: string): string {
-  return path.replace(/^\//, "").replace(/[{}]/g, "").replace(/[^a-zA-Z0-9]+/g, "_") || "root";
+  return (
+    path
+      .replace(/^\//, "")
+      .replace(/[{}]/g, "")
+      .replace(/[^a-zA-Z0-9]+/g, "_") || "root"
+  );
 }

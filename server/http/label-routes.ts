@@ -1,14 +1,15 @@
 // Label names, label values, series and index statistics: what is answered from the index alone.
 
-import { parseMatchers } from "../../lib/logql/index.ts";
 import type { Matcher } from "../../lib/logql/ast.ts";
+import { parseMatchers } from "../../lib/logql/index.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import type { Route } from "../../lib/runtime/http-server.ts";
-import { printGoDuration } from "../../lib/text/duration.ts";
+import { printGoDuration, printPrometheusDuration } from "../../lib/text/duration.ts";
 import { compareCodePoints, type LabelSet } from "../../lib/wire/labels.ts";
 import type { Limits } from "../config/limits.ts";
 import { RequestError } from "../errors.ts";
 import type { TimeRange } from "../page.ts";
+import { clampLookback, queryLimitsOf } from "../query/limits.ts";
 import { json, parametersOf } from "./answers.ts";
 import { parseTimes } from "./query-params.ts";
 import type { TenantResolver } from "./tenant.ts";
@@ -18,7 +19,11 @@ export interface StreamIndex {
   /** Streams that satisfy the matchers and may have entries in the range. */
   streams(tenant: string, matchers: readonly Matcher[], range: TimeRange): readonly LabelSet[];
   /** Sums over the pages in the range. */
-  stats(tenant: string, matchers: readonly Matcher[], range: TimeRange): { streams: number; chunks: number; bytes: number; entries: number };
+  stats(
+    tenant: string,
+    matchers: readonly Matcher[],
+    range: TimeRange,
+  ): { streams: number; chunks: number; bytes: number; entries: number };
 }
 
 export interface LabelRouteOptions {
@@ -39,7 +44,11 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
     values("/loki/api/v1/label/{name}/values", false),
     values("/api/prom/label/{name}/values", true),
     // Go's router answers the empty name so.
-    { methods: ["GET"], path: "/loki/api/v1/label//values", handler: (_, response) => void response.writeHead(301, { location: "/loki/api/v1/label/values" }).end() },
+    {
+      methods: ["GET"],
+      path: "/loki/api/v1/label//values",
+      handler: (_, response) => void response.writeHead(301, { location: "/loki/api/v1/label/values" }).end(),
+    },
     series("/loki/api/v1/series"),
     series("/api/prom/series"),
     stats("/loki/api/v1/index/stats"),
@@ -87,7 +96,7 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
         const found = new Map<string, Record<string, string>>();
         for (const tenant of ids) {
           for (const one of matchers) {
-            for (const labels of index.streams(tenant, one, range)) {
+            for (const labels of streamsOfTenant(tenant, one, range)) {
               const object = ids.length > 1 ? { ...labels.toObject(), [TENANT_LABEL]: tenant } : labels.toObject();
               found.set(`${ids.length > 1 ? tenant : ""}${labels}`, object);
             }
@@ -129,14 +138,22 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
     for (const id of ids) {
       const longest = limitsOf(id).max_query_length;
       if (longest > 0 && endNs - startNs > BigInt(longest) * 1_000_000n) {
-        throw badRequest(`the query time range exceeds the limit (query length: ${printGoDuration(Number(endNs - startNs))}, limit: ${printGoDuration(longest * 1e6)})`);
+        throw badRequest(
+          `the query time range exceeds the limit (query length: ${printGoDuration(Number(endNs - startNs))}, limit: ${printPrometheusDuration(longest)})`,
+        );
       }
     }
     return { startNs, endNs };
   }
 
-  function* streamsOf(ids: readonly string[], matchers: readonly Matcher[], range: TimeRange): Iterable<LabelSet> {
-    for (const tenant of ids) yield* index.streams(tenant, matchers, range);
+  /** Streams of all tenants that match in the range, as far back as the tenant may look. */
+  function streamsOf(ids: readonly string[], matchers: readonly Matcher[], range: TimeRange): readonly LabelSet[] {
+    return ids.flatMap((id) => streamsOfTenant(id, matchers, range));
+  }
+
+  function streamsOfTenant(id: string, matchers: readonly Matcher[], range: TimeRange): readonly LabelSet[] {
+    const visible = clampLookback(range, queryLimitsOf(limitsOf(id)), clock.nowMs());
+    return visible === undefined ? [] : index.streams(id, matchers, visible);
   }
 }
 
@@ -145,7 +162,12 @@ function selectorOf(parameters: URLSearchParams): readonly Matcher[] {
   return text === "" ? [] : parseMatchers(text);
 }
 
-function answerList(request: Parameters<Route["handler"]>[0], response: Parameters<Route["handler"]>[1], list: readonly string[], legacy: boolean): void {
+function answerList(
+  request: Parameters<Route["handler"]>[0],
+  response: Parameters<Route["handler"]>[1],
+  list: readonly string[],
+  legacy: boolean,
+): void {
   if (legacy) json(request, response, { values: list });
   else json(request, response, list.length === 0 ? { status: "success" } : { status: "success", data: list });
 }

@@ -5,7 +5,8 @@ import { plain, type Route } from "../../lib/runtime/http-server.ts";
 
 const FILES: Readonly<Record<string, string>> = { "page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8" };
 const HEADERS = {
-  "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
   "cache-control": "no-cache",

@@ -1,11 +1,11 @@
 // Parameters of the read endpoints: times, steps, limits, directions, with Loki's defaults and error texts (reference §1.2).
 
-import { parseGoFloat } from "../query/go-number.ts";
-import { QueryError } from "../query/errors.ts";
-import type { Direction } from "../query/plan.ts";
-import { parsePrometheusDurationMs } from "../../lib/text/duration.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
+import { parsePrometheusDurationMs } from "../../lib/text/duration.ts";
 import { quoteGo } from "../../lib/wire/labels.ts";
+import { QueryError } from "../query/errors.ts";
+import { parseGoFloat } from "../query/go-number.ts";
+import type { Direction } from "../query/plan.ts";
 
 const NS_PER_MS = 1_000_000n;
 const NS_PER_SECOND = 1_000_000_000n;

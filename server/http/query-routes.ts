@@ -18,9 +18,9 @@ const JSON_TYPE = "application/json; charset=UTF-8";
 export function queryRoutes(engine: QueryEngine, tenants: TenantResolver, clock: Clock): Route[] {
   const methods = ["GET", "POST"];
   return [
-    { methods, path: "/loki/api/v1/query", handler: instant },
-    { methods, path: "/loki/api/v1/query_range", handler: range },
-    { methods, path: "/api/prom/query", handler: legacy },
+    { methods, noHead: true, path: "/loki/api/v1/query", handler: instant },
+    { methods, noHead: true, path: "/loki/api/v1/query_range", handler: range },
+    { methods, noHead: true, path: "/api/prom/query", handler: legacy },
   ];
 
   async function instant(request: Request, response: ServerResponse): Promise<void> {

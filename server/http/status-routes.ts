@@ -1,12 +1,12 @@
 // What operators and probes ask: ready, metrics, config, services, build info, log level, flush.
 
-import { Document } from "yaml";
 import type { Registry } from "prom-client";
+import { Document } from "yaml";
 import { plain, type Route } from "../../lib/runtime/http-server.ts";
 import type { Log, LogLevel } from "../../lib/runtime/log.ts";
 import { VERSION } from "../../lib/runtime/version.ts";
-import type { ServerConfig } from "../config/schema.ts";
 import type { TenantLimits } from "../config/overrides.ts";
+import type { ServerConfig } from "../config/schema.ts";
 import { json, parametersOf } from "./answers.ts";
 
 export interface StatusOptions {
@@ -40,16 +40,34 @@ export function statusRoutes(options: StatusOptions): Route[] {
       },
     },
     { methods: ["GET"], path: "/config", handler: (_, response) => plain(response, 200, yaml(options.config)) },
-    { methods: ["GET"], path: "/runtime_config", handler: (_, response) => plain(response, 200, yaml({ overrides: options.tenantLimits.overrides })) },
+    {
+      methods: ["GET"],
+      path: "/runtime_config",
+      handler: (_, response) => plain(response, 200, yaml({ overrides: options.tenantLimits.overrides })),
+    },
     {
       methods: ["GET"],
       path: "/services",
-      handler: (_, response) => plain(response, 200, Object.entries(options.services()).map(([name, state]) => `${name} => ${state}\n`).join("")),
+      handler: (_, response) =>
+        plain(
+          response,
+          200,
+          Object.entries(options.services())
+            .map(([name, state]) => `${name} => ${state}\n`)
+            .join(""),
+        ),
     },
     {
       methods: ["GET"],
       path: "/loki/api/v1/status/buildinfo",
-      handler: (request, response) => json(request, response, { version: VERSION, revision: "", branch: "", buildUser: "", buildDate: "", goVersion: "" }),
+      handler: (request, response) =>
+        json(
+          request,
+          response,
+          { version: VERSION, revision: "", branch: "", buildUser: "", buildDate: "", goVersion: "" },
+          200,
+          "application/json",
+        ),
     },
     {
       methods: ["GET", "POST"],
@@ -58,7 +76,12 @@ export function statusRoutes(options: StatusOptions): Route[] {
         const level = (await parametersOf(request)).get("log_level");
         if (request.method !== "POST" || level === null) return json(request, response, { message: `Current log level is ${log.level}` });
         if (!["debug", "info", "warn", "error"].includes(level)) {
-          return json(request, response, { message: `unrecognized level "${level}"; levels are debug, info, warn, error`, status: "failed" }, 400);
+          return json(
+            request,
+            response,
+            { message: `unrecognized level "${level}"; levels are debug, info, warn, error`, status: "failed" },
+            400,
+          );
         }
         log.level = level as LogLevel;
         json(request, response, { message: `Log level set to ${level}`, status: "success" });

@@ -35,7 +35,8 @@ export function createTenantResolver(options: { authEnabled: boolean; multiTenan
       const ids = idsOf(request);
       for (const id of ids) {
         const problem = tenantProblem(id);
-        if (problem !== undefined) throw new RequestError(400, `rpc error: code = Code(400) desc = ${problem}`, { reason: "tenant", newline: false });
+        if (problem !== undefined)
+          throw new RequestError(400, `rpc error: code = Code(400) desc = ${problem}`, { reason: "tenant", newline: false });
       }
       if (ids.length > 1 && !options.multiTenantQueries) throw new RequestError(400, "multiple org IDs present", { reason: "tenant" });
       return ids;

@@ -1,0 +1,150 @@
+// How much there is: /loki/api/v1/index/volume, /index/volume_range and /index/shards, answered from page statistics (reference §1.8).
+
+import type { ServerResponse } from "node:http";
+import type { Matcher } from "../../lib/logql/ast.ts";
+import { parseMatchers } from "../../lib/logql/index.ts";
+import type { Clock } from "../../lib/runtime/clock.ts";
+import type { Request, Route } from "../../lib/runtime/http-server.ts";
+import { parseHumanBytes } from "../../lib/text/byte-size.ts";
+import type { Limits } from "../config/limits.ts";
+import type { DataView as PageView, TimeRange } from "../page.ts";
+import { QueryError } from "../query/errors.ts";
+import { chooseTenants } from "../query/tenants.ts";
+import {
+  type AggregateBy,
+  bucketsOf,
+  groupingOf,
+  oneBucket,
+  type VolumeBuckets,
+  type VolumeSeries,
+  VolumeSums,
+  withTargets,
+} from "../query/volume.ts";
+import { json, parametersOf } from "./answers.ts";
+import type { StreamIndex } from "./label-routes.ts";
+import { parseStepNs } from "./query-params.ts";
+import { allowedRange, parsePositive, parseReadRange, parseWhole } from "./read-range.ts";
+import type { TenantResolver } from "./tenant.ts";
+
+export interface VolumeRouteOptions {
+  readonly view: PageView;
+  readonly index: Pick<StreamIndex, "stats">;
+  readonly tenants: TenantResolver;
+  readonly limitsOf: (tenant: string) => Limits;
+  readonly clock: Clock;
+}
+
+const DEFAULT_LIMIT = 100;
+const STEPS_MAX = 11_000n;
+/** Fingerprints are 64 bits, written as 16 hexadecimal digits. */
+const ALL_FINGERPRINTS = { min: "0000000000000000", max: "ffffffffffffffff" };
+
+export function volumeRoutes({ view, index, tenants, limitsOf, clock }: VolumeRouteOptions): Route[] {
+  const methods = ["GET", "POST"];
+  return [
+    {
+      methods,
+      path: "/loki/api/v1/index/volume",
+      handler: (request, response) => volume(request, response, (_, range) => oneBucket(range)),
+    },
+    { methods, path: "/loki/api/v1/index/volume_range", handler: (request, response) => volume(request, response, stepsOf) },
+    { methods, path: "/loki/api/v1/index/shards", handler: shards },
+  ];
+
+  async function volume(
+    request: Request,
+    response: ServerResponse,
+    bucketsFor: (parameters: URLSearchParams, range: TimeRange) => VolumeBuckets,
+  ): Promise<void> {
+    const ids = tenants.many(request.raw);
+    const parameters = await parametersOf(request);
+    if (!ids.every((id) => limitsOf(id).volume_enabled)) throw new QueryError(404, "not found");
+    const range = parseReadRange(parameters, clock);
+    const targetLabels = (parameters.get("targetLabels") ?? "").split(",").filter((name) => name !== "");
+    const limit = parseVolumeLimit(parameters.get("limit") ?? "");
+    const aggregateBy = parseAggregateBy(parameters.get("aggregateBy") ?? "");
+    const buckets = bucketsFor(parameters, range);
+    const selected = parseVolumeSelector(parameters.get("query") ?? "");
+
+    const chosen = selected.length === 0 ? { tenants: ids, matchers: selected } : chooseTenants(ids, selected, "log");
+    const sums = new VolumeSums(groupingOf(chosen.matchers, targetLabels, aggregateBy), buckets);
+    for (const tenant of chosen.tenants) {
+      const limits = limitsOf(tenant);
+      const allowed = allowedRange(range, limits, clock);
+      if (allowed !== undefined)
+        sums.add(view.select(tenant, withTargets(chosen.matchers, targetLabels), allowed), limits.volume_max_series);
+    }
+    json(request, response, { status: "success", data: volumeData(sums.finish(limit)) });
+  }
+
+  /** One shard that holds everything: Skald spreads a query over its workers by itself, so a client gains nothing by cutting it up. */
+  async function shards(request: Request, response: ServerResponse): Promise<void> {
+    const ids = tenants.many(request.raw);
+    const parameters = await parametersOf(request);
+    const range = parseReadRange(parameters, clock);
+    parseTargetBytes(parameters.get("targetBytesPerShard") ?? "");
+    const selected = parseMatchers(parameters.get("query") ?? "");
+    const chosen = chooseTenants(ids, selected, "log");
+    const stats = { streams: 0, chunks: 0, bytes: 0, entries: 0 };
+    for (const tenant of chosen.tenants) {
+      const allowed = allowedRange(range, limitsOf(tenant), clock);
+      if (allowed === undefined) continue;
+      const part = index.stats(tenant, chosen.matchers, allowed);
+      stats.streams += part.streams;
+      stats.chunks += part.chunks;
+      stats.bytes += part.bytes;
+      stats.entries += part.entries;
+    }
+    json(request, response, { shards: [{ bounds: ALL_FINGERPRINTS, stats }], statistics: {} });
+  }
+}
+
+/** A matrix as soon as a series has more than one sample, else a vector: so Loki tells them apart, on both paths. */
+function volumeData(series: readonly VolumeSeries[]): unknown {
+  if (!series.some(({ samples }) => samples.length > 1)) {
+    return { resultType: "vector", result: series.map(({ metric, samples }) => ({ metric, value: sampleOf(samples[0]!) })) };
+  }
+  return { resultType: "matrix", result: series.map(({ metric, samples }) => ({ metric, values: samples.map(sampleOf) })) };
+}
+
+function sampleOf({ timeMs, bytes }: { readonly timeMs: number; readonly bytes: number }): [number, string] {
+  return [timeMs / 1000, String(bytes)];
+}
+
+function stepsOf(parameters: URLSearchParams, range: TimeRange): VolumeBuckets {
+  const stepNs = parseStepNs(parameters.get("step") ?? "", range.startNs, range.endNs);
+  if (stepNs <= 0n) throw new QueryError(400, "zero or negative query resolution step widths are not accepted. Try a positive integer");
+  if ((range.endNs - range.startNs) / stepNs > STEPS_MAX) {
+    throw new QueryError(
+      400,
+      "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter",
+    );
+  }
+  return bucketsOf(range, stepNs);
+}
+
+/** `{}` is every stream, here only. @throws LogqlError */
+function parseVolumeSelector(text: string): readonly Matcher[] {
+  return /^\s*\{\s*\}\s*$/.test(text) ? [] : parseMatchers(text);
+}
+
+/** 0 is the default here; a limit above `volume_max_series` is accepted. */
+function parseVolumeLimit(text: string): number {
+  return text !== "" && parseWhole(text) === 0 ? DEFAULT_LIMIT : parsePositive(text, DEFAULT_LIMIT);
+}
+
+function parseAggregateBy(text: string): AggregateBy {
+  if (text === "" || text === "series") return "series";
+  if (text === "labels") return "labels";
+  throw new QueryError(400, "invalid aggregation option");
+}
+
+function parseTargetBytes(text: string): void {
+  let bytes = 0;
+  try {
+    bytes = text === "" ? 0 : parseHumanBytes(text);
+  } catch (error) {
+    throw new QueryError(400, (error as Error).message);
+  }
+  if (bytes <= 0) throw new QueryError(400, "targetBytesPerShard must be a positive value");
+}
