@@ -33,7 +33,9 @@ interface QueryResult {
   readonly times_zstdgrep?: number;
 }
 interface ServerResult {
-  readonly ingest: Readonly<Record<"raw_mb" | "lines" | "rejected" | "cpu_s" | "mb_per_cpu_s" | "rss_mb" | "push_ms_p50" | "push_ms_p99", number>>;
+  readonly ingest: Readonly<
+    Record<"raw_mb" | "lines" | "rejected" | "cpu_s" | "mb_per_cpu_s" | "rss_mb" | "push_ms_p50" | "push_ms_p99", number>
+  >;
   readonly disk_mb: number;
   readonly zstd3_mb: number;
   readonly disk_vs_zstd3: number;
@@ -69,7 +71,16 @@ function corpus({ corpusMb, agentLines }: Scale): string {
 }
 
 function measureAgent(folder: string, pipeline: string, { agentLines }: Scale): AgentResult {
-  return run("agent.mjs", ["--name", "skald", "--agent", `${process.execPath} ${skald} agent`, "--file", join(folder, `cri-${agentLines}.log`), "--pipeline", pipeline]) as AgentResult;
+  return run("agent.mjs", [
+    "--name",
+    "skald",
+    "--agent",
+    `${process.execPath} ${skald} agent`,
+    "--file",
+    join(folder, `cri-${agentLines}.log`),
+    "--pipeline",
+    pipeline,
+  ]) as AgentResult;
 }
 
 function measureServer(folder: string, { serverMb }: Scale): ServerResult {
@@ -79,14 +90,30 @@ function measureServer(folder: string, { serverMb }: Scale): ServerResult {
   const config = join(work, "server.yaml");
   writeFileSync(config, readFileSync(join(measure, "loki-shaped.yaml"), "utf8").replaceAll("DATA", data));
   try {
-    return run("server.mjs", ["--name", "skald-bench", "--server", `${process.execPath} ${skald} server -config.file=${config}`, "--data", data, "--corpus", folder, "--mb", String(serverMb)]) as ServerResult;
+    return run("server.mjs", [
+      "--name",
+      "skald-bench",
+      "--server",
+      `${process.execPath} ${skald} server -config.file=${config}`,
+      "--data",
+      data,
+      "--corpus",
+      folder,
+      "--mb",
+      String(serverMb),
+    ]) as ServerResult;
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
 function run(script: string, args: readonly string[]): unknown {
-  const done = spawnSync(process.execPath, [join(measure, script), ...args], { cwd: root, encoding: "utf8", maxBuffer: 1 << 26, stdio: ["ignore", "pipe", "inherit"] });
+  const done = spawnSync(process.execPath, [join(measure, script), ...args], {
+    cwd: root,
+    encoding: "utf8",
+    maxBuffer: 1 << 26,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   if (done.status !== 0) throw new Error(`${script} ended with status ${done.status}: ${done.stdout.slice(-500)}`);
   return JSON.parse(done.stdout);
 }
@@ -94,7 +121,9 @@ function run(script: string, args: readonly string[]): unknown {
 /** What must hold at any speed: everything arrived, nothing was refused, every count is grep's. */
 function faults(agents: readonly AgentResult[], { ingest, queries }: ServerResult): string[] {
   return [
-    ...agents.filter(({ wanted, received }) => wanted !== received).map(({ pipeline, wanted, received }) => `agent ${pipeline}: ${received} of ${wanted} entries arrived`),
+    ...agents
+      .filter(({ wanted, received }) => wanted !== received)
+      .map(({ pipeline, wanted, received }) => `agent ${pipeline}: ${received} of ${wanted} entries arrived`),
     ...(ingest.rejected > 0 ? [`ingest: ${ingest.rejected} pushes were refused`] : []),
     ...Object.entries(queries)
       .filter(([, { truth, value }]) => truth !== undefined && truth !== value)

@@ -29,12 +29,22 @@ interface Series {
 export function query(args: readonly string[]): Promise<number> {
   return runCommand("query", args, FLAGS, async ({ given, rest }) => {
     const text = rest[0];
-    if (text === undefined || rest.length > 1) throw new ClientError(`one LogQL query is wanted, got ${rest.length}; quote it: skald query '{job="varlogs"} |= "error"'`);
+    if (text === undefined || rest.length > 1)
+      throw new ClientError(`one LogQL query is wanted, got ${rest.length}; quote it: skald query '{job="varlogs"} |= "error"'`);
     const client = createClient(given);
     const { start, end } = timeRange(given, Date.now());
     const instant = metricQuery(text) && !given.has("step");
     const direction = given.get("forward") === "true" ? "forward" : "backward";
-    const parameters = instant ? { query: text, time: end } : { query: text, start, end, limit: given.get("limit") ?? "30", direction, ...(given.has("step") ? { step: given.get("step")! } : {}) };
+    const parameters = instant
+      ? { query: text, time: end }
+      : {
+          query: text,
+          start,
+          end,
+          limit: given.get("limit") ?? "30",
+          direction,
+          ...(given.has("step") ? { step: given.get("step")! } : {}),
+        };
     const { data } = (await client.get(`/loki/api/v1/${instant ? "query" : "query_range"}`, parameters)) as Answer;
     process.stdout.write(print(data, given.get("output") ?? "default", direction));
   });
@@ -68,12 +78,19 @@ function printStreams(streams: readonly Stream[], output: string, direction: str
 
 function printSeries({ metric, value, values }: Series, output: string): string {
   const points = values ?? (value === undefined ? [] : [value]);
-  if (output === "jsonl") return points.map(([sec, text]) => `${JSON.stringify({ timestamp: new Date(sec * 1000).toISOString(), metric, value: text })}\n`).join("");
-  return points.map(([sec, text]) => (output === "raw" ? `${text}\n` : `${new Date(sec * 1000).toISOString()} ${printLabels(metric)} ${text}\n`)).join("");
+  if (output === "jsonl")
+    return points
+      .map(([sec, text]) => `${JSON.stringify({ timestamp: new Date(sec * 1000).toISOString(), metric, value: text })}\n`)
+      .join("");
+  return points
+    .map(([sec, text]) => (output === "raw" ? `${text}\n` : `${new Date(sec * 1000).toISOString()} ${printLabels(metric)} ${text}\n`))
+    .join("");
 }
 
 function printLabels(labels: Record<string, string>): string {
-  return `{${Object.entries(labels).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(", ")}}`;
+  return `{${Object.entries(labels)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .join(", ")}}`;
 }
 
 /** RFC 3339 with nanoseconds; the API's times are nanoseconds as text. */

@@ -1,10 +1,15 @@
 // The frame of a command: flags, help, and errors as one line and an exit status.
 
-import { FlagError, parseFlags, type FlagSpec, type ParsedFlags, usageOf } from "../lib/runtime/flags.ts";
+import { FlagError, type FlagSpec, type ParsedFlags, parseFlags, usageOf } from "../lib/runtime/flags.ts";
 import { ClientError } from "./client.ts";
 
 /** Runs a command's body; 2 for wrong flags, 1 for what went wrong in the world. */
-export async function runCommand(name: string, args: readonly string[], specs: Readonly<Record<string, FlagSpec>>, body: (flags: ParsedFlags) => Promise<void>): Promise<number> {
+export async function runCommand(
+  name: string,
+  args: readonly string[],
+  specs: Readonly<Record<string, FlagSpec>>,
+  body: (flags: ParsedFlags) => Promise<void>,
+): Promise<number> {
   try {
     const flags = splitFlags(args, specs);
     if (flags.given.get("help") === "true") {

@@ -5,8 +5,14 @@ type Main = (args: readonly string[]) => Promise<number>;
 
 const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: () => Promise<Main> }>> = {
   up: { help: "run server and agent together: this machine's logs in the browser", load: async () => (await import("./up.ts")).up },
-  agent: { help: "collect logs and push them (Promtail's flags and configuration)", load: async () => (await import("../agent/main.ts")).main },
-  server: { help: "store logs and answer LogQL (Loki's flags and configuration)", load: async () => (await import("../server/main.ts")).main },
+  agent: {
+    help: "collect logs and push them (Promtail's flags and configuration)",
+    load: async () => (await import("../agent/main.ts")).main,
+  },
+  server: {
+    help: "store logs and answer LogQL (Loki's flags and configuration)",
+    load: async () => (await import("../server/main.ts")).main,
+  },
   query: { help: "run a LogQL query against a server", load: async () => (await import("./query.ts")).query },
   labels: { help: "list label names, or the values of one label", load: async () => (await import("./labels.ts")).labels },
 };

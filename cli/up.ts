@@ -5,8 +5,8 @@ import { createServer } from "node:net";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { Document } from "yaml";
-import { runCommand } from "./run-command.ts";
 import { ClientError } from "./client.ts";
+import { runCommand } from "./run-command.ts";
 
 const FLAGS = {
   data: { kind: "string", help: "Folder of everything that is kept.", default: "./skald-data" },
@@ -46,7 +46,9 @@ async function runBoth(data: string, address: string, port: string, globs: reado
   if (failed !== undefined) return failed;
   const { main: agent } = await import("../agent/main.ts");
   const collecting = agent([`-config.file=${agentFile}`]);
-  process.stdout.write(`\nSkald is up: http://localhost:${port}\n  tailing ${globs.join(", ")}\n  keeping everything in ${data}\n  ask it:  skald query '{job="varlogs"}'   stop it: Ctrl-C\n\n`);
+  process.stdout.write(
+    `\nSkald is up: http://localhost:${port}\n  tailing ${globs.join(", ")}\n  keeping everything in ${data}\n  ask it:  skald query '{job="varlogs"}'   stop it: Ctrl-C\n\n`,
+  );
   const codes = await Promise.all([serving, collecting]);
   return Math.max(...codes);
 }
@@ -57,7 +59,12 @@ function serverConfig(data: string, address: string, port: string): object {
     server: { http_listen_address: address, http_listen_port: Number(port), log_level: "warn" },
     common: { path_prefix: data },
     // One machine's backlog at the first start is far above what a tenant of a shared server may push.
-    limits_config: { ingestion_rate_mb: 1000, ingestion_burst_size_mb: 2000, per_stream_rate_limit: "1GB", per_stream_rate_limit_burst: "2GB" },
+    limits_config: {
+      ingestion_rate_mb: 1000,
+      ingestion_burst_size_mb: 2000,
+      per_stream_rate_limit: "1GB",
+      per_stream_rate_limit_burst: "2GB",
+    },
   };
 }
 
@@ -78,7 +85,10 @@ function agentConfig(data: string, port: string, agentPort: number, globs: reado
 async function untilReady(url: string): Promise<void> {
   const deadline = Date.now() + READY_WITHIN_MS;
   while (Date.now() < deadline) {
-    const ready = await fetch(url).then((response) => response.ok, () => false);
+    const ready = await fetch(url).then(
+      (response) => response.ok,
+      () => false,
+    );
     if (ready) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

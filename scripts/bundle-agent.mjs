@@ -11,7 +11,10 @@ const keepPlaces = {
   name: "keep-places",
   setup(bundle) {
     bundle.onLoad({ filter: /\/dist\/.*\.js$/ }, ({ path }) => ({
-      contents: readFileSync(path, "utf8").replaceAll("import.meta.url", `new URL(${JSON.stringify(relative(dirname(entry), path))}, import.meta.url).href`),
+      contents: readFileSync(path, "utf8").replaceAll(
+        "import.meta.url",
+        `new URL(${JSON.stringify(relative(dirname(entry), path))}, import.meta.url).href`,
+      ),
     }));
   },
 };
@@ -31,7 +34,9 @@ await build({
   target: "node20",
   plugins: [keepPlaces],
   // Packages in CommonJS call `require` for Node's own modules.
-  banner: { js: 'import { createRequire as createRequireForBundle } from "node:module"; const require = createRequireForBundle(import.meta.url);' },
+  banner: {
+    js: 'import { createRequire as createRequireForBundle } from "node:module"; const require = createRequireForBundle(import.meta.url);',
+  },
   legalComments: "none",
   logLevel: "warning",
 });

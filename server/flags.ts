@@ -20,7 +20,11 @@ const KEYS: Readonly<Record<string, readonly [key: string, kind: Kind, help: str
   "ingester.wal-enabled": ["ingester.wal.enabled", "boolean", "Accepted for Loki's sake: pushes are always durable."],
   "ingester.chunks-idle-period": ["ingester.chunk_idle_period", "string", "Flush what was not written for this long."],
   "ingester.max-chunk-age": ["ingester.max_chunk_age", "string", "Flush what is this old."],
-  "querier.multi-tenant-queries-enabled": ["querier.multi_tenant_queries_enabled", "boolean", "Allow reads of several tenants (X-Scope-OrgID: a|b)."],
+  "querier.multi-tenant-queries-enabled": [
+    "querier.multi_tenant_queries_enabled",
+    "boolean",
+    "Allow reads of several tenants (X-Scope-OrgID: a|b).",
+  ],
   "distributor.ingestion-rate-limit-mb": ["limits_config.ingestion_rate_mb", "number", "Ingestion rate of a tenant in MiB per second."],
   "distributor.ingestion-burst-size-mb": ["limits_config.ingestion_burst_size_mb", "number", "Ingestion burst of a tenant in MiB."],
   "distributor.max-line-size": ["limits_config.max_line_size", "string", "Longest line that is taken."],
@@ -37,7 +41,10 @@ const KEYS: Readonly<Record<string, readonly [key: string, kind: Kind, help: str
 };
 
 export const SERVER_FLAGS: Readonly<Record<string, FlagSpec>> = {
-  "config.file": { kind: "string", help: "Configuration file; several, comma separated: the first that exists is read. Without one the defaults hold." },
+  "config.file": {
+    kind: "string",
+    help: "Configuration file; several, comma separated: the first that exists is read. Without one the defaults hold.",
+  },
   "config.expand-env": { kind: "boolean", help: "Replace ${VAR} in the configuration by environment variables." },
   "verify-config": { kind: "boolean", help: "Check the configuration and end." },
   "print-config-stderr": { kind: "boolean", help: "Print the configuration with its defaults to standard error." },
@@ -45,7 +52,9 @@ export const SERVER_FLAGS: Readonly<Record<string, FlagSpec>> = {
   "list-targets": { kind: "boolean", help: "List the targets and end." },
   version: { kind: "boolean", help: "Print the version and end." },
   help: { kind: "boolean", help: "Print this and end." },
-  ...Object.fromEntries(Object.entries(KEYS).map(([name, [, kind, help]]) => [name, { kind: kind === "boolean" ? "boolean" : "string", help } as const])),
+  ...Object.fromEntries(
+    Object.entries(KEYS).map(([name, [, kind, help]]) => [name, { kind: kind === "boolean" ? "boolean" : "string", help } as const]),
+  ),
 };
 
 /** Values of the given flags by the configuration key they set. */

@@ -18,6 +18,7 @@ import { queryRoutes } from "./http/query-routes.ts";
 import { rulesRoutes } from "./http/rules-routes.ts";
 import { statusRoutes } from "./http/status-routes.ts";
 import { createTenantResolver } from "./http/tenant.ts";
+import { volumeRoutes } from "./http/volume-routes.ts";
 import { createIngestMetrics } from "./ingest/ingest-metrics.ts";
 import { Ingester } from "./ingest/ingester.ts";
 import { createQueryEngine } from "./query/engine.ts";
@@ -98,6 +99,7 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
       }),
       ...queryRoutes(engine, tenants, clock),
       ...labelRoutes({ index: storage, tenants, limitsOf: tenantLimits.of, clock }),
+      ...volumeRoutes({ view: storage, index: storage, tenants, limitsOf: tenantLimits.of, clock }),
       ...formatRoutes(),
       ...rulesRoutes(tenants),
       ...statusRoutes({

@@ -56,19 +56,26 @@ describe("tree", () => {
       const part = partOf(source.path);
       const allowed = MAY_IMPORT[part] ?? [];
       return importsOf(source)
-        .filter((target) => partOf(target) !== part && !allowed.some((prefix) => partOf(target) === prefix || partOf(target).startsWith(`${prefix}/`)))
+        .filter(
+          (target) =>
+            partOf(target) !== part && !allowed.some((prefix) => partOf(target) === prefix || partOf(target).startsWith(`${prefix}/`)),
+        )
         .map((target) => `${source.path} imports ${target}`);
     });
     expect(wrong).toEqual([]);
   });
 
   test("a file is a page or two", () => {
-    const long = sources.filter(({ path, text }) => text.split("\n").length > (LONGER[path] ?? LINES_MAX)).map(({ path, text }) => `${path}: ${text.split("\n").length} lines`);
+    const long = sources
+      .filter(({ path, text }) => text.split("\n").length > (LONGER[path] ?? LINES_MAX))
+      .map(({ path, text }) => `${path}: ${text.split("\n").length} lines`);
     expect(long).toEqual([]);
   });
 
   test("nothing is left that was meant to go", () => {
-    const leftovers = sources.filter(({ text }) => /\bconsole\.log\b|\bdebugger\b|\bTODO(?!\(#)|\bFIXME\b|\bXXX\b/.test(text)).map(({ path }) => path);
+    const leftovers = sources
+      .filter(({ text }) => /\bconsole\.log\b|\bdebugger\b|\bTODO(?!\(#)|\bFIXME\b|\bXXX\b/.test(text))
+      .map(({ path }) => path);
     expect(leftovers).toEqual([]);
   });
 

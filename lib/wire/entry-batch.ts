@@ -3,7 +3,7 @@
 // A batch is one byte block plus parallel columns. A stage reads and writes columns; it drops an entry by leaving its index out of
 // `live`, so nothing ever moves. Indexes are stable for the life of the batch; the order of entries is the order of `live`.
 
-import { LabelSet } from "./labels.ts";
+import type { LabelSet } from "./labels.ts";
 
 /** What a pipeline may hold in its extracted data: Go's string, float64, bool and nil, plus decoded JSON arrays and objects. */
 export type Value = string | number | boolean | null | readonly unknown[] | { readonly [key: string]: unknown };

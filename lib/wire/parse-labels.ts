@@ -1,7 +1,7 @@
 // Label sets as text: `{a="b", c="d"}`, or a metric name before or instead of the braces, as Prometheus' parser takes them. Its
 // error texts are kept, since push clients see them in Loki's answers (`1:7: parse error: …`, position in bytes from 1).
 
-import { LabelSet, type LabelPair } from "./labels.ts";
+import { type LabelPair, LabelSet } from "./labels.ts";
 
 /** Text that is not a label set; `message` is Prometheus' own. */
 export class LabelsError extends Error {
@@ -53,7 +53,8 @@ export function parseLabelPairs(text: string): LabelPair[] {
     const name = scan.identifier(false);
     if (name === "") scan.fail(`unexpected ${scan.insideToken()} in label set, expected identifier or "}"`);
     scan.skipSpace();
-    if (scan.peek() !== "=" || scan.peek(1) === "~" || scan.peek(1) === "=") scan.fail(`unexpected ${scan.insideToken()} in label set, expected "="`);
+    if (scan.peek() !== "=" || scan.peek(1) === "~" || scan.peek(1) === "=")
+      scan.fail(`unexpected ${scan.insideToken()} in label set, expected "="`);
     scan.take();
     scan.skipSpace();
     if (!/["'`]/.test(scan.peek())) scan.fail(`unexpected ${scan.insideToken()} in label set, expected string`);
@@ -95,7 +96,7 @@ class Scanner {
   }
 
   identifier(colons: boolean): string {
-    const match = (colons ? /[a-zA-Z_:][a-zA-Z0-9_:]*/y : /[a-zA-Z_][a-zA-Z0-9_]*/y);
+    const match = colons ? /[a-zA-Z_:][a-zA-Z0-9_:]*/y : /[a-zA-Z_][a-zA-Z0-9_]*/y;
     match.lastIndex = this.#at;
     const found = match.exec(this.#text)?.[0] ?? "";
     this.#at += found.length;
@@ -117,7 +118,17 @@ class Scanner {
 
   #escape(quote: string, opened: number): string {
     const char = this.take();
-    const simple: Readonly<Record<string, string>> = { a: "\x07", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v", "\\": "\\", [quote]: quote };
+    const simple: Readonly<Record<string, string>> = {
+      a: "\x07",
+      b: "\b",
+      f: "\f",
+      n: "\n",
+      r: "\r",
+      t: "\t",
+      v: "\v",
+      "\\": "\\",
+      [quote]: quote,
+    };
     if (simple[char] !== undefined) return simple[char]!;
     const digits = { x: 2, u: 4, U: 8 }[char];
     if (digits !== undefined) {

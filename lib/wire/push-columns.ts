@@ -89,5 +89,10 @@ export class PushBuilder {
 /** A stream with its entries one by one, for writers that are not in a hurry (tests, commands). */
 export interface PushStreamEntries {
   readonly labels: LabelSet;
-  readonly entries: readonly { readonly sec: number; readonly nanos: number; readonly line: string; readonly metadata?: readonly MetadataPair[] }[];
+  readonly entries: readonly {
+    readonly sec: number;
+    readonly nanos: number;
+    readonly line: string;
+    readonly metadata?: readonly MetadataPair[];
+  }[];
 }

@@ -8,9 +8,7 @@ import type { MetadataPair } from "./entry-batch.ts";
 import { type PushColumns, PushError, type PushStream, type PushStreamEntries } from "./push-columns.ts";
 
 /** The declared length of a body is above the limit; nothing was allocated for it. */
-export class PushTooLarge extends PushError {
-
-}
+export class PushTooLarge extends PushError {}
 
 /**
  * @param packed a snappy block (not framed) of a PushRequest
@@ -70,7 +68,10 @@ function metadataOf(text: Buffer, count: number, spans: Int32Array): (MetadataPa
   for (let m = 0; m < count; m++) {
     const at = m * 5;
     const entry = spans[at]!;
-    const pair: MetadataPair = [text.toString("utf8", spans[at + 1]!, spans[at + 2]!), text.toString("utf8", spans[at + 3]!, spans[at + 4]!)];
+    const pair: MetadataPair = [
+      text.toString("utf8", spans[at + 1]!, spans[at + 2]!),
+      text.toString("utf8", spans[at + 3]!, spans[at + 4]!),
+    ];
     const pairs = byEntry[entry];
     if (pairs === undefined) byEntry[entry] = [pair];
     else pairs.push(pair);

@@ -2,9 +2,9 @@
 // for keys of parts this server does not need.
 
 import { z } from "zod";
+import { messageOf } from "../../lib/runtime/invariant.ts";
 import { parseConfigBytes } from "../../lib/text/byte-size.ts";
 import { parseGoDurationNs, parsePrometheusDurationMs } from "../../lib/text/duration.ts";
-import { messageOf } from "../../lib/runtime/invariant.ts";
 
 const reasons = new WeakMap<object, string>();
 
@@ -57,11 +57,16 @@ export const promDurationMs = (): z.ZodType<number> =>
   }, "a duration such as 24h or 7d");
 
 /** `256KB`, `3MB`, or a number of bytes. */
-export const byteSize = (): z.ZodType<number> => parsed((value) => (typeof value === "number" ? value : parseConfigBytes(value)), "a size such as 256KB");
+export const byteSize = (): z.ZodType<number> =>
+  parsed((value) => (typeof value === "number" ? value : parseConfigBytes(value)), "a size such as 256KB");
 
 /** A list, or the text form that flags use: comma separated. */
 export const stringList = (): z.ZodType<string[]> =>
-  z.union([z.array(z.string()), z.string()]).transform((value) => (Array.isArray(value) ? value : value.split(",").filter((item) => item !== ""))) as unknown as z.ZodType<string[]>;
+  z
+    .union([z.array(z.string()), z.string()])
+    .transform((value) => (Array.isArray(value) ? value : value.split(",").filter((item) => item !== ""))) as unknown as z.ZodType<
+    string[]
+  >;
 
 export const bool = () => z.boolean();
 export const count = () => z.number().int();

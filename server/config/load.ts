@@ -19,7 +19,10 @@ export interface LoadedConfig {
  * @param overrides values of flags, by dotted key, which win over the file
  * @throws ConfigError with file:line:column for each fault
  */
-export function loadServerConfig(files: readonly string[], options: { expandEnv: boolean; overrides: Readonly<Record<string, unknown>> }): LoadedConfig {
+export function loadServerConfig(
+  files: readonly string[],
+  options: { expandEnv: boolean; overrides: Readonly<Record<string, unknown>> },
+): LoadedConfig {
   // Without a file nobody has said who may ask: one tenant, as in every example of Loki's.
   const document = files.length === 0 ? parseYaml("auth_enabled: false", "defaults") : readConfig(files, options.expandEnv);
   const value = withOverrides(document.value, options.overrides);
@@ -29,7 +32,8 @@ export function loadServerConfig(files: readonly string[], options: { expandEnv:
 function readConfig(files: readonly string[], expand: boolean): ConfigDocument {
   const file = files.find((candidate) => statSync(candidate, { throwIfNoEntry: false }) !== undefined);
   if (file === undefined) throw new ConfigError([`${files.join(", ")} does not exist, set config.file for custom config path`]);
-  if (statSync(file).isDirectory()) throw new ConfigError([`read ${file}: is a directory; a bind mount of a missing file makes one: create the file first`]);
+  if (statSync(file).isDirectory())
+    throw new ConfigError([`read ${file}: is a directory; a bind mount of a missing file makes one: create the file first`]);
   const text = readFileSync(file, "utf8");
   try {
     return parseYaml(expand ? expandEnv(text, process.env) : text, file);

@@ -22,7 +22,11 @@ export interface TenantLimits {
 }
 
 /** @param base limits_config as the file has it, before defaults: an override of one key leaves the others as they are there */
-export function watchTenantLimits(base: Limits, rawBase: unknown, options: { file: string; periodMs: number; clock: Clock; log: Log }): TenantLimits {
+export function watchTenantLimits(
+  base: Limits,
+  rawBase: unknown,
+  options: { file: string; periodMs: number; clock: Clock; log: Log },
+): TenantLimits {
   const { file, log } = options;
   let byTenant = new Map<string, Limits>();
   let raw: Record<string, unknown> = {};

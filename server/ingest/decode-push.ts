@@ -12,11 +12,18 @@ import { RequestError } from "../errors.ts";
  * @param limitBytes of the decompressed body
  * @throws RequestError 400 for a body that is not what the headers say, 413 for one that inflates past the limit
  */
-export async function decodePush(body: Buffer, headers: IncomingHttpHeaders, options: { legacyPath: boolean; limitBytes: number }): Promise<PushColumns> {
+export async function decodePush(
+  body: Buffer,
+  headers: IncomingHttpHeaders,
+  options: { legacyPath: boolean; limitBytes: number },
+): Promise<PushColumns> {
   const mediaType = parseMediaType(headers["content-type"]);
   const encoding = String(headers["content-encoding"] ?? "");
   const isJson = mediaType === "application/json";
-  const plain = encoding === "" || encoding === "snappy" ? body : await inflate(body, encoding, isJson ? ["gzip", "deflate"] : ["gzip"], options.limitBytes);
+  const plain =
+    encoding === "" || encoding === "snappy"
+      ? body
+      : await inflate(body, encoding, isJson ? ["gzip", "deflate"] : ["gzip"], options.limitBytes);
   try {
     return isJson ? decodePushJson(plain, options.legacyPath) : decodePushProtobuf(plain, options.limitBytes);
   } catch (error) {
@@ -48,7 +55,9 @@ async function inflate(body: Buffer, encoding: string, supported: readonly strin
     for await (const part of unpacker as AsyncIterable<Buffer>) {
       bytes += part.length;
       if (bytes > limitBytes) {
-        throw new RequestError(413, `request body too large: ${bytes} bytes, limit: ${limitBytes} bytes`, { reason: "request_body_too_large" });
+        throw new RequestError(413, `request body too large: ${bytes} bytes, limit: ${limitBytes} bytes`, {
+          reason: "request_body_too_large",
+        });
       }
       parts.push(part);
     }

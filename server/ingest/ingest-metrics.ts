@@ -9,10 +9,15 @@ export interface IngestMetrics {
 }
 
 export function createIngestMetrics(registry: Registry): IngestMetrics {
-  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> => new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> =>
+    new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });
   const bytes = counter("loki_distributor_bytes_received_total", "Bytes of lines and structured metadata received, by tenant.", ["tenant"]);
   const lines = counter("loki_distributor_lines_received_total", "Entries received, by tenant.", ["tenant"]);
-  const metadata = counter("loki_distributor_structured_metadata_bytes_received_total", "Bytes of structured metadata received, by tenant.", ["tenant"]);
+  const metadata = counter(
+    "loki_distributor_structured_metadata_bytes_received_total",
+    "Bytes of structured metadata received, by tenant.",
+    ["tenant"],
+  );
   const discardedEntries = counter("loki_discarded_samples_total", "Entries refused, by reason and tenant.", ["reason", "tenant"]);
   const discardedBytes = counter("loki_discarded_bytes_total", "Bytes of entries refused, by reason and tenant.", ["reason", "tenant"]);
   const mutatedEntries = counter("loki_mutated_samples_total", "Entries changed at ingest, by reason and tenant.", ["reason", "tenant"]);

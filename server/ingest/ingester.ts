@@ -3,15 +3,25 @@
 
 import type { Clock } from "../../lib/runtime/clock.ts";
 import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
+import { lineStart, type PushColumns, type PushStream } from "../../lib/wire/push-columns.ts";
 import type { Limits } from "../config/limits.ts";
 import { RequestError } from "../errors.ts";
 import type { AcceptedPush } from "./accepted-push.ts";
 import type { IngestMetrics } from "./ingest-metrics.ts";
 import { createLevelFinder, DETECTED_LEVEL, keepOrNormalise, type LevelFinder } from "./levels.ts";
-import { lineStart, type PushColumns, type PushStream } from "../../lib/wire/push-columns.ts";
 import { type KnownStream, TenantStreams } from "./tenant-streams.ts";
 import {
-  checkMetadata, checkTime, ingestionRateLimited, lineTooLong, metadataName, type Rejection, rfc3339, streamLimit, summarise, type TimeBounds, timeBounds,
+  checkMetadata,
+  checkTime,
+  ingestionRateLimited,
+  lineTooLong,
+  metadataName,
+  type Rejection,
+  rfc3339,
+  streamLimit,
+  summarise,
+  type TimeBounds,
+  timeBounds,
 } from "./validate.ts";
 
 export interface IngesterOptions {
@@ -67,7 +77,9 @@ export class Ingester {
     if (accepted !== undefined) await this.#options.append(tenant, accepted);
     if (reply !== undefined) throw reply;
     if (judged.rejections.length > 0) {
-      throw new RequestError(Math.max(...judged.rejections.map(({ status }) => status)), summarise(judged.rejections), { reason: judged.rejections[0]!.reason });
+      throw new RequestError(Math.max(...judged.rejections.map(({ status }) => status)), summarise(judged.rejections), {
+        reason: judged.rejections[0]!.reason,
+      });
     }
   }
 
@@ -81,7 +93,8 @@ export class Ingester {
     if (!limits.discover_log_levels || !limits.allow_structured_metadata) return undefined;
     const key = `${limits.log_level_fields.join()}:${limits.log_level_from_json_max_depth}`;
     let finder = this.#levelFinders.get(key);
-    if (finder === undefined) this.#levelFinders.set(key, (finder = createLevelFinder(limits.log_level_fields, limits.log_level_from_json_max_depth)));
+    if (finder === undefined)
+      this.#levelFinders.set(key, (finder = createLevelFinder(limits.log_level_fields, limits.log_level_from_json_max_depth)));
     return finder;
   }
 
@@ -162,7 +175,15 @@ export class Ingester {
       if (limits.per_stream_rate_limit > 0 && !active.bucket.take(bytes, nowMs)) {
         const why = `Per stream rate limit exceeded (limit: ${printSize(limits.per_stream_rate_limit)}/sec) while attempting to ingest for stream '${known.labels}' totaling ${printSize(bytes)}, consider splitting a stream via additional labels or contact your Loki administrator to see if the limit can be increased`;
         const ignored = range(stream.from, stream.to).filter((i) => judged.keep[i] === 1);
-        reply ??= this.#framed(429, "per_stream_rate_limit", tenant, known, stream, judged, ignored.map((i) => [i, why]));
+        reply ??= this.#framed(
+          429,
+          "per_stream_rate_limit",
+          tenant,
+          known,
+          stream,
+          judged,
+          ignored.map((i) => [i, why]),
+        );
         judged.keep.fill(0, stream.from, stream.to);
         continue;
       }
@@ -184,7 +205,10 @@ export class Ingester {
       const nanos = push.nanos[i]!;
       const oldest = active.newestSec - window;
       if (window > 0 && (sec < oldest || (sec === oldest && nanos < active.newestNanos))) {
-        behind.push([i, `entry too far behind, entry timestamp is: ${rfc3339(sec)}, oldest acceptable timestamp is: ${rfc3339(Math.floor(oldest))}`]);
+        behind.push([
+          i,
+          `entry too far behind, entry timestamp is: ${rfc3339(sec)}, oldest acceptable timestamp is: ${rfc3339(Math.floor(oldest))}`,
+        ]);
       } else if (sec > active.newestSec || (sec === active.newestSec && nanos > active.newestNanos)) {
         active.newestSec = sec;
         active.newestNanos = nanos;
@@ -193,13 +217,30 @@ export class Ingester {
     return behind;
   }
 
-  #framed(status: number, reason: string, tenant: string, known: KnownStream, stream: PushStream, { push }: Judged, ignored: readonly (readonly [number, string])[]): RequestError {
+  #framed(
+    status: number,
+    reason: string,
+    tenant: string,
+    known: KnownStream,
+    stream: PushStream,
+    { push }: Judged,
+    ignored: readonly (readonly [number, string])[],
+  ): RequestError {
     const lines = ignored
       .slice(0, this.#options.maxStreamErrors)
       .map(([i, why]) => `entry with timestamp ${goTime(push.sec[i]!, push.nanos[i]!)} ignored, reason: '${why}',\n`);
     const total = stream.to - stream.from;
-    this.#options.metrics.discarded(tenant, reason, ignored.length, ignored.reduce((sum, [i]) => sum + push.ends[i]! - lineStart(push.ends, i), 0));
-    return new RequestError(status, `${lines.join("")}user '${tenant}', total ignored: ${ignored.length} out of ${total} for stream: ${known.labels}`, { reason });
+    this.#options.metrics.discarded(
+      tenant,
+      reason,
+      ignored.length,
+      ignored.reduce((sum, [i]) => sum + push.ends[i]! - lineStart(push.ends, i), 0),
+    );
+    return new RequestError(
+      status,
+      `${lines.join("")}user '${tenant}', total ignored: ${ignored.length} out of ${total} for stream: ${known.labels}`,
+      { reason },
+    );
   }
 }
 
@@ -207,17 +248,28 @@ function refuseBlocked(tenant: string, limits: Limits, nowMs: number): void {
   if (limits.block_ingestion_until === "" || Date.parse(limits.block_ingestion_until) <= nowMs) return;
   const status = limits.block_ingestion_status_code;
   const until = rfc3339(Math.floor(Date.parse(limits.block_ingestion_until) / 1000));
-  throw new RequestError(status, status === 200 ? "" : `ingestion blocked for user '${tenant}' until '${until}' with status code '${status}'`, { reason: "blocked_ingestion" });
+  throw new RequestError(
+    status,
+    status === 200 ? "" : `ingestion blocked for user '${tenant}' until '${until}' with status code '${status}'`,
+    { reason: "blocked_ingestion" },
+  );
 }
 
 /** Makes the push fit to be changed: metadata names cleaned, lines cut when the limits say so, columns owned when kernels will run again. */
 function prepare(received: PushColumns, limits: Limits, own: boolean, metrics: IngestMetrics): PushColumns {
   let push = received;
-  if (push.metadata !== undefined) push = { ...push, metadata: push.metadata.map((pairs) => (pairs === undefined ? undefined : cleanMetadata(pairs))) };
+  if (push.metadata !== undefined)
+    push = { ...push, metadata: push.metadata.map((pairs) => (pairs === undefined ? undefined : cleanMetadata(pairs))) };
   if (limits.max_line_size_truncate && limits.max_line_size > 0) return truncateLines(push, limits.max_line_size, metrics);
   if (!own) return push;
   const { bytes, ends, sec, nanos, entryCount } = push;
-  return { ...push, bytes: bytes.slice(), ends: ends.slice(0, entryCount), sec: sec.slice(0, entryCount), nanos: nanos.slice(0, entryCount) };
+  return {
+    ...push,
+    bytes: bytes.slice(),
+    ends: ends.slice(0, entryCount),
+    sec: sec.slice(0, entryCount),
+    nanos: nanos.slice(0, entryCount),
+  };
 }
 
 function cleanMetadata(pairs: readonly MetadataPair[]): readonly MetadataPair[] {
@@ -250,10 +302,22 @@ function truncateLines(push: PushColumns, mostBytes: number, metrics: IngestMetr
     bytes[used++] = 10;
   }
   if (cut > 0) metrics.mutated("", "line_too_long", cut, cutBytes);
-  return { ...push, bytes: bytes.subarray(0, used), ends, sec: push.sec.slice(0, push.entryCount), nanos: push.nanos.slice(0, push.entryCount) };
+  return {
+    ...push,
+    bytes: bytes.subarray(0, used),
+    ends,
+    sec: push.sec.slice(0, push.entryCount),
+    nanos: push.nanos.slice(0, push.entryCount),
+  };
 }
 
-function checkEntries({ push, keep, metadata, rejections }: Judged, known: KnownStream, stream: PushStream, bounds: TimeBounds, limits: Limits): void {
+function checkEntries(
+  { push, keep, metadata, rejections }: Judged,
+  known: KnownStream,
+  stream: PushStream,
+  bounds: TimeBounds,
+  limits: Limits,
+): void {
   const name = known.labels.toString();
   const mostBytes = limits.max_line_size > 0 ? limits.max_line_size : Number.POSITIVE_INFINITY;
   for (let i = stream.from; i < stream.to; i++) {
@@ -316,7 +380,9 @@ function acceptedPart({ push, streams, keep, metadata }: Judged): AcceptedPush |
     ends: push.ends,
     sec: push.sec,
     nanos: push.nanos,
-    streams: streams.filter(({ stream }) => stream.to > stream.from).map(({ stream, known }) => ({ labels: known.labels, from: stream.from, to: stream.to })),
+    streams: streams
+      .filter(({ stream }) => stream.to > stream.from)
+      .map(({ stream, known }) => ({ labels: known.labels, from: stream.from, to: stream.to })),
     metadata,
     keep: whole ? undefined : keep,
   };

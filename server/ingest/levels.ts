@@ -3,7 +3,7 @@
 
 import { kernels } from "../../lib/kernels/index.ts";
 import { JSON_ESCAPED_STRING, JSON_LINE_OBJECT, JSON_PLAIN_STRING } from "../../lib/kernels/kernels.ts";
-import { textOf, type MetadataPair } from "../../lib/wire/entry-batch.ts";
+import { type MetadataPair, textOf } from "../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import { lineStart, type PushColumns } from "../../lib/wire/push-columns.ts";
 
@@ -12,8 +12,20 @@ const UNKNOWN = "unknown";
 
 /** Every spelling that is recognised, in lower case, and the level it stands for. */
 const LEVELS: Readonly<Record<string, string>> = {
-  trace: "trace", trc: "trace", debug: "debug", dbg: "debug", info: "info", inf: "info", information: "info", warn: "warn", wrn: "warn",
-  warning: "warn", error: "error", err: "error", critical: "critical", fatal: "fatal",
+  trace: "trace",
+  trc: "trace",
+  debug: "debug",
+  dbg: "debug",
+  info: "info",
+  inf: "info",
+  information: "info",
+  warn: "warn",
+  wrn: "warn",
+  warning: "warn",
+  error: "error",
+  err: "error",
+  critical: "critical",
+  fatal: "fatal",
 };
 /** Level words that a line's text is searched for, as whole words. `inf` and `information` are too common for that. */
 const LEVEL_WORD = /(?<![A-Za-z0-9_])(trace|trc|debug|dbg|info|warn|wrn|warning|error|err|critical|fatal)(?![A-Za-z0-9_])/i;
@@ -63,7 +75,9 @@ export function createLevelFinder(fields: readonly string[], jsonDepth: number):
     if (known !== undefined) return known;
     const line = textOf(push.bytes, start, end);
     const named = looksLikeJson(push.bytes, start, end) ? nestedLevel(line) : line.includes("=") ? logfmtLevel(line) : undefined;
-    return (named === undefined ? undefined : LEVELS[named.toLowerCase()]) ?? LEVELS[(LEVEL_WORD.exec(line)?.[1] ?? "").toLowerCase()] ?? UNKNOWN;
+    return (
+      (named === undefined ? undefined : LEVELS[named.toLowerCase()]) ?? LEVELS[(LEVEL_WORD.exec(line)?.[1] ?? "").toLowerCase()] ?? UNKNOWN
+    );
   }
 
   function logfmtLevel(line: string): string | undefined {
@@ -118,7 +132,12 @@ function looksLikeJson(bytes: Uint8Array, start: number, end: number): boolean {
 }
 
 /** Scans the lines that look like JSON for the keys in one go; undefined when there is none. */
-function scanJsonLines(push: PushColumns, from: number, to: number, keys: readonly Uint8Array[]): ((i: number) => string | undefined) | undefined {
+function scanJsonLines(
+  push: PushColumns,
+  from: number,
+  to: number,
+  keys: readonly Uint8Array[],
+): ((i: number) => string | undefined) | undefined {
   const starts = new Int32Array(to - from);
   const ends = new Int32Array(to - from);
   const slot = new Int32Array(to - from).fill(-1);

@@ -58,9 +58,11 @@ export class TenantStreams {
       const labels = withServiceName(parseLabels(text), this.#limits.discover_service_name);
       return { labels, rejection: checkLabels(labels, this.#limits), level: levels?.ofLabels(labels) };
     } catch (error) {
-      if (error instanceof LabelsError) throw new RequestError(400, `couldn't parse labels: ${error.message}`, { reason: "invalid_labels" });
+      if (error instanceof LabelsError)
+        throw new RequestError(400, `couldn't parse labels: ${error.message}`, { reason: "invalid_labels" });
       if (!(error instanceof DuplicateLabel)) throw error;
-      const pairs = this.#limits.discover_service_name.length > 0 ? [...error.pairs, ["service_name", "unknown_service"] as const] : error.pairs;
+      const pairs =
+        this.#limits.discover_service_name.length > 0 ? [...error.pairs, ["service_name", "unknown_service"] as const] : error.pairs;
       return { labels: LabelSet.EMPTY, rejection: duplicateLabel(pairs, error.label), level: undefined };
     }
   }

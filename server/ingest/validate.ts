@@ -1,7 +1,7 @@
 // What of a push is taken and what is refused, with Loki's reasons and texts (reference server-features §1.3 "Rejection table").
 
 import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
-import { quoteGo, type LabelPair, type LabelSet } from "../../lib/wire/labels.ts";
+import { type LabelPair, type LabelSet, quoteGo } from "../../lib/wire/labels.ts";
 import type { Limits } from "../config/limits.ts";
 
 export interface Rejection {
@@ -18,11 +18,16 @@ export function checkLabels(labels: LabelSet, limits: Limits): Rejection | undef
   const names = labels.size - (labels.has(SERVICE_NAME) ? 1 : 0);
   const stream = labels.toString();
   if (names > limits.max_label_names_per_series) {
-    return reject("max_label_names_per_series", `entry for stream '${stream}' has ${names} label names; limit ${limits.max_label_names_per_series}`);
+    return reject(
+      "max_label_names_per_series",
+      `entry for stream '${stream}' has ${names} label names; limit ${limits.max_label_names_per_series}`,
+    );
   }
   for (const [name, value] of labels) {
-    if (byteLength(name) > limits.max_label_name_length) return reject("label_name_too_long", `stream '${stream}' has label name too long: '${name}'`);
-    if (byteLength(value) > limits.max_label_value_length) return reject("label_value_too_long", `stream '${stream}' has label value too long: '${value}'`);
+    if (byteLength(name) > limits.max_label_name_length)
+      return reject("label_name_too_long", `stream '${stream}' has label name too long: '${name}'`);
+    if (byteLength(value) > limits.max_label_value_length)
+      return reject("label_value_too_long", `stream '${stream}' has label value too long: '${value}'`);
   }
   const missing = limits.enforced_labels.filter((name) => !labels.has(name));
   if (missing.length > 0) return reject("missing_enforced_labels", `missing required labels ${missing.join(",")} for stream ${stream}`);
@@ -30,7 +35,10 @@ export function checkLabels(labels: LabelSet, limits: Limits): Rejection | undef
 }
 
 export function duplicateLabel(pairs: readonly LabelPair[], name: string): Rejection {
-  const stream = `{${[...pairs].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([key, value]) => `${key}=${quoteGo(value)}`).join(", ")}}`;
+  const stream = `{${[...pairs]
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .map(([key, value]) => `${key}=${quoteGo(value)}`)
+    .join(", ")}}`;
   return reject("duplicate_label_names", `stream '${stream}' has duplicate label name: '${name}'`);
 }
 
@@ -49,20 +57,29 @@ export function timeBounds(limits: Limits, nowMs: number): TimeBounds {
 
 export function checkTime(stream: string, sec: number, bounds: TimeBounds): Rejection | undefined {
   if (sec < bounds.oldestSec) {
-    return reject("greater_than_max_sample_age", `entry for stream '${stream}' has timestamp too old: ${rfc3339(sec)}, oldest acceptable timestamp is: ${rfc3339(bounds.oldestSec)}`);
+    return reject(
+      "greater_than_max_sample_age",
+      `entry for stream '${stream}' has timestamp too old: ${rfc3339(sec)}, oldest acceptable timestamp is: ${rfc3339(bounds.oldestSec)}`,
+    );
   }
   if (sec > bounds.newestSec) return reject("too_far_in_future", `entry for stream '${stream}' has timestamp too new: ${rfc3339(sec)}`);
   return undefined;
 }
 
 export function lineTooLong(stream: string, bytes: number, limitBytes: number): Rejection {
-  return reject("line_too_long", `max entry size '${limitBytes}' bytes exceeded for stream '${stream}' while adding an entry with length '${bytes}' bytes`);
+  return reject(
+    "line_too_long",
+    `max entry size '${limitBytes}' bytes exceeded for stream '${stream}' while adding an entry with length '${bytes}' bytes`,
+  );
 }
 
 export function checkMetadata(stream: string, pairs: readonly MetadataPair[], limits: Limits): Rejection | undefined {
   const seeTo = (key: string): string => `Please see \`limits_config.${key}\` or contact your Loki administrator to`;
   if (!limits.allow_structured_metadata) {
-    return reject("disallowed_structured_metadata", `stream '${stream}' includes structured metadata, but this feature is disallowed. ${seeTo("allow_structured_metadata")} enable it`);
+    return reject(
+      "disallowed_structured_metadata",
+      `stream '${stream}' includes structured metadata, but this feature is disallowed. ${seeTo("allow_structured_metadata")} enable it`,
+    );
   }
   let bytes = 0;
   for (const [name, value] of pairs) bytes += byteLength(name) + byteLength(value);
@@ -116,7 +133,6 @@ export function metadataName(name: string): string {
 export function rfc3339(sec: number): string {
   return `${new Date(sec * 1000).toISOString().slice(0, 19)}Z`;
 }
-
 
 function byteLength(text: string): number {
   return Buffer.byteLength(text);

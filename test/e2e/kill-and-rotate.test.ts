@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { seededRandom } from "../../lib/runtime/clock.ts";
 import { freePort, isReady, type Program, readStreams, sleep, startSkald, until } from "./processes.ts";
-import { type Rotation, RotatingWriter } from "./rotating-writer.ts";
+import { RotatingWriter, type Rotation } from "./rotating-writer.ts";
 
 const KILLS = Number(process.env.SKALD_KILLS ?? 8);
 const SEED = Number(process.env.SKALD_SEED ?? 20261123);
@@ -33,7 +33,8 @@ test(`nothing is lost over ${KILLS} kills (seed ${SEED})`, { timeout: 60_000 + K
   const [serverPort, agentPort] = [await freePort(), await freePort()];
   writeFileSync(join(folder, "server.yaml"), serverConfig(serverPort));
   writeFileSync(join(folder, "agent.yaml"), agentConfig(serverPort, agentPort));
-  const startServer = (): Program => keep(startSkald(["server", `-config.file=${join(folder, "server.yaml")}`], join(folder, "server.log")));
+  const startServer = (): Program =>
+    keep(startSkald(["server", `-config.file=${join(folder, "server.yaml")}`], join(folder, "server.log")));
   const startAgent = (): Program => keep(startSkald(["agent", `-config.file=${join(folder, "agent.yaml")}`], join(folder, "agent.log")));
 
   const writers = ROTATIONS.map((rotation) => new RotatingWriter(logs, rotation));
@@ -70,12 +71,18 @@ test(`nothing is lost over ${KILLS} kills (seed ${SEED})`, { timeout: 60_000 + K
 
   const written = new Map(writers.map((writer) => [writer.rotation, writer.written]));
   let streams = new Map<Rotation, number[]>();
-  await until("every line in the store", async () => {
-    streams = await readNumbers(serverPort, startedMs);
-    return ROTATIONS.every((rotation) => new Set(streams.get(rotation)).size === written.get(rotation));
-  }, 60_000).catch(async (error: unknown) => {
+  await until(
+    "every line in the store",
+    async () => {
+      streams = await readNumbers(serverPort, startedMs);
+      return ROTATIONS.every((rotation) => new Set(streams.get(rotation)).size === written.get(rotation));
+    },
+    60_000,
+  ).catch(async (error: unknown) => {
     const missing = ROTATIONS.map((rotation) => `${rotation}: ${missingNumbers(streams.get(rotation) ?? [], written.get(rotation)!)}`);
-    throw new Error(`${String(error)}\nmissing of ${[...written]}: ${missing.join("; ")}\n${readFileSync(join(folder, "agent.log"), "utf8").slice(-3000)}`);
+    throw new Error(
+      `${String(error)}\nmissing of ${[...written]}: ${missing.join("; ")}\n${readFileSync(join(folder, "agent.log"), "utf8").slice(-3000)}`,
+    );
   });
 
   for (const rotation of ROTATIONS) {

@@ -67,7 +67,13 @@ export interface Entry {
 
 /** All entries of a selector, oldest first, by stream (its labels as JSON). */
 export async function readStreams(port: number, query: string, startMs: number): Promise<Map<string, Entry[]>> {
-  const parameters = new URLSearchParams({ query, start: `${startMs}000000`, end: `${Date.now() + 60_000}000000`, limit: "5000000", direction: "forward" });
+  const parameters = new URLSearchParams({
+    query,
+    start: `${startMs}000000`,
+    end: `${Date.now() + 60_000}000000`,
+    limit: "5000000",
+    direction: "forward",
+  });
   const response = await fetch(`http://127.0.0.1:${port}/loki/api/v1/query_range?${parameters}`);
   const text = await response.text();
   if (!response.ok) throw new Error(`query answered ${response.status}: ${text}`);

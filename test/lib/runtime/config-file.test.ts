@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { checkConfig, ConfigError, nearest, parseYaml } from "../../../lib/runtime/config-file.ts";
+import { ConfigError, checkConfig, nearest, parseYaml } from "../../../lib/runtime/config-file.ts";
 
 const schema = z.strictObject({
   server: z.strictObject({ http_listen_port: z.number().default(80), log_level: z.string().default("info") }).prefault({}),
@@ -18,10 +18,18 @@ const errorsOf = (text: string): readonly string[] => {
 
 describe("configuration files", () => {
   for (const [name, text, want] of [
-    ["an unknown key, with the nearest known one", "server:\n  http_listen_prt: 1\n", ['f.yaml:2:3: unknown key server.http_listen_prt; did you mean "http_listen_port"?']],
+    [
+      "an unknown key, with the nearest known one",
+      "server:\n  http_listen_prt: 1\n",
+      ['f.yaml:2:3: unknown key server.http_listen_prt; did you mean "http_listen_port"?'],
+    ],
     ["an unknown key that is like none", "zzzzzzzz: 1\n", ["f.yaml:1:1: unknown key zzzzzzzz"]],
     ["a missing key in a list", "clients:\n  - tenant_id: a\n", ["f.yaml:2:5: clients[0].url is required"]],
-    ["every fault at once", "server: {x: 1}\nclients: [{url: 5}]\n", ["f.yaml:1:10: unknown key server.x", "f.yaml:2:12: clients[0].url: Invalid input: expected string, received number"]],
+    [
+      "every fault at once",
+      "server: {x: 1}\nclients: [{url: 5}]\n",
+      ["f.yaml:1:10: unknown key server.x", "f.yaml:2:12: clients[0].url: Invalid input: expected string, received number"],
+    ],
     ["a key twice", "server: {}\nserver: {}\n", ["f.yaml:2:1: Map keys must be unique"]],
     ["nothing is fine", "", []],
     ["a byte order mark and CRLF are fine", "\ufeffserver:\r\n  log_level: warn\r\n", []],
@@ -33,8 +41,10 @@ describe("configuration files", () => {
     const levels = Array.from({ length: 10 }, (_, i) => `l${i + 1}: &l${i + 1} [${Array(9).fill(`*l${i}`).join(",")}]`);
     expect(errorsOf(`l0: &l0 [x,x,x,x,x,x,x,x,x]\n${levels.join("\n")}\n`)[0]).toMatch(/alias/i);
   });
-  test("booleans and numbers are those of YAML 1.1", () => expect(parseYaml("a: yes\nb: 0x10\nc: off\n", "f").value).toEqual({ a: true, b: 16, c: false }));
-  test("merge keys work", () => expect(parseYaml("x: &x {a: 1}\nz: {<<: *x, b: 2}\n", "f").value).toEqual({ x: { a: 1 }, z: { a: 1, b: 2 } }));
+  test("booleans and numbers are those of YAML 1.1", () =>
+    expect(parseYaml("a: yes\nb: 0x10\nc: off\n", "f").value).toEqual({ a: true, b: 16, c: false }));
+  test("merge keys work", () =>
+    expect(parseYaml("x: &x {a: 1}\nz: {<<: *x, b: 2}\n", "f").value).toEqual({ x: { a: 1 }, z: { a: 1, b: 2 } }));
 });
 
 test("the nearest word is near", () => {

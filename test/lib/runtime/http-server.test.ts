@@ -7,9 +7,17 @@ afterEach(() => server?.close(100));
 
 const ROUTES: Route[] = [
   { methods: ["GET"], path: "/ready", handler: (_, response) => plain(response, 200, "ready\n") },
-  { methods: ["GET", "POST"], path: "/label/{name}/values", handler: (request, response) => plain(response, 200, `${request.params.name}`) },
+  {
+    methods: ["GET", "POST"],
+    path: "/label/{name}/values",
+    handler: (request, response) => plain(response, 200, `${request.params.name}`),
+  },
   { methods: ["POST"], path: "/push", handler: async (request, response) => plain(response, 200, String((await request.body(10)).length)) },
-  { methods: ["GET"], path: "/slow", handler: (_, response) => new Promise((resolve) => setTimeout(() => resolve(plain(response, 200, "done")), 150)) },
+  {
+    methods: ["GET"],
+    path: "/slow",
+    handler: (_, response) => new Promise((resolve) => setTimeout(() => resolve(plain(response, 200, "done")), 150)),
+  },
 ];
 
 async function start(prefix = ""): Promise<string> {
@@ -37,7 +45,8 @@ describe("http server", () => {
     const url = await start("/base/");
     expect([await answer(`${url}/base/ready`), await answer(`${url}/ready`)]).toEqual(["200 ready\n", "404 404 page not found\n"]);
   });
-  test("a declared body above the limit is refused before it is read", async () => expect(await answer(`${await start()}/push`, { method: "POST", body: "x".repeat(11) })).toMatch(/^413/));
+  test("a declared body above the limit is refused before it is read", async () =>
+    expect(await answer(`${await start()}/push`, { method: "POST", body: "x".repeat(11) })).toMatch(/^413/));
   test("a chunked body above the limit is refused", async () => {
     const url = new URL(`${await start()}/push`);
     const status = await new Promise<number | undefined>((resolve, reject) => {

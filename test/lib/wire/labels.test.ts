@@ -8,12 +8,19 @@ describe("label sets", () => {
   test("names are sorted, the text is canonical", () => expect(set({ b: "2", a: "1" }).toString()).toBe('{a="1", b="2"}'));
   test("the empty set prints as braces", () => expect(LabelSet.EMPTY.toString()).toBe("{}"));
   test("equal sets are the same object", () => expect(set({ a: "1", b: "2" })).toBe(set({ b: "2", a: "1" })));
-  test("with() reaches the same object by any way", () => expect(LabelSet.EMPTY.with("b", "2").with("a", "1")).toBe(set({ a: "1", b: "2" })));
+  test("with() reaches the same object by any way", () =>
+    expect(LabelSet.EMPTY.with("b", "2").with("a", "1")).toBe(set({ a: "1", b: "2" })));
   test("with() of the same value is the set itself", () => expect(set({ a: "1" }).with("a", "1")).toBe(set({ a: "1" })));
   test("an empty value is an absent label", () => expect(set({ a: "1" }).with("a", "")).toBe(LabelSet.EMPTY));
   test("without() of an absent label changes nothing", () => expect(set({ a: "1" }).without("b")).toBe(set({ a: "1" })));
   test("get() of an absent label is empty", () => expect(set({ a: "1" }).get("z")).toBe(""));
-  test("a repeated name keeps its last value", () => expect(LabelSet.of([["a", "1"], ["a", "2"]]).get("a")).toBe("2"));
+  test("a repeated name keeps its last value", () =>
+    expect(
+      LabelSet.of([
+        ["a", "1"],
+        ["a", "2"],
+      ]).get("a"),
+    ).toBe("2"));
   test("many transitions stay correct when the cache is emptied", () => {
     const base = set({ app: "x" });
     for (let i = 0; i < 10_000; i++) expect(base.with("n", String(i)).get("n")).toBe(String(i));

@@ -9,8 +9,29 @@ const VECTOR: PushStreamEntries[] = [
 ];
 const REQUEST_HEX = "0a2c0a097b6a6f623d2278227d121f0a080880e2cfaa061005120268691a0f0a0874726163655f69641203616263";
 const MANY: PushStreamEntries[] = [
-  { labels: LabelSet.fromObject({ a: 'q"uote', b: "Köln" }), entries: Array.from({ length: 300 }, (_, i) => ({ sec: 1_700_000_000 + i, nanos: (i * 7_919_317) % 1e9, line: `line ${i} ${"東".repeat(i % 50)}` })) },
-  { labels: LabelSet.fromObject({ c: "d" }), entries: [{ sec: 0, nanos: 0, line: "" }, { sec: 1, nanos: 0, line: "two\nlines", metadata: [["k", "v"], ["k2", ""]] }] },
+  {
+    labels: LabelSet.fromObject({ a: 'q"uote', b: "Köln" }),
+    entries: Array.from({ length: 300 }, (_, i) => ({
+      sec: 1_700_000_000 + i,
+      nanos: (i * 7_919_317) % 1e9,
+      line: `line ${i} ${"東".repeat(i % 50)}`,
+    })),
+  },
+  {
+    labels: LabelSet.fromObject({ c: "d" }),
+    entries: [
+      { sec: 0, nanos: 0, line: "" },
+      {
+        sec: 1,
+        nanos: 0,
+        line: "two\nlines",
+        metadata: [
+          ["k", "v"],
+          ["k2", ""],
+        ],
+      },
+    ],
+  },
   { labels: LabelSet.fromObject({ e: "f" }), entries: [] },
 ];
 
@@ -27,12 +48,17 @@ function rows(push: PushColumns): unknown[] {
   ]);
 }
 const wanted = (streams: readonly PushStreamEntries[]): unknown[] =>
-  streams.map(({ labels, entries }) => [labels.toString(), ...entries.map(({ sec, nanos, line, metadata = [] }) => [sec, nanos, line, metadata])]);
+  streams.map(({ labels, entries }) => [
+    labels.toString(),
+    ...entries.map(({ sec, nanos, line, metadata = [] }) => [sec, nanos, line, metadata]),
+  ]);
 
 describe("push codec", () => {
   test("the worked vector, before compression", () => expect(Buffer.from(encodePushRequest(VECTOR)).toString("hex")).toBe(REQUEST_HEX));
-  test("the worked vector, as a snappy literal", () => expect(rows(decodePushProtobuf(Buffer.from(`2eb4${REQUEST_HEX}`, "hex"), 1000))).toEqual(wanted(VECTOR)));
-  test("the worked vector, as JSON", () => expect(encodePushJson(VECTOR)).toBe('{"streams":[{"stream":{"job":"x"},"values":[["1700000000000000005","hi",{"trace_id":"abc"}]]}]}'));
+  test("the worked vector, as a snappy literal", () =>
+    expect(rows(decodePushProtobuf(Buffer.from(`2eb4${REQUEST_HEX}`, "hex"), 1000))).toEqual(wanted(VECTOR)));
+  test("the worked vector, as JSON", () =>
+    expect(encodePushJson(VECTOR)).toBe('{"streams":[{"stream":{"job":"x"},"values":[["1700000000000000005","hi",{"trace_id":"abc"}]]}]}'));
   test("protobuf both ways", () => expect(rows(decodePushProtobuf(encodePushProtobuf(MANY), 1 << 20))).toEqual(wanted(MANY)));
   test("JSON both ways", () => expect(rows(decodePushJson(Buffer.from(encodePushJson(MANY)), false))).toEqual(wanted(MANY)));
   test("the legacy JSON form", () => {
@@ -44,7 +70,8 @@ describe("push codec", () => {
     expect(() => decodePushProtobuf(Buffer.from("ffffffff0f00", "hex"), 1 << 20)).toThrow(PushTooLarge));
   test("every truncation of a body is refused or decodes to less", () => {
     const packed = encodePushProtobuf(VECTOR);
-    for (let bytes = 0; bytes < packed.length; bytes++) expect(() => decodePushProtobuf(packed.subarray(0, bytes), 1000)).toThrow(PushError);
+    for (let bytes = 0; bytes < packed.length; bytes++)
+      expect(() => decodePushProtobuf(packed.subarray(0, bytes), 1000)).toThrow(PushError);
   });
   for (const [name, body] of [
     ["a time that is a number", '{"streams":[{"stream":{},"values":[[1,"x"]]}]}'],

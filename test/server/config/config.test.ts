@@ -40,15 +40,24 @@ ruler: {alertmanager_url: "http://localhost:9093"}
 `;
     expect(load(text).config.auth_enabled).toBe(false);
   });
-  test("an unknown key is refused with its place", () => expect(errorOf("limits_config:\n  retention_perod: 1d\n")).toBe('/loki.yaml:2:3: unknown key limits_config.retention_perod; did you mean "retention_period"?'));
-  test("a bad duration is refused with its place", () => expect(errorOf("ingester:\n  chunk_idle_period: 1x\n")).toMatch(/^\/loki\.yaml:2:3: ingester\.chunk_idle_period: /));
+  test("an unknown key is refused with its place", () =>
+    expect(errorOf("limits_config:\n  retention_perod: 1d\n")).toBe(
+      '/loki.yaml:2:3: unknown key limits_config.retention_perod; did you mean "retention_period"?',
+    ));
+  test("a bad duration is refused with its place", () =>
+    expect(errorOf("ingester:\n  chunk_idle_period: 1x\n")).toMatch(/^\/loki\.yaml:2:3: ingester\.chunk_idle_period: /));
   test("days are a duration of limits, not of Go", () => {
     expect(load("limits_config: {retention_period: 30d}\n").config.limits_config.retention_period).toBe(30 * 86_400_000);
     expect(errorOf("ingester: {chunk_idle_period: 1d}\n")).toMatch(/chunk_idle_period/);
   });
   test("sizes are bytes", () => expect(load("limits_config: {max_line_size: 256KB}\n").config.limits_config.max_line_size).toBe(262_144));
   test("an empty block means its defaults", () => expect(load("limits_config:\nserver:\n").config.server.http_listen_port).toBe(3100));
-  test("a flag wins over the file", () => expect(load("server: {http_listen_port: 1}\n", { "server.http_listen_port": 2 }).config.server.http_listen_port).toBe(2));
-  test("a missing file says so", () => expect(() => loadServerConfig(["/nope.yaml"], { expandEnv: false, overrides: {} })).toThrow("/nope.yaml does not exist, set config.file for custom config path"));
-  test("a folder in the file's place says so", () => expect(() => loadServerConfig([folder], { expandEnv: false, overrides: {} })).toThrow("is a directory"));
+  test("a flag wins over the file", () =>
+    expect(load("server: {http_listen_port: 1}\n", { "server.http_listen_port": 2 }).config.server.http_listen_port).toBe(2));
+  test("a missing file says so", () =>
+    expect(() => loadServerConfig(["/nope.yaml"], { expandEnv: false, overrides: {} })).toThrow(
+      "/nope.yaml does not exist, set config.file for custom config path",
+    ));
+  test("a folder in the file's place says so", () =>
+    expect(() => loadServerConfig([folder], { expandEnv: false, overrides: {} })).toThrow("is a directory"));
 });

@@ -1,12 +1,12 @@
 import { Registry } from "prom-client";
 import { describe, expect, test } from "vitest";
 import { manualClock } from "../../../lib/runtime/clock.ts";
+import { lineStart, PushBuilder } from "../../../lib/wire/push-columns.ts";
 import { limitsSchema } from "../../../server/config/limits.ts";
-import { RequestError } from "../../../server/errors.ts";
+import type { RequestError } from "../../../server/errors.ts";
 import type { AcceptedPush } from "../../../server/ingest/accepted-push.ts";
 import { createIngestMetrics } from "../../../server/ingest/ingest-metrics.ts";
 import { Ingester } from "../../../server/ingest/ingester.ts";
-import { PushBuilder, lineStart } from "../../../lib/wire/push-columns.ts";
 
 const NOW_S = 1_800_000_000;
 type Entry = readonly [ageS: number, line: string, metadata?: Record<string, string>];
@@ -19,7 +19,10 @@ interface Stored {
 }
 
 /** Pushes streams one push after the other; what was stored, and the answer to the last. */
-async function push(limits: object, ...pushes: Record<string, readonly Entry[]>[]): Promise<{ stored: Stored[]; error: RequestError | undefined }> {
+async function push(
+  limits: object,
+  ...pushes: Record<string, readonly Entry[]>[]
+): Promise<{ stored: Stored[]; error: RequestError | undefined }> {
   const stored: Stored[] = [];
   const clock = manualClock(NOW_S * 1000);
   const checked = limitsSchema.parse({ discover_service_name: [], discover_log_levels: false, ...limits });
@@ -37,7 +40,8 @@ async function push(limits: object, ...pushes: Record<string, readonly Entry[]>[
     const builder = new PushBuilder();
     for (const [labels, entries] of Object.entries(streams)) {
       builder.beginStream(labels);
-      for (const [age, line, metadata] of entries) builder.add(NOW_S - age, 0, line, metadata === undefined ? undefined : Object.entries(metadata));
+      for (const [age, line, metadata] of entries)
+        builder.add(NOW_S - age, 0, line, metadata === undefined ? undefined : Object.entries(metadata));
     }
     error = await ingester.push("t", builder.finish()).then(
       () => undefined,
@@ -64,31 +68,74 @@ const linesOf = ({ stored }: { stored: Stored[] }): string[] => stored.map(({ li
 
 describe("ingest", () => {
   test("takes what is in order", async () => {
-    const result = await push({}, { '{b="2", a="1"}': [[2, "one"], [1, "two"]] });
+    const result = await push(
+      {},
+      {
+        '{b="2", a="1"}': [
+          [2, "one"],
+          [1, "two"],
+        ],
+      },
+    );
     expect(result.error).toBeUndefined();
     expect(result.stored.map(({ labels, line }) => `${labels} ${line}`)).toEqual(['{a="1", b="2"} one', '{a="1", b="2"} two']);
   });
 
   test("stores the good entries of a push and answers for the bad ones", async () => {
-    const result = await push({ max_line_size: 5 }, { '{a="1"}': [[1, "short"], [1, "too long"]] });
+    const result = await push(
+      { max_line_size: 5 },
+      {
+        '{a="1"}': [
+          [1, "short"],
+          [1, "too long"],
+        ],
+      },
+    );
     expect(linesOf(result)).toEqual(["short"]);
-    expect(`${result.error?.status} ${result.error?.message}`).toBe(`400 max entry size '5' bytes exceeded for stream '{a="1"}' while adding an entry with length '8' bytes`);
+    expect(`${result.error?.status} ${result.error?.message}`).toBe(
+      `400 max entry size '5' bytes exceeded for stream '{a="1"}' while adding an entry with length '8' bytes`,
+    );
   });
 
   test("counts several refusals by text", async () => {
-    const { error } = await push({}, { '{a="1"}': [[700_000, "old"], [700_000, "old"], [-7200, "new"]] });
-    expect(error?.message).toMatch(/^2 errors like: entry for stream '\{a="1"\}' has timestamp too old: .*; 1 errors like: .* has timestamp too new: /);
+    const { error } = await push(
+      {},
+      {
+        '{a="1"}': [
+          [700_000, "old"],
+          [700_000, "old"],
+          [-7200, "new"],
+        ],
+      },
+    );
+    expect(error?.message).toMatch(
+      /^2 errors like: entry for stream '\{a="1"\}' has timestamp too old: .*; 1 errors like: .* has timestamp too new: /,
+    );
   });
 
   test("labels that are no labels refuse the whole push", async () => {
     const result = await push({}, { '{a="1"}': [[1, "x"]], "{a=": [[1, "y"]] });
-    expect([linesOf(result), result.error?.message]).toEqual([[], "couldn't parse labels: 1:4: parse error: unexpected end of input inside braces"]);
+    expect([linesOf(result), result.error?.message]).toEqual([
+      [],
+      "couldn't parse labels: 1:4: parse error: unexpected end of input inside braces",
+    ]);
   });
 
   test("entries far behind the stream's newest are refused, the frame names them", async () => {
-    const result = await push({}, { '{a="1"}': [[10, "new"]] }, { '{a="1"}': [[3600, "near"], [3700, "far"]] });
+    const result = await push(
+      {},
+      { '{a="1"}': [[10, "new"]] },
+      {
+        '{a="1"}': [
+          [3600, "near"],
+          [3700, "far"],
+        ],
+      },
+    );
     expect(linesOf(result)).toEqual(["new", "near"]);
-    expect(result.error?.message).toMatch(/^entry with timestamp .* ignored, reason: 'entry too far behind, .*',\nuser 't', total ignored: 1 out of 2 for stream: \{a="1"\}$/);
+    expect(result.error?.message).toMatch(
+      /^entry with timestamp .* ignored, reason: 'entry too far behind, .*',\nuser 't', total ignored: 1 out of 2 for stream: \{a="1"\}$/,
+    );
   });
 
   test("the ingestion rate refuses a push whole", async () => {
@@ -97,29 +144,59 @@ describe("ingest", () => {
   });
 
   test("a new stream above the limit is refused, an old one is not", async () => {
-    const result = await push({ max_global_streams_per_user: 1 }, { '{a="1"}': [[3, "x"]] }, { '{a="2"}': [[2, "y"]] }, { '{a="1"}': [[1, "z"]] });
+    const result = await push(
+      { max_global_streams_per_user: 1 },
+      { '{a="1"}': [[3, "x"]] },
+      { '{a="2"}': [[2, "y"]] },
+      { '{a="1"}': [[1, "z"]] },
+    );
     expect([linesOf(result), result.error]).toEqual([["x", "z"], undefined]);
   });
 
   test("no streams at all are refused", async () => expect((await push({}, {})).error?.status).toBe(422));
   test("service_name comes from the first label of the list", async () => {
-    const { stored } = await push({ discover_service_name: ["service", "app"] }, { '{app="a"}': [[1, "x"]], '{z="1"}': [[1, "y"]], '{service_name="own", app="a"}': [[1, "z"]] });
+    const { stored } = await push(
+      { discover_service_name: ["service", "app"] },
+      { '{app="a"}': [[1, "x"]], '{z="1"}': [[1, "y"]], '{service_name="own", app="a"}': [[1, "z"]] },
+    );
     expect(stored.map(({ labels }) => /service_name="([^"]*)"/.exec(labels)?.[1])).toEqual(["a", "unknown_service", "own"]);
   });
   test("duplicate times are spread when asked for", async () => {
-    const result = await push({ increment_duplicate_timestamp: true }, { '{a="1"}': [[1, "x"], [1, "x"]] });
+    const result = await push(
+      { increment_duplicate_timestamp: true },
+      {
+        '{a="1"}': [
+          [1, "x"],
+          [1, "x"],
+        ],
+      },
+    );
     expect(linesOf(result)).toEqual(["x", "x"]);
   });
-  test("long lines are cut when asked for", async () => expect(linesOf(await push({ max_line_size: 4, max_line_size_truncate: true }, { '{a="1"}': [[1, "abcdef"], [1, "xy"]] }))).toEqual(["abcd", "xy"]));
+  test("long lines are cut when asked for", async () =>
+    expect(
+      linesOf(
+        await push(
+          { max_line_size: 4, max_line_size_truncate: true },
+          {
+            '{a="1"}': [
+              [1, "abcdef"],
+              [1, "xy"],
+            ],
+          },
+        ),
+      ),
+    ).toEqual(["abcd", "xy"]));
   test("metadata names are cleaned, empty values dropped", async () => {
-    const { stored } = await push({}, { '{a="1"}': [[1, "x", { "a.b": "1", "1x": "2", e: "", "ünï": "3" }]] });
+    const { stored } = await push({}, { '{a="1"}': [[1, "x", { "a.b": "1", "1x": "2", e: "", ünï: "3" }]] });
     expect(stored[0]?.metadata).toEqual({ a_b: "1", key_1x: "2", _n_: "3" });
   });
 });
 
 describe("detected_level", () => {
   const levelOf = async (line: string, labels = '{a="1"}', metadata?: Record<string, string>): Promise<string | undefined> =>
-    (await push({ discover_log_levels: true }, { [labels]: [metadata === undefined ? [1, line] : [1, line, metadata]] })).stored[0]?.metadata.detected_level;
+    (await push({ discover_log_levels: true }, { [labels]: [metadata === undefined ? [1, line] : [1, line, metadata]] })).stored[0]
+      ?.metadata.detected_level;
   for (const [line, want] of [
     ["level=info a=1", "info"],
     ["LVL=ERR", "error"],
@@ -140,5 +217,6 @@ describe("detected_level", () => {
     test(`of ${line || "an empty line"}`, async () => expect(await levelOf(line)).toBe(want));
   test("of the labels, kept when unknown", async () => expect(await levelOf("error", '{level="weird"}')).toBe("weird"));
   test("of the metadata", async () => expect(await levelOf("error", '{a="1"}', { severity_number: "17" })).toBe("error"));
-  test("an own one is put in the usual spelling", async () => expect(await levelOf("x", '{a="1"}', { detected_level: "ERR" })).toBe("error"));
+  test("an own one is put in the usual spelling", async () =>
+    expect(await levelOf("x", '{a="1"}', { detected_level: "ERR" })).toBe("error"));
 });
