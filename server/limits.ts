@@ -18,6 +18,8 @@ export const HEAD_BYTES_FLUSH = 48 * MiB;
 export const HEAD_RAW_BYTES_FLUSH = 384 * MiB;
 /** An append waits when head and frozen head together hold more than this. */
 export const HEAD_BYTES_MAX = 4 * HEAD_BYTES_FLUSH;
+/** An append is refused when they hold more than this: blocks cannot be written, and clients that wait come again. */
+export const HEAD_BYTES_REFUSE = 6 * HEAD_BYTES_FLUSH;
 
 /** A WAL segment is closed after this many bytes; cutting removes whole segments. */
 export const WAL_SEGMENT_BYTES_TARGET = 64 * MiB;

@@ -14,7 +14,7 @@ import { Blocks } from "./block/blocks.ts";
 import { BlockFiles, openPageReader } from "./block/page-reader.ts";
 import { Head } from "./head/head.ts";
 import type { AcceptedPush } from "./ingest/accepted-push.ts";
-import { HEAD_BYTES_FLUSH, HEAD_BYTES_MAX, HEAD_RAW_BYTES_FLUSH } from "./limits.ts";
+import { HEAD_BYTES_FLUSH, HEAD_BYTES_MAX, HEAD_BYTES_REFUSE, HEAD_RAW_BYTES_FLUSH } from "./limits.ts";
 import type { DataView, PageReader, PageRef, StreamPages, TimeRange } from "./page.ts";
 import { createStorageMetrics, type StorageMetrics } from "./storage-metrics.ts";
 import type { BlockMeta, Catalog } from "./store/catalog.ts";
@@ -59,14 +59,18 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const catalog = await openFileCatalog(join(options.storeFolder, CATALOG_FILE), options.log, disk);
   const blocks = new Blocks(store, catalog);
   let storage: Storage | undefined;
-  const metrics = createStorageMetrics(options.registry, () => storage?.sizes() ?? { streams: 0, memoryBytes: 0, blocks: 0, storedBytes: 0 });
+  const metrics = createStorageMetrics(
+    options.registry,
+    () => storage?.sizes() ?? { streams: 0, memoryBytes: 0, blocks: 0, storedBytes: 0 },
+  );
   await removeStrays(store, catalog, options.log);
   await blocks.openAll(options.log, () => metrics.missingBlocks.inc());
   const head = new Head();
   const wal = await openWal({
     folder: options.walFolder,
     log: options.log,
-    replay: (tenant, push) => head.append(tenant, push),
+    // What a restart finds comes before there is a storage.
+    apply: (tenant, push) => (storage === undefined ? head.append(tenant, push) : storage.apply(tenant, push)),
     onCorruption: () => metrics.corruptions.inc(),
     from: catalog.walFrom,
     disk,
@@ -82,6 +86,17 @@ async function removeStrays(store: ObjectStore, catalog: Catalog, log: Log): Pro
     if (!key.endsWith(".skb") || known.has(key)) continue;
     log.info({ block: key }, "a block that was never noted in the catalogue is removed; its entries are in the WAL");
     await store.delete(key);
+  }
+}
+
+/** Memory is full of entries for which no block can be written. */
+export class StorageFullError extends Error {
+  override readonly name = "StorageFullError";
+  readonly status = 503;
+  constructor() {
+    super(
+      "the push was refused: blocks cannot be written and memory is full of entries that wait for it; the server's log says why, push again later",
+    );
   }
 }
 
@@ -103,6 +118,8 @@ export class Storage implements DataView {
   #firstAppendMs: number;
   #lastAppendMs: number;
   #blockNumber = 0;
+  /** Blocks of flushes that failed. */
+  #abandoned: string[] = [];
   #room: (() => void)[] = [];
   readonly #timer: NodeJS.Timeout;
   readonly #files: BlockFiles;
@@ -119,21 +136,26 @@ export class Storage implements DataView {
   }
 
   /**
-   * Resolves when the push is on disk; it can be queried from the moment of the call.
+   * Resolves when the push is on disk and can be queried. What is refused is not stored.
    *
    * @param push copied before this returns
-   * @throws WalError when it could not be made durable
+   * @throws WalError when it could not be made durable, StorageFullError when blocks cannot be written for so long that memory is full
    */
   async append(tenant: string, push: AcceptedPush): Promise<void> {
-    const durable = this.#parts.wal.append(tenant, push);
-    if (this.#head.isEmpty) this.#firstAppendMs = this.#options.clock.nowMs();
-    this.#head.append(tenant, push);
-    this.#lastAppendMs = this.#options.clock.nowMs();
+    if (this.#headBytes() > HEAD_BYTES_REFUSE) throw new StorageFullError();
+    await this.#parts.wal.append(tenant, push);
     if (this.#isFull()) this.#startFlush("full");
-    await durable;
-    while (this.#frozen !== undefined && this.#head.memoryBytes + this.#frozen.head.memoryBytes > HEAD_BYTES_MAX && !this.#closing) {
+    while (this.#frozen !== undefined && this.#headBytes() > HEAD_BYTES_MAX && !this.#closing) {
       await new Promise<void>((resolve) => this.#room.push(resolve));
     }
+  }
+
+  /** Takes in what is on disk; the WAL calls it. */
+  apply(tenant: string, push: AcceptedPush): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (this.#head.isEmpty) this.#firstAppendMs = nowMs;
+    this.#lastAppendMs = nowMs;
+    this.#head.append(tenant, push);
   }
 
   select(tenant: string, matchers: readonly Matcher[], range: TimeRange): StreamPages[] {
@@ -145,12 +167,17 @@ export class Storage implements DataView {
       if (known === undefined) byLabels.set(labels, [...pages]);
       else known.push(...pages);
     };
-    for (const { index, stream } of this.#parts.blocks.select(tenant, matchers, accepts, range)) add(stream.labels, index.pagesOf(stream, range));
+    for (const { index, stream } of this.#parts.blocks.select(tenant, matchers, accepts, range))
+      add(stream.labels, index.pagesOf(stream, range));
     const [startSec] = split(range.startNs);
     const [endSec] = split(range.endNs);
     for (const head of this.#heads()) {
       for (const stream of head.streams(tenant)) {
-        if (accepts(stream.labels) && stream.overlaps(startSec, endSec)) add(stream.labels, stream.pages().filter(({ stats }) => stats.maxSec >= startSec && stats.minSec <= endSec));
+        if (accepts(stream.labels) && stream.overlaps(startSec, endSec))
+          add(
+            stream.labels,
+            stream.pages().filter(({ stats }) => stats.maxSec >= startSec && stats.minSec <= endSec),
+          );
       }
     }
     return [...byLabels].map(([labels, pages]) => ({ labels, pages }));
@@ -165,12 +192,17 @@ export class Storage implements DataView {
     }
     const [startSec] = split(range.startNs);
     const [endSec] = split(range.endNs);
-    for (const head of this.#heads()) for (const stream of head.streams(tenant)) if (accepts(stream.labels) && stream.overlaps(startSec, endSec)) found.add(stream.labels);
+    for (const head of this.#heads())
+      for (const stream of head.streams(tenant)) if (accepts(stream.labels) && stream.overlaps(startSec, endSec)) found.add(stream.labels);
     return [...found];
   }
 
   /** Sums over the stored pages that meet the range, as Loki's index has them: what is still in the head does not count. */
-  stats(tenant: string, matchers: readonly Matcher[], range: TimeRange): { streams: number; chunks: number; bytes: number; entries: number } {
+  stats(
+    tenant: string,
+    matchers: readonly Matcher[],
+    range: TimeRange,
+  ): { streams: number; chunks: number; bytes: number; entries: number } {
     const streams = new Set<LabelSet>();
     const sum = { chunks: 0, bytes: 0, entries: 0 };
     for (const { index, stream } of this.#parts.blocks.select(tenant, matchers, compileMatchers(matchers), range)) {
@@ -195,15 +227,23 @@ export class Storage implements DataView {
 
   /** Resolves when everything appended before is in blocks and the WAL is cut behind it. @throws when writing them failed (it is tried again) */
   async flush(): Promise<void> {
+    const target = this.#head;
+    const isPending = (): boolean => (target === this.#head && !target.isEmpty) || target === this.#frozen?.head;
+    // One round when nothing is under way; a flush that runs, or one that failed before, comes first.
     await this.#flushing;
-    this.#startFlush("forced");
-    await this.#flushing;
-    if (this.#frozen !== undefined) throw new Error("the flush failed and is tried again; the log says why");
+    while (isPending()) {
+      this.#startFlush("forced");
+      await this.#flushing;
+      if (this.#frozen !== undefined) throw new Error("the flush failed and is tried again; the log says why");
+    }
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    if (this.#options.flushOnClose) await this.flush().catch((error: unknown) => this.#options.log.error({ error: messageOf(error) }, "flush at the end failed; the WAL has everything"));
+    if (this.#options.flushOnClose)
+      await this.flush().catch((error: unknown) =>
+        this.#options.log.error({ error: messageOf(error) }, "flush at the end failed; the WAL has everything"),
+      );
     this.#closing = true;
     this.#wakeAppends();
     await this.#flushing;
@@ -216,10 +256,14 @@ export class Storage implements DataView {
     const blocks = this.#parts.catalog.all();
     return {
       streams: this.#head.streamCount,
-      memoryBytes: this.#heads().reduce((sum, head) => sum + head.memoryBytes, 0),
+      memoryBytes: this.#headBytes(),
       blocks: blocks.length,
       storedBytes: blocks.reduce((sum, { objectBytes }) => sum + objectBytes, 0),
     };
+  }
+
+  #headBytes(): number {
+    return this.#head.memoryBytes + (this.#frozen?.head.memoryBytes ?? 0);
   }
 
   #heads(): Head[] {
@@ -240,17 +284,27 @@ export class Storage implements DataView {
   /** Freezes the head and writes it, unless a flush is under way or there is nothing. */
   #startFlush(reason: string): void {
     if (this.#flushing !== undefined || this.#closing) return;
-    if (this.#frozen === undefined) {
-      if (this.#head.isEmpty) return;
-      this.#frozen = { head: this.#head, segment: this.#parts.wal.cut() };
-      this.#head = new Head();
-      this.#parts.metrics.flushes.inc({ reason });
-    }
-    this.#flushing = this.#writeFrozen(this.#frozen, RETRY_MIN_MS).finally(() => {
+    if (this.#frozen === undefined && this.#head.isEmpty) return;
+    this.#flushing = this.#freezeAndWrite(reason).finally(() => {
       this.#flushing = undefined;
       // What came in meanwhile may be due already.
       if (this.#frozen === undefined && this.#isFull()) this.#startFlush("full");
     });
+  }
+
+  async #freezeAndWrite(reason: string): Promise<void> {
+    if (this.#frozen === undefined) {
+      // What is on its way to disk belongs to the old head or to the new one, as its segment does.
+      await new Promise<void>((passed) => {
+        this.#parts.wal.cut((segment) => {
+          this.#frozen = { head: this.#head, segment };
+          this.#head = new Head();
+          passed();
+        });
+      });
+      this.#parts.metrics.flushes.inc({ reason });
+    }
+    await this.#writeFrozen(this.#frozen!, RETRY_MIN_MS);
   }
 
   async #writeFrozen(frozen: Frozen, retryMs: number): Promise<void> {
@@ -271,16 +325,25 @@ export class Storage implements DataView {
       });
     } catch (error) {
       metrics.flushFailures.inc();
-      this.#options.log.error({ error: messageOf(error), retryMs }, "the head could not be flushed; it stays in memory and in the WAL, and the flush is tried again");
+      this.#options.log.error(
+        { error: messageOf(error), retryMs },
+        "the head could not be flushed; it stays in memory and in the WAL, and the flush is tried again",
+      );
+      // The catalogue may hold the change all the same once a crash comes: until it has been written again, the blocks must be there.
       for (const { key } of written) {
         blocks.forget(key);
-        await store.delete(key).catch(() => {});
+        this.#abandoned.push(key);
       }
       this.#retryLater(retryMs);
       return;
     }
     this.#wakeAppends();
-    await wal.removeBefore(frozen.segment).catch((error: unknown) => this.#options.log.error({ error: messageOf(error) }, "old WAL segments could not be removed; the next flush tries again"));
+    for (const key of this.#abandoned.splice(0)) await store.delete(key).catch(() => {});
+    await wal
+      .removeBefore(frozen.segment)
+      .catch((error: unknown) =>
+        this.#options.log.error({ error: messageOf(error) }, "old WAL segments could not be removed; the next flush tries again"),
+      );
   }
 
   #retryLater(retryMs: number): void {

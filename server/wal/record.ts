@@ -13,22 +13,29 @@
 import { crc32 } from "node:zlib";
 import { MalformedInput } from "../../lib/kernels/kernels.ts";
 import { parseLabels } from "../../lib/wire/parse-labels.ts";
-import { lineStart } from "../../lib/wire/push-columns.ts";
 import { decodeMetadata, encodeMetadata } from "../block/page-columns.ts";
 import { VarintReader, VarintWriter } from "../block/varint.ts";
-import type { AcceptedPush } from "../ingest/accepted-push.ts";
+import { type AcceptedPush, withoutRefused } from "../ingest/accepted-push.ts";
 
 export const SEGMENT_MAGIC = Buffer.from("SKW1");
 export const RECORD_HEADER_BYTES = 8;
 const BODY_HEADER_BYTES = 20;
+/** A multiple of four: columns are used where they lie. */
+const COLUMNS_AT = RECORD_HEADER_BYTES + BODY_HEADER_BYTES;
 const TYPE_PUSH = 1;
 const FLAG_METADATA = 1;
 
 const headWriter = new VarintWriter();
 
-/** @param allocate gives memory for the record, at least as much as asked @returns the record in that memory */
-export function encodeRecord(tenant: string, push: AcceptedPush, allocate: (bytes: number) => Buffer): Buffer {
-  const part = push.keep === undefined ? push : keptPart(push);
+/** A push in memory of its own: the bytes for the log, and columns that are views of them. */
+export interface EncodedRecord {
+  readonly record: Buffer;
+  readonly push: AcceptedPush;
+}
+
+/** @param allocate gives memory for the record, at least as much as asked, from the start of an array buffer */
+export function encodeRecord(tenant: string, push: AcceptedPush, allocate: (bytes: number) => Buffer): EncodedRecord {
+  const part = withoutRefused(push);
   const { entryCount: count } = part;
   const lineBytes = count === 0 ? 0 : part.ends[count - 1]! + 1;
   headWriter.reset();
@@ -60,33 +67,11 @@ export function encodeRecord(tenant: string, push: AcceptedPush, allocate: (byte
   record.set(part.bytes.subarray(0, lineBytes), at + head.length + metadata.length);
   record.writeUInt32LE(bodyBytes, 0);
   record.writeUInt32LE(crc32(record.subarray(RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + bodyBytes)), 4);
-  return record.subarray(0, RECORD_HEADER_BYTES + bodyBytes);
-}
-
-/** The push without its refused entries, in arrays of its own. */
-function keptPart(push: AcceptedPush): AcceptedPush {
-  const keep = push.keep!;
-  const kept = push.streams.map(({ labels, from, to }) => ({ labels, entries: Array.from({ length: to - from }, (_, k) => from + k).filter((i) => keep[i] === 1) }));
-  const order = kept.flatMap(({ entries }) => entries);
-  const bytes = new Uint8Array(order.reduce((sum, i) => sum + push.ends[i]! + 1 - lineStart(push.ends, i), 0));
-  const ends = new Int32Array(order.length);
-  let used = 0;
-  order.forEach((i, k) => {
-    const start = lineStart(push.ends, i);
-    bytes.set(push.bytes.subarray(start, push.ends[i]! + 1), used);
-    used += push.ends[i]! + 1 - start;
-    ends[k] = used - 1;
-  });
-  let from = 0;
+  const column = (c: number): Int32Array => new Int32Array(record.buffer, record.byteOffset + COLUMNS_AT + c * count * 4, count);
+  const linesAt = RECORD_HEADER_BYTES + bodyBytes - lineBytes;
   return {
-    bytes,
-    ends,
-    entryCount: order.length,
-    sec: Int32Array.from(order, (i) => push.sec[i]!),
-    nanos: Int32Array.from(order, (i) => push.nanos[i]!),
-    metadata: push.metadata === undefined ? undefined : order.map((i) => push.metadata![i]),
-    streams: kept.map(({ labels, entries }) => ({ labels, from, to: (from += entries.length) })),
-    keep: undefined,
+    record: record.subarray(0, RECORD_HEADER_BYTES + bodyBytes),
+    push: { ...part, sec: column(0), nanos: column(1), ends: column(2), bytes: record.subarray(linesAt, linesAt + lineBytes) },
   };
 }
 

@@ -17,8 +17,11 @@ export interface WalOptions {
   readonly disk?: Disk;
   /** Segments before this one have all their entries in blocks (the catalogue says so): they are removed, not read. */
   readonly from: number;
-  /** Called for each record that a restart finds, in order. */
-  readonly replay: (tenant: string, push: AcceptedPush) => void;
+  /**
+   * Called for each push that is on disk, in order: for those that a restart finds, and before an append resolves. The push's columns
+   * are only valid during the call.
+   */
+  readonly apply: (tenant: string, push: AcceptedPush) => void;
   /** A segment whose end is damaged was read up to there. */
   readonly onCorruption: () => void;
 }
@@ -30,7 +33,10 @@ export class WalError extends Error {
 }
 
 interface Waiting {
+  readonly tenant: string;
   readonly record: Buffer;
+  /** The columns, in the record's memory. */
+  readonly push: AcceptedPush;
   readonly segment: number;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
@@ -55,7 +61,7 @@ export async function openWal(options: WalOptions): Promise<Wal> {
   return new Wal(options, disk, segments, Math.max(from, (segments.at(-1) ?? 0) + 1));
 }
 
-function replaySegment(content: Buffer, name: string, { log, replay, onCorruption }: WalOptions): void {
+function replaySegment(content: Buffer, name: string, { log, apply, onCorruption }: WalOptions): void {
   let at = SEGMENT_MAGIC.length;
   if (!content.subarray(0, at).equals(SEGMENT_MAGIC)) {
     if (content.length > 0) onCorruption();
@@ -69,7 +75,7 @@ function replaySegment(content: Buffer, name: string, { log, replay, onCorruptio
     try {
       if (body === undefined || crc32(body) !== content.readUInt32LE(at + 4)) throw new MalformedInput("the record is torn");
       const { tenant, push } = decodeRecord(body);
-      replay(tenant, push);
+      apply(tenant, push);
     } catch (error) {
       onCorruption();
       log.warn({ segment: name, offset: at, droppedBytes: content.length - at, error: messageOf(error) }, "the end of a WAL segment is damaged: a write that was never confirmed, dropped");
@@ -89,6 +95,7 @@ export class Wal {
   #waiting: Waiting[] = [];
   #open: { readonly segment: number; readonly file: DiskFile; bytes: number } | undefined;
   #writing: Promise<void> | undefined;
+  #cuts: { readonly segment: number; readonly passed: (segment: number) => void }[] = [];
   /** The group that is being written. */
   #group: { readonly segment: number; readonly done: Promise<void> } | undefined;
 
@@ -99,19 +106,31 @@ export class Wal {
     this.#current = current;
   }
 
-  /** Resolves when the push is on disk. The push is copied before this returns. @throws WalError */
+  /** Resolves when the push is on disk and applied. The push is copied before this returns. @throws WalError; nothing was applied then */
   append(tenant: string, push: AcceptedPush): Promise<void> {
-    const record = encodeRecord(tenant, push, (bytes) => this.#pool.take(bytes));
+    const encoded = encodeRecord(tenant, push, (bytes) => this.#pool.take(bytes));
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ record, segment: this.#current, resolve, reject });
+      this.#waiting.push({ tenant, ...encoded, segment: this.#current, resolve, reject });
       this.#writing ??= this.#writeAll();
     });
   }
 
-  /** Ends the segment: what is appended from now on stands in later ones. Returns the first of those. */
-  cut(): number {
+  /**
+   * Ends the segment: what is appended from now on stands in later ones.
+   *
+   * @param passed called with the first of those, when everything before has been applied (or refused) and nothing behind
+   */
+  cut(passed: (segment: number) => void): void {
     this.#current += CUT_GAP;
-    return this.#current;
+    this.#cuts.push({ segment: this.#current, passed });
+    if (this.#writing === undefined) this.#passCuts(this.#current);
+  }
+
+  #passCuts(upTo: number): void {
+    while (this.#cuts.length > 0 && this.#cuts[0]!.segment <= upTo) {
+      const { segment, passed } = this.#cuts.shift()!;
+      passed(segment);
+    }
   }
 
   /** Removes segments before one that `cut` returned, after everything appended to them has been written. */
@@ -136,13 +155,17 @@ export class Wal {
     await Promise.resolve();
     while (this.#waiting.length > 0) {
       const { segment } = this.#waiting[0]!;
+      this.#passCuts(segment);
       const count = this.#waiting.findIndex((waiting) => waiting.segment !== segment);
       const group = this.#waiting.splice(0, count < 0 ? this.#waiting.length : count);
       try {
         const done = this.#writeGroup(segment, group);
         this.#group = { segment, done: done.catch(() => {}) };
         await done;
-        for (const { resolve } of group) resolve();
+        for (const { tenant, push, resolve } of group) {
+          this.#options.apply(tenant, push);
+          resolve();
+        }
       } catch (cause) {
         const error = new WalError(`the push could not be made durable: write to the WAL in ${this.#options.folder}: ${messageOf(cause)}`, { cause });
         this.#options.log.error({ folder: this.#options.folder, error: messageOf(cause), pushes: group.length }, "WAL write failed; the pushes were refused");
@@ -152,6 +175,7 @@ export class Wal {
     }
     this.#group = undefined;
     this.#writing = undefined;
+    this.#passCuts(this.#current);
   }
 
   async #writeGroup(segment: number, group: readonly Waiting[]): Promise<void> {
