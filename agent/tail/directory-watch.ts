@@ -2,12 +2,14 @@
 // file, which 20 000 files do not survive, and tell nothing that reading a file's state would not. Notices only wake: whatever is
 // missed (the queue overflows, the limit of watches is reached, a network file system) is found by the periodic reconcile.
 //
-// Writers that make a notice for each line would cost more than polling does; a folder that storms is watched by polling for a while.
+// Writers that make a notice for each line would cost more than polling does: a folder that storms, which is many notices of the same
+// files, is watched by polling for a while.
 
 import { type FSWatcher, watch } from "node:fs";
 import type { Log } from "../../lib/runtime/log.ts";
 
-const STORM_NOTICES_PER_S = 400;
+const STORM_REPEATS_PER_S = 400;
+const STORM_NOTICES_PER_S = 5_000;
 const STORM_PAUSE_MS = 30_000;
 
 /** `undefined`: something in the folder changed, look at all of it. */
@@ -31,7 +33,7 @@ export class DirectoryWatch {
   subscribe(folder: string, listener: FolderListener): () => void {
     let watched = this.#folders.get(folder);
     if (watched === undefined) {
-      watched = { listeners: new Set(), watcher: undefined, pause: undefined, windowStartMs: 0, noticeCount: 0 };
+      watched = { listeners: new Set(), watcher: undefined, pause: undefined, windowStartMs: 0, noticeCount: 0, seen: new Set() };
       this.#folders.set(folder, watched);
       this.#start(folder, watched);
     }
@@ -75,8 +77,11 @@ export class DirectoryWatch {
     if (nowMs - watched.windowStartMs > 1000) {
       watched.windowStartMs = nowMs;
       watched.noticeCount = 0;
+      watched.seen.clear();
     }
-    if (++watched.noticeCount > STORM_NOTICES_PER_S) {
+    watched.noticeCount++;
+    if (name !== undefined) watched.seen.add(name);
+    if (watched.noticeCount - watched.seen.size > STORM_REPEATS_PER_S || watched.noticeCount > STORM_NOTICES_PER_S) {
       this.#stop(watched);
       watched.pause = setTimeout(() => {
         this.#start(folder, watched);
@@ -100,4 +105,6 @@ interface WatchedFolder {
   pause: NodeJS.Timeout | undefined;
   windowStartMs: number;
   noticeCount: number;
+  /** Names of the notices in the present second. */
+  readonly seen: Set<string>;
 }
