@@ -1,9 +1,9 @@
 // What storage and query agree on: pages. A page is a run of entries of one stream, sorted by time, column by column; it is the unit of
 // compression, pruning and scanning. Storage makes and finds pages; the query engine reads them, in workers or on the main thread.
 
-import type { LabelSet } from "../lib/wire/labels.ts";
-import type { MetadataPair } from "../lib/wire/entry-batch.ts";
 import type { Matcher } from "../lib/logql/ast.ts";
+import type { MetadataPair } from "../lib/wire/entry-batch.ts";
+import type { LabelSet } from "../lib/wire/labels.ts";
 
 /** Facts about a page that are known without reading it. */
 export interface PageStats {
@@ -17,6 +17,20 @@ export interface PageStats {
   readonly maxSec: number;
   readonly maxNanos: number;
 }
+
+/**
+ * Bytes of a page as volumes and index statistics count them. Loki keeps each text of structured metadata once per chunk and counts 8 bytes
+ * per pair of an entry. Pages know only how many bytes there are: the first 21 of an entry are taken for the pair of `detected_level`,
+ * which nearly every entry has and whose text repeats, the rest for ids, whose text does not.
+ */
+export function countedBytes({ entryCount, lineBytes, metadataBytes }: PageStats): number {
+  const repeated = Math.min(metadataBytes, entryCount * LEVEL_PAIR_BYTES);
+  const counted = Math.min(repeated, LEVEL_PAIR_BYTES) + (repeated * COUNTED_PAIR_BYTES) / LEVEL_PAIR_BYTES + (metadataBytes - repeated);
+  return lineBytes + Math.round(Math.min(metadataBytes, counted));
+}
+
+const LEVEL_PAIR_BYTES = "detected_levelunknown".length;
+const COUNTED_PAIR_BYTES = 8;
 
 /** Where a page is: in a stored block, or still in memory. Structured-clonable, so that it can be sent to a worker. */
 export type PageLocation =

@@ -1,5 +1,6 @@
 // Storage: accepted pushes go in durably, streams and pages come out. WAL -> head -> block -> catalogue.
 
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Registry } from "prom-client";
 import type { Matcher } from "../lib/logql/ast.ts";
@@ -15,7 +16,7 @@ import { BlockFiles, openPageReader } from "./block/page-reader.ts";
 import { Head } from "./head/head.ts";
 import type { AcceptedPush } from "./ingest/accepted-push.ts";
 import { HEAD_BYTES_FLUSH, HEAD_BYTES_MAX, HEAD_BYTES_REFUSE, HEAD_RAW_BYTES_FLUSH } from "./limits.ts";
-import type { DataView, PageReader, PageRef, StreamPages, TimeRange } from "./page.ts";
+import { countedBytes, type DataView, type PageReader, type PageRef, type StreamPages, type TimeRange } from "./page.ts";
 import { createStorageMetrics, type StorageMetrics } from "./storage-metrics.ts";
 import type { BlockMeta, Catalog } from "./store/catalog.ts";
 import { type Disk, systemDisk } from "./store/disk.ts";
@@ -209,7 +210,7 @@ export class Storage implements DataView {
       for (const { stats } of index.pagesOf(stream, range)) {
         streams.add(stream.labels);
         sum.chunks++;
-        sum.bytes += stats.lineBytes + stats.metadataBytes;
+        sum.bytes += countedBytes(stats);
         sum.entries += stats.entryCount;
       }
     }
@@ -360,10 +361,11 @@ export class Storage implements DataView {
     for (const wake of this.#room.splice(0)) wake();
   }
 
-  /** `<tenant>/<time>-<number>.skb`: keys sort by time, and no two are equal. */
+  /** `<tenant>/blocks/<time>-<number>-<chance>.skb`: keys sort by time, and none is used again, whatever clock and process number do. */
   #newKey(tenant: string): string {
     const time = Math.floor(this.#options.clock.nowMs()).toString().padStart(14, "0");
-    return `${encodeURIComponent(tenant)}/${time}-${process.pid}-${++this.#blockNumber}.skb`;
+    const number = (++this.#blockNumber).toString().padStart(6, "0");
+    return `${encodeURIComponent(tenant)}/blocks/${time}-${number}-${randomBytes(6).toString("hex")}.skb`;
   }
 }
 

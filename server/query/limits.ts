@@ -62,7 +62,7 @@ export function checkLimits(limits: readonly QueryLimits[], query: CheckedQuery)
 }
 
 /** The range itself, and then with what the range aggregations reach back, as Loki's front end and querier check it. */
-function checkLength({ maxQueryLengthMs }: QueryLimits, { range, rangesMs }: CheckedQuery): void {
+export function checkLength({ maxQueryLengthMs }: QueryLimits, { range, rangesMs }: Pick<CheckedQuery, "range" | "rangesMs">): void {
   if (maxQueryLengthMs <= 0) return;
   const limitNs = BigInt(Math.round(maxQueryLengthMs * 1e6));
   const lengthNs = range.endNs - range.startNs;
