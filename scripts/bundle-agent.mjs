@@ -6,15 +6,14 @@ import { build } from "esbuild";
 
 const entry = resolve("dist/agent/main.js");
 
-/** `import.meta.url` means the original module's place, not the bundle's. */
+/** `import.meta.url` means the original module's place, not the bundle's; a package that is required late is in the bundle all the same. */
 const keepPlaces = {
   name: "keep-places",
   setup(bundle) {
     bundle.onLoad({ filter: /\/dist\/.*\.js$/ }, ({ path }) => ({
-      contents: readFileSync(path, "utf8").replaceAll(
-        "import.meta.url",
-        `new URL(${JSON.stringify(relative(dirname(entry), path))}, import.meta.url).href`,
-      ),
+      contents: readFileSync(path, "utf8")
+        .replaceAll("createRequire(import.meta.url)(", "require(")
+        .replaceAll("import.meta.url", `new URL(${JSON.stringify(relative(dirname(entry), path))}, import.meta.url).href`),
     }));
   },
 };
