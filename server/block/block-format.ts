@@ -42,9 +42,16 @@ export function encodeFooter(filtersAt: number, indexAt: number, index: Uint8Arr
 /** @param objectBytes size of the whole object @throws MalformedInput */
 export function decodeFooter(footer: Uint8Array, objectBytes: number): Footer {
   const view = Buffer.from(footer.buffer, footer.byteOffset, footer.length);
-  if (view.length !== FOOTER_BYTES || !view.subarray(28).equals(MAGIC)) throw new MalformedInput("the object is no block: it does not end with SKB1");
-  if (view.readUInt32LE(24) !== BLOCK_VERSION) throw new MalformedInput(`the block has version ${view.readUInt32LE(24)}, this program reads ${BLOCK_VERSION}`);
-  const decoded = { filtersAt: view.readDoubleLE(0), indexAt: view.readDoubleLE(8), indexBytes: view.readUInt32LE(16), indexCrc: view.readUInt32LE(20) };
+  if (view.length !== FOOTER_BYTES || !view.subarray(28).equals(MAGIC))
+    throw new MalformedInput("the object is no block: it does not end with SKB1");
+  if (view.readUInt32LE(24) !== BLOCK_VERSION)
+    throw new MalformedInput(`the block has version ${view.readUInt32LE(24)}, this program reads ${BLOCK_VERSION}`);
+  const decoded = {
+    filtersAt: view.readDoubleLE(0),
+    indexAt: view.readDoubleLE(8),
+    indexBytes: view.readUInt32LE(16),
+    indexCrc: view.readUInt32LE(20),
+  };
   const end = objectBytes - FOOTER_BYTES;
   if (!(decoded.filtersAt >= 0 && decoded.filtersAt <= decoded.indexAt && decoded.indexAt + decoded.indexBytes === end)) {
     throw new MalformedInput("the block's footer points outside of the block");

@@ -12,7 +12,9 @@ const U32_COLUMNS = ["bytes", "entries", "lineBytes", "metadataBytes", "filterOf
 const I32_COLUMNS = ["minSec", "minNanos", "maxSec", "maxNanos"] as const;
 const PAGE_ROW_BYTES = 8 + 4 * (U32_COLUMNS.length + I32_COLUMNS.length);
 
-export interface PageTable extends Readonly<Record<(typeof U32_COLUMNS)[number], Uint32Array>>, Readonly<Record<(typeof I32_COLUMNS)[number], Int32Array>> {
+export interface PageTable
+  extends Readonly<Record<(typeof U32_COLUMNS)[number], Uint32Array>>,
+    Readonly<Record<(typeof I32_COLUMNS)[number], Int32Array>> {
   readonly count: number;
   readonly offset: Float64Array;
 }
@@ -57,7 +59,11 @@ export function encodeIndex(streams: readonly IndexedStream[], pages: PageTable)
   for (const text of symbols.keys()) head.text(text);
   const front = Buffer.concat([head.written(), body.written()]);
   const arrays = [pages.offset, ...U32_COLUMNS.map((name) => pages[name]), ...I32_COLUMNS.map((name) => pages[name])];
-  return Buffer.concat([front, Buffer.alloc(paddingAfter(front.length)), ...arrays.map((array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength))]);
+  return Buffer.concat([
+    front,
+    Buffer.alloc(paddingAfter(front.length)),
+    ...arrays.map((array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength)),
+  ]);
 }
 
 const paddingAfter = (bytes: number): number => (8 - (bytes % 8)) % 8;
@@ -79,21 +85,24 @@ export class BlockIndex {
 
   /** @throws MalformedInput for bytes that are not an index */
   static decode(key: string, footer: Footer, index: Uint8Array): BlockIndex {
-    if (index.length !== footer.indexBytes || crc32(index) !== footer.indexCrc) throw new MalformedInput(`the index of block ${key} is damaged: its checksum is wrong`);
+    if (index.length !== footer.indexBytes || crc32(index) !== footer.indexCrc)
+      throw new MalformedInput(`the index of block ${key} is damaged: its checksum is wrong`);
     const reader = new VarintReader(index);
     const symbols = Array.from({ length: bounded(reader.varint(), index.length) }, () => reader.text());
     const streams: IndexedStream[] = [];
     let firstPage = 0;
     for (let left = bounded(reader.varint(), index.length); left > 0; left--) {
       const pairs: [string, string][] = [];
-      for (let label = bounded(reader.varint(), index.length); label > 0; label--) pairs.push([symbols[reader.varint()] ?? "", symbols[reader.varint()] ?? ""]);
+      for (let label = bounded(reader.varint(), index.length); label > 0; label--)
+        pairs.push([symbols[reader.varint()] ?? "", symbols[reader.varint()] ?? ""]);
       const pageCount = reader.varint();
       streams.push({ labels: LabelSet.of(pairs), firstPage, pageCount });
       firstPage += pageCount;
     }
     const count = reader.varint();
     const at = reader.at + paddingAfter(reader.at);
-    if (count !== firstPage || at + count * PAGE_ROW_BYTES !== index.length) throw new MalformedInput(`the index of block ${key} does not fit its ${count} pages`);
+    if (count !== firstPage || at + count * PAGE_ROW_BYTES !== index.length)
+      throw new MalformedInput(`the index of block ${key} does not fit its ${count} pages`);
     return new BlockIndex(key, footer, streams, readPageTable(index, at, count));
   }
 

@@ -47,6 +47,11 @@ export function writeBlock(key: string, tenant: string, streams: readonly BlockS
     table,
   );
   const footer = encodeFooter(at, at + filterAt, index);
-  const parts = [...pages.map(({ bytes }) => bytes), ...pages.map(({ filter }) => filter).filter((filter) => filter.length > 0), index, footer];
+  const parts = [
+    ...pages.map(({ bytes }) => bytes),
+    ...pages.map(({ filter }) => filter).filter((filter) => filter.length > 0),
+    index,
+    footer,
+  ];
   return { parts, meta: { key, tenant, ...meta, objectBytes: at + filterAt + index.length + footer.length } };
 }

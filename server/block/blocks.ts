@@ -27,7 +27,10 @@ export class Blocks {
         await this.open(key);
       } catch (error) {
         onMissing();
-        log.error({ block: key, error: messageOf(error) }, "a block of the catalogue cannot be opened: its entries are missing from every answer until it is restored");
+        log.error(
+          { block: key, error: messageOf(error) },
+          "a block of the catalogue cannot be opened: its entries are missing from every answer until it is restored",
+        );
       }
     }
   }
@@ -39,7 +42,8 @@ export class Blocks {
     const tail = await this.#store.get(key, objectBytes - tailBytes, tailBytes);
     const footer = decodeFooter(tail.subarray(Math.max(0, tailBytes - FOOTER_BYTES)), objectBytes);
     const inTail = footer.indexAt - (objectBytes - tailBytes);
-    const index = inTail >= 0 ? tail.subarray(inTail, inTail + footer.indexBytes) : await this.#store.get(key, footer.indexAt, footer.indexBytes);
+    const index =
+      inTail >= 0 ? tail.subarray(inTail, inTail + footer.indexBytes) : await this.#store.get(key, footer.indexAt, footer.indexBytes);
     this.#indexes.set(key, BlockIndex.decode(key, footer, index));
   }
 
@@ -48,7 +52,12 @@ export class Blocks {
   }
 
   /** Blocks of the tenant that may meet the range, with their streams that pass `accepts`. */
-  *select(tenant: string, matchers: readonly Matcher[], accepts: (labels: LabelSet) => boolean, range: TimeRange): Iterable<{ index: BlockIndex; stream: IndexedStream; meta: BlockMeta }> {
+  *select(
+    tenant: string,
+    matchers: readonly Matcher[],
+    accepts: (labels: LabelSet) => boolean,
+    range: TimeRange,
+  ): Iterable<{ index: BlockIndex; stream: IndexedStream; meta: BlockMeta }> {
     for (const meta of this.#catalog.blocks(tenant, split(range.startNs)[0], split(range.endNs)[0])) {
       const index = this.#indexes.get(meta.key);
       if (index === undefined) continue;

@@ -46,7 +46,15 @@ function commonUnit(nanos: Int32Array, count: number): number {
 }
 
 /** Fills `sec` and `nanos` with `count` times, the first of which is given. @throws MalformedInput */
-export function decodeTimes(bytes: Uint8Array, length: number, firstSec: number, firstNanos: number, count: number, sec: Int32Array, nanos: Int32Array): void {
+export function decodeTimes(
+  bytes: Uint8Array,
+  length: number,
+  firstSec: number,
+  firstNanos: number,
+  count: number,
+  sec: Int32Array,
+  nanos: Int32Array,
+): void {
   const reader = new VarintReader(bytes, 0, length);
   const unit = 10 ** reader.byte();
   if (unit > 1e9) throw new MalformedInput("the page's unit of time is above a second");

@@ -116,7 +116,8 @@ class DecodedPage implements Page {
     const { starts, ends } = this.#scratch.offsets(entryCount + 1);
     const { bytes } = this;
     const found = kernels.splitLines(bytes, 0, bytes.length, starts, ends);
-    if (found !== entryCount || ends[entryCount - 1] !== bytes.length - 1) throw new MalformedInput(`the page has ${entryCount} entries and ${found} lines`);
+    if (found !== entryCount || ends[entryCount - 1] !== bytes.length - 1)
+      throw new MalformedInput(`the page has ${entryCount} entries and ${found} lines`);
     return ends;
   }
 

@@ -3,6 +3,7 @@
 import { kernels } from "../../lib/kernels/index.ts";
 import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
 import { lineStart } from "../../lib/wire/push-columns.ts";
+import { PAGE_ENTRIES_MAX } from "../limits.ts";
 import type { PageStats } from "../page.ts";
 import { encodeMetadata, encodeTimes } from "./page-columns.ts";
 import { CODEC_STORED, FLAG_LENGTHS, FLAG_METADATA, FLAG_WIDE_TIMES, packColumn, storeColumn, writePage } from "./page-format.ts";
@@ -35,7 +36,7 @@ export function encodePage(raw: RawPage, forStore: boolean): EncodedPage {
   const lines = page.bytes.subarray(0, ends[entryCount - 1]! + 1);
   const times = encodeTimes(sec, nanos, entryCount);
   const hasMetadata = page.metadata?.some((pairs) => pairs !== undefined && pairs.length > 0) === true;
-  const hasFeeds = countLines(lines) !== entryCount;
+  const hasFeeds = holdsFeeds(lines, entryCount);
   const stats = statsOf(page);
   const flags = (hasFeeds ? FLAG_LENGTHS : 0) | (times === undefined ? FLAG_WIDE_TIMES : 0) | (hasMetadata ? FLAG_METADATA : 0);
   const pack = forStore ? packColumn : storeColumn;
@@ -79,17 +80,27 @@ function sorted(raw: RawPage): RawPage {
   };
 }
 
-function countLines(lines: Uint8Array): number {
-  let count = 0;
-  for (let at = lines.indexOf(10); at >= 0; at = lines.indexOf(10, at + 1)) count++;
-  return count;
+const scratchStarts = new Int32Array(PAGE_ENTRIES_MAX + 1);
+const scratchEnds = new Int32Array(PAGE_ENTRIES_MAX + 1);
+
+/** Whether there are more line feeds than entries. */
+function holdsFeeds(lines: Uint8Array, entryCount: number): boolean {
+  return kernels.splitLines(lines, 0, lines.length, scratchStarts, scratchEnds) !== entryCount;
 }
 
 function statsOf({ sec, nanos, ends, metadata, entryCount }: RawPage): PageStats {
   let metadataBytes = 0;
   metadata?.forEach((pairs) => pairs?.forEach(([name, value]) => (metadataBytes += name.length + value.length)));
   const last = entryCount - 1;
-  return { entryCount, lineBytes: ends[last]! + 1 - entryCount, metadataBytes, minSec: sec[0]!, minNanos: nanos[0]!, maxSec: sec[last]!, maxNanos: nanos[last]! };
+  return {
+    entryCount,
+    lineBytes: ends[last]! + 1 - entryCount,
+    metadataBytes,
+    minSec: sec[0]!,
+    minNanos: nanos[0]!,
+    maxSec: sec[last]!,
+    maxNanos: nanos[last]!,
+  };
 }
 
 function encodeLengths({ ends, entryCount }: RawPage): Uint8Array {

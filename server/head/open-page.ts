@@ -7,6 +7,8 @@ import type { AcceptedPush } from "../ingest/accepted-push.ts";
 import { OPEN_PAGE_BYTES_MIN, PAGE_BYTES_TARGET, PAGE_ENTRIES_MAX } from "../limits.ts";
 
 const ENTRIES_MIN = 8;
+/** Room for the line that takes a page over the target. */
+const LAST_LINE_BYTES = 1024;
 
 export class OpenPage implements RawPage {
   bytes: Uint8Array = new Uint8Array(OPEN_PAGE_BYTES_MIN);
@@ -77,7 +79,8 @@ export class OpenPage implements RawPage {
 
   #room(bytes: number, entries: number): void {
     if (bytes > this.bytes.length) {
-      const wider = new Uint8Array(Math.max(bytes, this.bytes.length * 2));
+      // A page is cut soon after the target: doubling once more would only cost memory.
+      const wider = new Uint8Array(Math.max(bytes + LAST_LINE_BYTES, Math.min(this.bytes.length * 2, PAGE_BYTES_TARGET)));
       wider.set(this.bytes.subarray(0, this.bytesUsed));
       this.bytes = wider;
     }
