@@ -9,9 +9,11 @@ import type { Log } from "../lib/runtime/log.ts";
 import { watchTenantLimits } from "./config/overrides.ts";
 import type { ServerConfig } from "./config/schema.ts";
 import { answerError } from "./http/answers.ts";
+import { detectedRoutes } from "./http/detected-routes.ts";
 import { formatRoutes } from "./http/format-routes.ts";
 import { createHttpMetrics } from "./http/http-metrics.ts";
 import { labelRoutes } from "./http/label-routes.ts";
+import { otlpRoutes } from "./http/otlp-routes.ts";
 import { pageRoutes } from "./http/page-routes.ts";
 import { pushRoutes } from "./http/push-routes.ts";
 import { queryRoutes } from "./http/query-routes.ts";
@@ -87,19 +89,28 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
     metrics: createIngestMetrics(registry),
   });
 
+  const pushLimits = {
+    bodyBytes: Math.max(config.server.grpc_server_max_recv_msg_size, PUSH_BODY_BYTES_MIN),
+    decodedBytes: DECODED_PUSH_BYTES_MAX,
+  };
   let state: "Running" | "Stopping" = "Running";
   const http = await listen({
     address: config.server.http_listen_address,
     port: config.server.http_listen_port,
     prefix: config.server.http_path_prefix,
     routes: [
-      ...pushRoutes(ingester, tenants, {
-        bodyBytes: Math.max(config.server.grpc_server_max_recv_msg_size, PUSH_BODY_BYTES_MIN),
-        decodedBytes: DECODED_PUSH_BYTES_MAX,
+      ...pushRoutes(ingester, tenants, pushLimits),
+      ...otlpRoutes(ingester, tenants, {
+        ...pushLimits,
+        limitsOf: tenantLimits.of,
+        defaultIndexAttributes: config.distributor.otlp_config.default_resource_attributes_as_index_labels,
+        clock,
+        log,
       }),
       ...queryRoutes(engine, tenants, clock),
       ...labelRoutes({ index: storage, tenants, limitsOf: tenantLimits.of, clock }),
       ...volumeRoutes({ view: storage, index: storage, tenants, limitsOf: tenantLimits.of, clock }),
+      ...detectedRoutes({ engine, index: storage, tenants, limitsOf: tenantLimits.of, clock }),
       ...formatRoutes(),
       ...rulesRoutes(tenants),
       ...statusRoutes({
