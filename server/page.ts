@@ -25,11 +25,13 @@ export interface PageStats {
  */
 export function countedBytes({ entryCount, lineBytes, metadataBytes }: PageStats): number {
   const repeated = Math.min(metadataBytes, entryCount * LEVEL_PAIR_BYTES);
-  const counted = Math.min(repeated, LEVEL_PAIR_BYTES) + (repeated * COUNTED_PAIR_BYTES) / LEVEL_PAIR_BYTES + (metadataBytes - repeated);
+  const pairs = Math.min(entryCount, metadataBytes / SHORT_PAIR_BYTES);
+  const counted = Math.min(repeated, LEVEL_PAIR_BYTES) + pairs * COUNTED_PAIR_BYTES + (metadataBytes - repeated);
   return lineBytes + Math.round(Math.min(metadataBytes, counted));
 }
 
 const LEVEL_PAIR_BYTES = "detected_levelunknown".length;
+const SHORT_PAIR_BYTES = "detected_levelinfo".length;
 const COUNTED_PAIR_BYTES = 8;
 
 /** Where a page is: in a stored block, or still in memory. Structured-clonable, so that it can be sent to a worker. */
