@@ -19,6 +19,7 @@ import { pushRoutes } from "./http/push-routes.ts";
 import { queryRoutes } from "./http/query-routes.ts";
 import { rulesRoutes } from "./http/rules-routes.ts";
 import { statusRoutes } from "./http/status-routes.ts";
+import { createTails } from "./http/tail-routes.ts";
 import { createTenantResolver } from "./http/tenant.ts";
 import { volumeRoutes } from "./http/volume-routes.ts";
 import { createIngestMetrics } from "./ingest/ingest-metrics.ts";
@@ -93,6 +94,16 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
     bodyBytes: Math.max(config.server.grpc_server_max_recv_msg_size, PUSH_BODY_BYTES_MIN),
     decodedBytes: DECODED_PUSH_BYTES_MAX,
   };
+  const tails = createTails({
+    engine,
+    tenants,
+    limitsOf: tenantLimits.of,
+    onAppend: (listener) => storage.onAppend(listener),
+    prefix: config.server.http_path_prefix,
+    maxDurationMs: config.querier.tail_max_duration,
+    clock,
+  });
+
   let state: "Running" | "Stopping" = "Running";
   const http = await listen({
     address: config.server.http_listen_address,
@@ -107,6 +118,7 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
         clock,
         log,
       }),
+      ...tails.routes,
       ...queryRoutes(engine, tenants, clock),
       ...labelRoutes({ index: storage, tenants, limitsOf: tenantLimits.of, clock }),
       ...volumeRoutes({ view: storage, index: storage, tenants, limitsOf: tenantLimits.of, clock }),
@@ -124,6 +136,7 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
       }),
       ...pageRoutes(),
     ],
+    onUpgrade: tails.onUpgrade,
     observe: createHttpMetrics(registry).observe,
     onError: (error, _, response) => answerError(error, response, log),
     timeouts: { readMs: config.server.http_server_read_timeout, idleMs: config.server.http_server_idle_timeout },
@@ -135,6 +148,7 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
     async close() {
       state = "Stopping";
       tenantLimits.close();
+      tails.close();
       await http.close(config.server.graceful_shutdown_timeout);
       await engine.close();
       await storage.close();

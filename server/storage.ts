@@ -122,6 +122,7 @@ export class Storage implements DataView {
   /** Blocks of flushes that failed. */
   #abandoned: string[] = [];
   #room: (() => void)[] = [];
+  readonly #listeners = new Set<(tenant: string, push: AcceptedPush) => void>();
   readonly #timer: NodeJS.Timeout;
   readonly #files: BlockFiles;
   #closing = false;
@@ -157,6 +158,13 @@ export class Storage implements DataView {
     if (this.#head.isEmpty) this.#firstAppendMs = nowMs;
     this.#lastAppendMs = nowMs;
     this.#head.append(tenant, push);
+    for (const listener of this.#listeners) listener(tenant, push);
+  }
+
+  /** Calls the listener, which must copy what it keeps and not throw, with each push from when it can be queried. Returns how to stop. */
+  onAppend(listener: (tenant: string, push: AcceptedPush) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   select(tenant: string, matchers: readonly Matcher[], range: TimeRange): StreamPages[] {

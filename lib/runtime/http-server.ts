@@ -72,7 +72,13 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
   server.keepAliveTimeout = options.timeouts?.idleMs ?? 120_000;
   server.headersTimeout = 30_000;
   server.requestTimeout = options.timeouts?.readMs ?? 300_000;
-  if (options.onUpgrade !== undefined) server.on("upgrade", options.onUpgrade);
+  const { onUpgrade } = options;
+  if (onUpgrade !== undefined) {
+    server.on("upgrade", (request, socket: Duplex, head: Buffer) => {
+      if (String(request.headers.upgrade).toLowerCase() === "websocket") onUpgrade(request, socket, head);
+      else serveWithoutUpgrade(server, request, socket, head);
+    });
+  }
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(options.port, options.address === "" ? undefined : options.address, resolve);
@@ -100,6 +106,21 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
       options.onError(error, request, response);
     }
   }
+}
+
+/**
+ * Clients may offer other protocols, as Java's offer HTTP/2 with each first request, and are content with an answer in this one. Node has
+ * given up the connection by now, so the request is put back on it without the offer.
+ */
+function serveWithoutUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`];
+  for (let i = 0; i < request.rawHeaders.length; i += 2) {
+    if (!/^(?:upgrade|connection|http2-settings)$/i.test(request.rawHeaders[i]!))
+      lines.push(`${request.rawHeaders[i]}: ${request.rawHeaders[i + 1]}`);
+  }
+  if (head.length > 0) socket.unshift(head);
+  socket.unshift(Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"));
+  server.emit("connection", socket);
 }
 
 /** A short text answer, as Go's http.Error writes it. */

@@ -80,7 +80,8 @@ function* matrixJson(series: readonly Series[], timesMs: Float64Array): Generato
   yield "]";
 }
 
-function* streamsJson(entries: LogPartial, categorized: boolean): Generator<string> {
+/** Log results: `[{"stream": …, "values": […]}]`. */
+export function* streamsJson(entries: LogPartial, categorized: boolean): Generator<string> {
   let first = true;
   yield "[";
   for (const { labels, members } of groupedByLabels(entries, categorized)) {
@@ -124,7 +125,8 @@ function entryJson({ sec, nanos, line, labels }: KeptEntry, categorized: boolean
 
 const textOfLabels = new WeakMap<ResultLabels, string>();
 
-function labelsJson(labels: ResultLabels): string {
+/** Labels as a JSON object. */
+export function labelsJson(labels: ResultLabels): string {
   let text = textOfLabels.get(labels);
   if (text === undefined) {
     text = `{${labels.names.map((name, i) => `${JSON.stringify(name)}:${JSON.stringify(labels.values[i])}`).join(",")}}`;

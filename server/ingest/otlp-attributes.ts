@@ -60,7 +60,7 @@ const NAMES_MAX = 10_000;
 function compileRules(rules: readonly Rule[]): ActionOf {
   const tests = rules.map(({ action, attributes, regex }) => {
     const names = new Set(attributes);
-    const pattern = regex === "" ? undefined : compileRegex(`^(?:${regex})$`);
+    const pattern = regex === "" ? undefined : compileRegex(regex, { anchored: true, dotAll: true });
     return { action, accepts: (name: string) => names.has(name) || pattern?.test(name) === true };
   });
   const known = new Map<string, AttributeAction>();
