@@ -61,7 +61,7 @@ export function detectedRoutes({ engine, index, tenants, limitsOf, clock }: Dete
 
   async function fields(request: Request, response: ServerResponse): Promise<void> {
     const { entries, limit } = await sample(request);
-    const found = detectFields(entries, limit).map(({ label, type, cardinality, parsers, jsonPath }) => ({
+    const found = (await detectFields(entries, limit, request.signal)).map(({ label, type, cardinality, parsers, jsonPath }) => ({
       label,
       type,
       cardinality,
@@ -73,7 +73,7 @@ export function detectedRoutes({ engine, index, tenants, limitsOf, clock }: Dete
 
   async function values(request: Request, response: ServerResponse): Promise<void> {
     const { entries, limit } = await sample(request);
-    const found = fieldValues(entries, request.params.name ?? "", limit);
+    const found = await fieldValues(entries, request.params.name ?? "", limit, request.signal);
     json(request, response, found.length === 0 ? {} : { values: found, limit });
   }
 

@@ -1,8 +1,10 @@
 // Which fields a sample of entries has: structured metadata, what the query's own parsers found, and what JSON or logfmt in the line says,
 // each with its type, number of values and parsers. Rules: Loki's /loki/api/v1/detected_fields (reference §1.10).
 
+import { setImmediate } from "node:timers/promises";
 import { LogfmtScanner } from "../../lib/text/logfmt.ts";
 import type { KeptEntry, LogPartial } from "./entry-keeper.ts";
+import { queryErrors } from "./errors.ts";
 import { type FieldType, fieldTypeOf } from "./field-type.ts";
 import { DUPLICATE_SUFFIX, ERROR_DETAILS_LABEL, ERROR_LABEL, PRESERVE_ERROR_LABEL } from "./line-labels.ts";
 import { ARRAY, cleanText, eachMember, type JsonMember, labelText, newMember, NULL, OBJECT, STRING } from "./ops/json-scan.ts";
@@ -33,14 +35,16 @@ interface Gathered {
   path: readonly string[] | undefined;
 }
 
+/** Between two pauses in which other requests get their turn: 5000 lines of 256 KB take seconds to read. */
+const TURN_MS = 10;
 /** Objects nested deeper than this are left out, so that a hostile line cannot exhaust the stack. */
 const DEPTH_MAX = 128;
 const ERROR_NAMES: ReadonlySet<string> = new Set([ERROR_LABEL, ERROR_DETAILS_LABEL, PRESERVE_ERROR_LABEL]);
 
 /** @param limit the number of fields; those that come up later are left out */
-export function detectFields(entries: LogPartial, limit: number): DetectedField[] {
+export async function detectFields(entries: LogPartial, limit: number, signal?: AbortSignal): Promise<DetectedField[]> {
   const fields = new Map<string, Gathered>();
-  for (const entry of entries) {
+  for await (const entry of inTurns(entries, signal)) {
     forEachMetadata(entry, (name, value) => gather(fields, limit, name, new Set([value]), undefined, undefined));
     const { parser, parsed } = parseEntry(entry);
     for (const [name, { values, path }] of parsed) gather(fields, limit, name, values, parser, path);
@@ -55,9 +59,9 @@ export function detectFields(entries: LogPartial, limit: number): DetectedField[
 }
 
 /** The different values of one field, at most `limit`. */
-export function fieldValues(entries: LogPartial, name: string, limit: number): string[] {
+export async function fieldValues(entries: LogPartial, name: string, limit: number, signal?: AbortSignal): Promise<string[]> {
   const values = new Set<string>();
-  for (const entry of entries) {
+  for await (const entry of inTurns(entries, signal)) {
     if (values.size >= limit) break;
     forEachMetadata(entry, (label, value) => {
       if (label === name) values.add(value);
@@ -65,6 +69,18 @@ export function fieldValues(entries: LogPartial, name: string, limit: number): s
     for (const value of parseEntry(entry).parsed.get(name)?.values ?? []) values.add(value);
   }
   return [...values].slice(0, limit);
+}
+
+async function* inTurns(entries: LogPartial, signal: AbortSignal | undefined): AsyncGenerator<KeptEntry> {
+  let turnEnds = performance.now() + TURN_MS;
+  for (const entry of entries) {
+    if (performance.now() > turnEnds) {
+      await setImmediate();
+      if (signal?.aborted) throw queryErrors.cancelled();
+      turnEnds = performance.now() + TURN_MS;
+    }
+    yield entry;
+  }
 }
 
 function gather(
