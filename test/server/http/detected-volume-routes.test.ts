@@ -28,7 +28,7 @@ beforeAll(async () => {
       [10, "n=1 word"],
       [20, "n=2 word"],
     ],
-    '{app="b", pod="p2"}': [[30, '{"x":{"y":"5ms"}}', { trace: "t1" }]],
+    '{app="b", pod="p2"}': [[30, '{"x":{"y":"5ms"}}', { trace: "x" }]],
   });
   const index: StreamIndex = {
     streams: (tenant, matchers, range) => data.select(tenant, matchers, range).map(({ labels }) => labels),
