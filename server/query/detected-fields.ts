@@ -97,10 +97,10 @@ function gather(
     fields.set(name, (field = { type: "string", values: new Set(), parsers: [], path: undefined }));
   }
   if (parser !== undefined && !field.parsers.includes(parser)) field.parsers.push(parser);
-  field.path ??= path;
+  field.path = path ?? field.path;
   let first = true;
   for (const value of values) {
-    // The type is that of the entry looked at last: Loki judges each entry anew.
+    // Type and path are those of the entry looked at last: Loki judges each entry anew.
     if (first) field.type = fieldTypeOf(value);
     first = false;
     field.values.add(value);

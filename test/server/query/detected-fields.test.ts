@@ -65,6 +65,15 @@ test.each<[string, Line[], string, string[]]>([
     ["a:string:2:logfmt:"],
   ],
   [
+    "the path is that of the oldest entry, too",
+    [
+      [1, '{"a":{"b":1}}'],
+      [2, '{"a_b":1}'],
+    ],
+    "",
+    ["a_b:int:1:json:a.b"],
+  ],
+  [
     "both parsers",
     [
       [1, "a=1"],
