@@ -26,8 +26,8 @@ export interface VolumeSeries {
   readonly samples: readonly { readonly timeMs: number; readonly bytes: number }[];
 }
 
-/** Numbers kept while volumes are added up, 8 bytes each; steps times groups beyond it would take the process's memory. */
-const CELLS_MAX = 8_000_000;
+/** Steps times groups: more would block the process for a second and more, and answer a hundred megabytes. */
+const CELLS_MAX = 2_000_000;
 
 /** What a request groups by: the target labels, else the names in the selector, else (of `{}`) everything. */
 export function groupingOf(matchers: readonly Matcher[], targetLabels: readonly string[], aggregateBy: AggregateBy): VolumeGrouping {
@@ -97,22 +97,25 @@ export class VolumeSums {
 
   /** The `limit` largest of each bucket, the largest series first. */
   finish(limit: number): VolumeSeries[] {
-    const samples = new Map<string, { timeMs: number; bytes: number }[]>();
-    const totals = new Map<string, number>();
+    const all = [...this.#groups].map(([name, { metric, cells }]) => ({
+      name,
+      metric,
+      cells,
+      samples: [] as { timeMs: number; bytes: number }[],
+      total: 0,
+    }));
+    // By name, so that a stable sort by size leaves equal ones in that order.
+    all.sort((a, b) => compareCodePoints(a.name, b.name));
     for (let bucket = 0; bucket < this.#buckets.timesMs.length; bucket++) {
-      const found = [...this.#groups]
-        .map(([name, { cells }]) => ({ name, bytes: Math.floor(cells[bucket]!) }))
-        .filter(({ bytes }) => bytes > 0);
-      found.sort((a, b) => b.bytes - a.bytes || compareCodePoints(a.name, b.name));
-      for (const { name, bytes } of found.slice(0, limit)) {
-        const list = samples.get(name);
-        if (list === undefined) samples.set(name, [{ timeMs: this.#buckets.timesMs[bucket]!, bytes }]);
-        else list.push({ timeMs: this.#buckets.timesMs[bucket]!, bytes });
-        totals.set(name, (totals.get(name) ?? 0) + bytes);
+      let found = all.filter(({ cells }) => cells[bucket]! >= 1);
+      if (found.length > limit) found = found.sort((a, b) => Math.floor(b.cells[bucket]!) - Math.floor(a.cells[bucket]!)).slice(0, limit);
+      for (const one of found) {
+        const bytes = Math.floor(one.cells[bucket]!);
+        one.samples.push({ timeMs: this.#buckets.timesMs[bucket]!, bytes });
+        one.total += bytes;
       }
     }
-    const names = [...samples.keys()].sort((a, b) => totals.get(b)! - totals.get(a)! || compareCodePoints(a, b));
-    return names.map((name) => ({ metric: this.#groups.get(name)!.metric, samples: samples.get(name)! }));
+    return all.filter(({ total }) => total > 0).sort((a, b) => b.total - a.total);
   }
 
   #groupsOf(labels: LabelSet): readonly Group[] {
