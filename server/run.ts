@@ -15,6 +15,7 @@ import { createHttpMetrics } from "./http/http-metrics.ts";
 import { labelRoutes } from "./http/label-routes.ts";
 import { otlpRoutes } from "./http/otlp-routes.ts";
 import { pageRoutes } from "./http/page-routes.ts";
+import { patternRoutes } from "./http/pattern-routes.ts";
 import { pushRoutes } from "./http/push-routes.ts";
 import { queryRoutes } from "./http/query-routes.ts";
 import { rulesRoutes } from "./http/rules-routes.ts";
@@ -24,6 +25,7 @@ import { createTenantResolver } from "./http/tenant.ts";
 import { volumeRoutes } from "./http/volume-routes.ts";
 import { createIngestMetrics } from "./ingest/ingest-metrics.ts";
 import { Ingester } from "./ingest/ingester.ts";
+import { PatternStore } from "./patterns/pattern-store.ts";
 import { createQueryEngine } from "./query/engine.ts";
 import { queryLimitsOf } from "./query/limits.ts";
 import { openStorage } from "./storage.ts";
@@ -94,6 +96,8 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
     bodyBytes: Math.max(config.server.grpc_server_max_recv_msg_size, PUSH_BODY_BYTES_MIN),
     decodedBytes: DECODED_PUSH_BYTES_MAX,
   };
+  const patterns = config.pattern_ingester.enabled ? new PatternStore(clock) : undefined;
+  if (patterns !== undefined) storage.onAppend((tenant, push) => patterns.learn(tenant, push));
   const tails = createTails({
     engine,
     tenants,
@@ -119,6 +123,7 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
         log,
       }),
       ...tails.routes,
+      ...(patterns === undefined ? [] : patternRoutes(patterns, tenants, clock)),
       ...queryRoutes(engine, tenants, clock),
       ...labelRoutes({ index: storage, tenants, limitsOf: tenantLimits.of, clock }),
       ...volumeRoutes({ view: storage, index: storage, tenants, limitsOf: tenantLimits.of, clock }),

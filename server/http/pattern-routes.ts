@@ -1,0 +1,36 @@
+// GET /loki/api/v1/patterns: which kinds of line there were lately, for Grafana's Logs Drilldown.
+
+import type { Clock } from "../../lib/runtime/clock.ts";
+import type { Request, Route } from "../../lib/runtime/http-server.ts";
+import { parseForFormat } from "../../lib/logql/index.ts";
+import { SAMPLE_SECONDS } from "../patterns/drain.ts";
+import type { PatternStore } from "../patterns/pattern-store.ts";
+import { QueryError } from "../query/errors.ts";
+import { json, parametersOf } from "./answers.ts";
+import { parseRangeParams } from "./query-params.ts";
+import type { TenantResolver } from "./tenant.ts";
+
+export function patternRoutes(store: PatternStore, tenants: TenantResolver, clock: Clock): Route[] {
+  return [
+    {
+      methods: ["GET", "POST"],
+      path: "/loki/api/v1/patterns",
+      async handler(request, response) {
+        json(request, response, { status: "success", data: await select(request) });
+      },
+    },
+  ];
+
+  async function select(request: Request): Promise<readonly unknown[]> {
+    const asked = tenants.many(request.raw);
+    const { query, startNs, endNs, stepNs } = parseRangeParams(await parametersOf(request), clock.nowMs());
+    const expr = parseForFormat(query);
+    if (expr.kind !== "log" || expr.ops.length > 0) throw new QueryError(400, "only label matchers are supported");
+    const range = {
+      startSec: Number(startNs / 1_000_000_000n),
+      endSec: Number(endNs / 1_000_000_000n),
+      stepSec: Math.max(SAMPLE_SECONDS, Math.floor(Number(stepNs) / 1e9 / SAMPLE_SECONDS) * SAMPLE_SECONDS),
+    };
+    return asked.flatMap((tenant) => store.select(tenant, expr.matchers, range));
+  }
+}
