@@ -158,10 +158,16 @@ export class Storage implements DataView {
     if (this.#head.isEmpty) this.#firstAppendMs = nowMs;
     this.#lastAppendMs = nowMs;
     this.#head.append(tenant, push);
-    for (const listener of this.#listeners) listener(tenant, push);
+    for (const listener of this.#listeners) {
+      try {
+        listener(tenant, push);
+      } catch (error) {
+        this.#options.log.error({ error: messageOf(error) }, "a listener failed on a push that is stored");
+      }
+    }
   }
 
-  /** Calls the listener, which must copy what it keeps and not throw, with each push from when it can be queried. Returns how to stop. */
+  /** Calls the listener, which must copy what it keeps, with each push from when it can be queried. Returns how to stop. */
   onAppend(listener: (tenant: string, push: AcceptedPush) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -241,6 +247,7 @@ export class Storage implements DataView {
     // One round when nothing is under way; a flush that runs, or one that failed before, comes first.
     await this.#flushing;
     while (isPending()) {
+      if (this.#closing) throw new Error("the storage is closing; the WAL keeps what is not in blocks");
       this.#startFlush("forced");
       await this.#flushing;
       if (this.#frozen !== undefined) throw new Error("the flush failed and is tried again; the log says why");
