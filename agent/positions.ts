@@ -48,6 +48,8 @@ export interface Positions {
   addSource(source: PositionSource): void;
   /** Stops asking a source; its last values stay. */
   removeSource(source: PositionSource): void;
+  /** Asks for a sync before its time, because a file is followed that no file on disk tells of yet. At most one a second. */
+  syncSoon(): void;
   /** Writes both files if anything changed. An error is logged and counted, and the next sync tries again. Never rejects. */
   sync(): Promise<void>;
   /** Ends the periodic writing with a last sync. */
@@ -56,6 +58,9 @@ export interface Positions {
 
 /** Records nobody took over are kept this long, for a target that discovery brings later or a configuration that comes back. */
 const UNCLAIMED_RECORD_MS = 24 * 3_600_000;
+
+const SOON_MS = 50;
+const SOON_GAP_MS = 1_000;
 
 /** @throws Error when a file is there and cannot be read, or is not a positions file and `ignoreInvalidYaml` is off */
 export async function openPositions(options: PositionsOptions): Promise<Positions> {
@@ -114,6 +119,8 @@ class PositionStore implements Positions {
   #writtenText: string;
   #writtenSidecar = "";
   #syncing: Promise<void> | undefined;
+  #soon: NodeJS.Timeout | undefined;
+  #syncedMs = 0;
 
   constructor(options: PositionsOptions, values: Map<string, string>, text: string, sidecar: Sidecar | undefined) {
     this.#options = options;
@@ -157,7 +164,16 @@ class PositionStore implements Positions {
     for (const record of source.records()) this.#unclaimed.add(record);
   }
 
+  syncSoon(): void {
+    if (this.#soon !== undefined || this.#closing.signal.aborted) return;
+    const waitMs = Math.max(SOON_MS, this.#syncedMs + SOON_GAP_MS - this.#options.clock.nowMs());
+    if (waitMs < this.#options.syncPeriodMs) this.#soon = setTimeout(() => void this.sync(), waitMs);
+  }
+
   async sync(): Promise<void> {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
+    this.#syncedMs = this.#options.clock.nowMs();
     // One write at a time; who asks meanwhile wants what changed since, hence another.
     while (this.#syncing !== undefined) await this.#syncing;
     this.#syncing = this.#write();

@@ -85,6 +85,16 @@ export function batchLines(
   return { batch, end: next };
 }
 
+/** Adds all further lines, however many, to a batch that `batchLines` has made of the same bytes. */
+export function appendLines(batch: EntryBatch, bytes: Uint8Array, from: number, to: number, labels: LabelSet, stamp: Stamper): void {
+  for (let at = from; at < to; ) {
+    const more = batchLines(bytes, at, to, BATCH_LINES_MAX, labels, stamp);
+    const { starts, ends, sec, nanos, count } = more.batch;
+    for (let i = 0; i < count; i++) batch.add(starts[i]!, ends[i]!, sec[i]!, nanos[i]!, labels);
+    at = more.end;
+  }
+}
+
 function fillColumns(batch: EntryBatch, count: number, labels: LabelSet, stamp: Stamper): void {
   const room = batch.starts.length;
   if (batch.sec.length < room) {

@@ -5,7 +5,7 @@
 //
 // The head tells files of different beginnings apart, the mark those that begin alike.
 
-import { readSync } from "node:fs";
+import { type BigIntStats, closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { digest } from "../file-records.ts";
 
 export const HEAD_BYTES_MAX = 1024;
@@ -27,6 +27,45 @@ export interface Fingerprint {
 
 export function idKey(id: FileId): string {
   return `${id.dev}:${id.ino}`;
+}
+
+export function statFile(path: string): BigIntStats | undefined {
+  try {
+    const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+    return stat?.isFile() === true ? stat : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function idOf(stat: BigIntStats): FileId {
+  return { dev: String(stat.dev), ino: String(stat.ino) };
+}
+
+export function isSame(id: FileId, other: BigIntStats | FileId): boolean {
+  return String(other.ino) === id.ino && String(other.dev) === id.dev;
+}
+
+/** Opens a path if it leads to the file of this identity. */
+export function openIfSame(path: string, id: FileId): number | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, "r");
+  } catch {
+    return undefined;
+  }
+  const stat = fstatSync(fd, { bigint: true });
+  if (String(stat.dev) === id.dev && String(stat.ino) === id.ino) return fd;
+  closeSync(fd);
+  return undefined;
+}
+
+export function resolveLinks(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 /** Whether the open file is, up to the fingerprint's offset, the one the fingerprint was taken of. */

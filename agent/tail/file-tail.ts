@@ -3,18 +3,18 @@
 //
 // Nothing of a file is kept in memory between reads but its offset: an unfinished last line is read again when there is more.
 
-import { closeSync, fstatSync, openSync, read as readCallback, readSync, realpathSync } from "node:fs";
+import { closeSync, fstatSync, read as readCallback, readSync } from "node:fs";
 import { promisify } from "node:util";
 import type { EntryBatch, Ticket } from "../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { FileRecord } from "../file-records.ts";
 import { holdCountOf, TicketLedger } from "../tickets.ts";
-import { BATCH_LINES_MAX, batchLines, cleanText } from "./batch-lines.ts";
-import { type FileId, type Fingerprint, idKey, matchesFingerprint, ReadTrace, readAt, readMark } from "./file-identity.ts";
+import { appendLines, BATCH_LINES_MAX, batchLines, cleanText } from "./batch-lines.ts";
+import { type FileId, type Fingerprint, idKey, matchesFingerprint, openIfSame, ReadTrace, readAt, readMark } from "./file-identity.ts";
 import type { FileHolder, OpenFile } from "./open-files.ts";
-import { BLOCK_BYTES, BLOCK_SLACK_BYTES } from "./read-blocks.ts";
+import { BLOCK_BYTES } from "./read-blocks.ts";
 import type { TailPool } from "./tail-pool.ts";
-import type { TextEncoding } from "./text-encoding.ts";
+import { firstLineFeed, lastLineEnd, type TextEncoding } from "./text-encoding.ts";
 
 const readAsync = promisify(readCallback);
 
@@ -167,17 +167,13 @@ export class FileTail implements FileHolder {
     const fd = openIfSame(this.path, this.id) ?? (this.rotated ? undefined : openIfSame(this.name, this.id));
     if (fd === undefined) return false;
     const stat = fstatSync(fd);
-    if (!matchesFingerprint(fd, stat.size, this.#unverified())) {
+    // It may be another file by now, with the same inode; of the bytes before the offset each read makes sure.
+    if (!matchesFingerprint(fd, stat.size, this.trace.fingerprint(0, ""))) {
       closeSync(fd);
       return false;
     }
     openFiles.adopt(this, fd).pinned = this.rotated;
     return true;
-  }
-
-  /** A descriptor that was closed in between may be of another file with the same inode; before that, the mark is compared by each read. */
-  #unverified(): Fingerprint {
-    return { headBytes: this.trace.headBytes, headDigest: this.trace.headDigest, offset: 0, markDigest: "" };
   }
 
   adoptDescriptor(fd: number): void {
@@ -217,7 +213,7 @@ export class FileTail implements FileHolder {
       pool.blocks.give(block);
       return { kind: "nothing" };
     }
-    if (got < mark.length || !sameBytes(block, mark)) {
+    if (got < mark.length || !mark.equals(block.subarray(0, mark.length))) {
       pool.blocks.give(block);
       return { kind: "replaced" };
     }
@@ -232,7 +228,7 @@ export class FileTail implements FileHolder {
       blocks.give(block);
       return { kind: "nothing" };
     }
-    let textEnd = this.#lastLineEnd(block, textStart, end);
+    let textEnd = lastLineEnd(block, textStart, end, this.#encoding);
     if (textEnd < 0 && (this.offset + (end - start) < this.sizeBytes || end - start >= BLOCK_BYTES)) {
       blocks.give(block);
       return this.#readLongLine(file, final);
@@ -254,9 +250,9 @@ export class FileTail implements FileHolder {
     const clean = cleanText(block, textStart, textEnd, this.#encoding);
     const guess = Math.ceil((clean.end - clean.start) / this.#lineBytesMean) + 8;
     const { batch, end } = batchLines(clean.bytes, clean.start, clean.end, guess, this.labels, stamper);
-    // Only of a block that is the file's own bytes may a part be left for the next read.
+    // Only of a block that is the file's own bytes may a part be left for the next read: of decoded text all lines are taken.
     const own = clean.bytes === block;
-    if (!own) this.#batchRest(clean.bytes, end, clean.end, batch);
+    if (!own) appendLines(batch, clean.bytes, end, clean.end, this.labels, stamper);
     const rawEnd = own ? end : textEnd;
     const readTo = this.offset + (rawEnd - start) + skippedBytes;
     this.trace.advance(this.offset, block, start, rawEnd);
@@ -272,17 +268,6 @@ export class FileTail implements FileHolder {
     };
     if (!own) blocks.give(block);
     return { kind: "lines", batch, ticket, malformedLineCount: clean.malformedLineCount, recycle };
-  }
-
-  /** Decoded text cannot be left for the next read, so a batch of it takes all lines, however many. */
-  #batchRest(bytes: Uint8Array, from: number, to: number, batch: EntryBatch): void {
-    for (let at = from; at < to; ) {
-      const more = batchLines(bytes, at, to, BATCH_LINES_MAX, this.labels, this.setting.pool.stamper);
-      for (let i = 0; i < more.batch.count; i++) {
-        batch.add(more.batch.starts[i]!, more.batch.ends[i]!, more.batch.sec[i]!, more.batch.nanos[i]!, this.labels);
-      }
-      at = more.end;
-    }
   }
 
   #moveTo(offset: number): void {
@@ -314,19 +299,6 @@ export class FileTail implements FileHolder {
 
   get #unitBytes(): number {
     return this.#encoding?.unitBytes ?? 1;
-  }
-
-  /** Where the last whole line in `block[start, end)` ends, line feed included; -1 when there is none. */
-  #lastLineEnd(block: Uint8Array, start: number, end: number): number {
-    const unit = this.#unitBytes;
-    if (unit === 1) {
-      const at = block.subarray(start, end).lastIndexOf(10);
-      return at < 0 ? -1 : start + at + 1;
-    }
-    for (let at = end - ((end - start) % unit) - unit; at >= start; at -= unit) {
-      if (this.#encoding!.isLineFeed(block, at)) return at + unit;
-    }
-    return -1;
   }
 
   /** A line longer than a block: looked through for its end once, and then read whole, or cut where it exceeds the bound. */
@@ -370,7 +342,7 @@ export class FileTail implements FileHolder {
       while (at < this.sizeBytes) {
         const got = await this.#readInto(file, block, at, Math.min(BLOCK_BYTES, this.sizeBytes - at));
         if (this.file !== file || got === 0) return undefined;
-        const found = unit === 1 ? block.subarray(0, got).indexOf(10) : this.#firstLineFeed(block, got);
+        const found = firstLineFeed(block, got, this.#encoding);
         if (found >= 0) return at + found + unit;
         at += got;
         this.#scannedTo = at;
@@ -379,12 +351,6 @@ export class FileTail implements FileHolder {
     } finally {
       blocks.give(block);
     }
-  }
-
-  #firstLineFeed(block: Uint8Array, end: number): number {
-    const unit = this.#unitBytes;
-    for (let at = 0; at + unit <= end; at += unit) if (this.#encoding!.isLineFeed(block, at)) return at;
-    return -1;
   }
 
   async #readInto(file: OpenFile, block: Uint8Array, position: number, bytes: number): Promise<number> {
@@ -431,31 +397,3 @@ export class FileTail implements FileHolder {
 export function isUnkept(ticket: Ticket): boolean {
   return holdCountOf(ticket) === 1;
 }
-
-function sameBytes(block: Uint8Array, mark: Uint8Array): boolean {
-  return Buffer.compare(block.subarray(0, mark.length), mark) === 0;
-}
-
-/** Opens a path if it leads to the file of this identity. */
-export function openIfSame(path: string, id: FileId): number | undefined {
-  let fd: number;
-  try {
-    fd = openSync(path, "r");
-  } catch {
-    return undefined;
-  }
-  const stat = fstatSync(fd, { bigint: true });
-  if (String(stat.dev) === id.dev && String(stat.ino) === id.ino) return fd;
-  closeSync(fd);
-  return undefined;
-}
-
-export function resolveLinks(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
-}
-
-export { BLOCK_SLACK_BYTES };

@@ -5,44 +5,30 @@
 // What a look can find: the file has grown; it was truncated (copytruncate: its former content goes on in a copy); another file is at
 // the path (rename and create, delete and create, a link set anew); nothing is at the path any more.
 
-import { type BigIntStats, closeSync, fstatSync, openSync, statSync } from "node:fs";
-import type { Clock } from "../../lib/runtime/clock.ts";
+import { type BigIntStats, closeSync, fstatSync, openSync } from "node:fs";
 import { messageOf } from "../../lib/runtime/invariant.ts";
-import type { Log } from "../../lib/runtime/log.ts";
 import type { FileRecord } from "../file-records.ts";
-import { type FileId, idKey, matchesFingerprint, readAt, readMark, takeFingerprint, traceAt } from "./file-identity.ts";
-import { FileTail, FROM_START, openIfSame, resolveLinks, type TailSetting, type TailStart } from "./file-tail.ts";
-import { type FoundFile, findByIdentity, findCopy, findUnseen } from "./generations.ts";
+import {
+  type FileId,
+  idKey,
+  idOf,
+  isSame,
+  matchesFingerprint,
+  openIfSame,
+  readMark,
+  resolveLinks,
+  statFile,
+  takeFingerprint,
+} from "./file-identity.ts";
+import { FileTail, FROM_START, type TailStart } from "./file-tail.ts";
+import type { FollowContext } from "./follow-context.ts";
+import { findByIdentity, findCopy, findUnseen } from "./generations.ts";
 import { reportLoss } from "./loss-ledger.ts";
-import type { TailMetrics } from "./tail-metrics.ts";
+import { resumeFile, startByPath } from "./resume.ts";
 import { leavingKey } from "./tail-pool.ts";
-
-/** What a follower needs to know of its target and the other paths. */
-export interface FollowContext {
-  readonly setting: TailSetting;
-  readonly metrics: TailMetrics;
-  readonly log: Log;
-  readonly clock: Clock;
-  /** Files being read, by identity. */
-  readonly byId: Map<string, FileTail>;
-  /** Whether the target would read this path. */
-  isMatched(path: string): boolean;
-  follower(name: string): PathFollower | undefined;
-  /** Hands a file over that has been read to its end under another name. */
-  moveTo(name: string, tail: FileTail): void;
-  /** What earlier runs noted of files read as `name`, in reading order; given once. */
-  takeRecords(name: string): readonly FileRecord[];
-  /** The offset Promtail's positions file has for a path. */
-  positionOf(name: string): number | undefined;
-  readonly rotatedIdleMs: number;
-  readonly partialIdleMs: number;
-}
 
 /** Files are stamped by the kernel's coarse clock, which lags the precise one by up to a tick. */
 const CLOCK_TICK_MS = 20;
-/** A position that is not at a line's start is moved back to it, at most this far. */
-const ALIGN_BYTES_MAX = 64 * 1024;
-
 export class PathFollower {
   readonly name: string;
   chain: FileTail[] = [];
@@ -343,23 +329,13 @@ export class PathFollower {
     this.chain.push(tail);
     byId.set(tail.idKey, tail);
     notePeek(tail);
+    this.#context.onNewFile();
     this.#failure = "";
     return true;
   }
 
-  /** Where to begin with a file nothing is known of but, perhaps, a position by its path (Promtail's, or of a lost sidecar). */
   #startOf(fd: number, sizeBytes: number): TailStart {
-    const position = this.#seenMs === undefined ? this.#context.positionOf(this.name) : undefined;
-    if (position === undefined || position === 0) return FROM_START();
-    if (position > sizeBytes) {
-      this.#context.log.info(
-        { file: this.name, position, size: sizeBytes },
-        "position is beyond the file's end, reading it from its start",
-      );
-      return FROM_START();
-    }
-    const offset = this.#context.setting.encoding === undefined ? lineStartBefore(fd, position) : position;
-    return { offset, trace: traceAt(fd, offset) };
+    return this.#seenMs === undefined ? startByPath(this.name, fd, sizeBytes, this.#context) : FROM_START();
   }
 
   /** Goes on with rotated files of this path that a stopped target has left, by their descriptors. */
@@ -380,87 +356,26 @@ export class PathFollower {
 
   /** Takes up what an earlier run has noted of files read as this path. */
   #resume(records: readonly FileRecord[], stat: BigIntStats | undefined): void {
+    const { byId, isMatched } = this.#context;
     for (const record of records) {
       this.#seenMs = Math.max(this.#seenMs ?? 0, record.seenMs);
-      if (this.#context.byId.has(idKey(record))) continue;
-      const atPath = stat !== undefined && isSame(record, stat);
-      if (atPath && this.#resumeInPlace(record, stat)) continue;
-      const found = atPath
-        ? findCopy([this.name, record.path], record, (id) => this.#context.byId.has(idKey(id)) || isSame(id, stat))
-        : findByIdentity([this.name, record.path], record, record);
-      if (found !== undefined) this.#resumeRotated(record, found.file, found.fd);
-      else this.#loseRecord(record, atPath);
-    }
-  }
-
-  #resumeInPlace(record: FileRecord, stat: BigIntStats): boolean {
-    const { setting, clock, byId } = this.#context;
-    const fd = openIfSame(this.name, record);
-    if (fd === undefined) return false;
-    if (!matchesFingerprint(fd, Number(stat.size), record)) {
-      closeSync(fd);
-      return false;
-    }
-    const start = { offset: record.offset, trace: traceAt(fd, record.offset) };
-    const tail = new FileTail(setting, this.name, resolveLinks(this.name), idOf(stat), Number(stat.size), start, clock.nowMs());
-    tail.modifiedNs = stat.mtimeNs;
-    tail.adoptDescriptor(fd);
-    this.chain.push(tail);
-    byId.set(tail.idKey, tail);
-    notePeek(tail);
-    return true;
-  }
-
-  #resumeRotated(record: FileRecord, file: FoundFile, fd: number): void {
-    const { setting, clock, isMatched, log } = this.#context;
-    const start = { offset: record.offset, trace: traceAt(fd, record.offset) };
-    const tail = new FileTail(setting, this.name, file.path, file.id, file.sizeBytes, start, clock.nowMs());
-    this.#insertRotated(tail, fd, this.chain.length);
-    if (isMatched(file.path)) tail.nextName = file.path;
-    log.info(
-      { file: this.name, found: file.path, offset: record.offset },
-      "found a file again that was rotated away, reading it to its end",
-    );
-  }
-
-  #loseRecord(record: FileRecord, atPath: boolean): void {
-    const { metrics, log } = this.#context;
-    const { offset, sizeBytes } = record;
-    if (sizeBytes > offset) {
-      const text = atPath ? "file was replaced before it was read to its end" : "file was gone before it was read to its end";
-      const reason = atPath ? "truncated" : "rotated_away";
-      reportLoss({ reason, path: record.name, fromByte: offset, toByte: sizeBytes, text }, metrics, log);
-    } else {
-      const text = "file is not there any more; what was written to it while nobody looked, if anything, is not read";
-      log.info({ file: record.name, was: record.path, offset }, text);
+      if (byId.has(idKey(record))) continue;
+      const resumed = resumeFile(record, this.name, stat, this.#context);
+      if (resumed === undefined) continue;
+      const { tail, fd } = resumed;
+      if (resumed.inPlace) {
+        tail.adoptDescriptor(fd);
+        this.chain.push(tail);
+        byId.set(tail.idKey, tail);
+        notePeek(tail);
+      } else {
+        this.#insertRotated(tail, fd, this.chain.length);
+        if (isMatched(tail.path)) tail.nextName = tail.path;
+      }
     }
   }
 }
 
 function notePeek(tail: FileTail): void {
   tail.peek = tail.sizeBytes > tail.offset && tail.open() ? takeFingerprint(tail.file!.fd, tail.sizeBytes) : undefined;
-}
-
-export function statFile(path: string): BigIntStats | undefined {
-  try {
-    const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-    return stat?.isFile() === true ? stat : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-export function idOf(stat: BigIntStats): FileId {
-  return { dev: String(stat.dev), ino: String(stat.ino) };
-}
-
-function isSame(id: FileId, other: BigIntStats | FileId): boolean {
-  return String(other.ino) === id.ino && String(other.dev) === id.dev;
-}
-
-function lineStartBefore(fd: number, position: number): number {
-  const bytes = Math.min(ALIGN_BYTES_MAX, position);
-  const before = readAt(fd, position - bytes, bytes);
-  const feed = before.lastIndexOf(10);
-  return feed >= 0 ? position - bytes + feed + 1 : bytes === position ? 0 : position;
 }

@@ -83,3 +83,22 @@ function loadIconv(): typeof Iconv {
   iconvModule ??= createRequire(import.meta.url)("iconv-lite") as typeof Iconv;
   return iconvModule;
 }
+
+/** Where the last whole line in `block[start, end)` ends, line feed included; -1 when there is none. `start` is at a code unit. */
+export function lastLineEnd(block: Uint8Array, start: number, end: number, encoding: TextEncoding | undefined): number {
+  const unit = encoding?.unitBytes ?? 1;
+  if (encoding === undefined || unit === 1) {
+    const at = block.subarray(start, end).lastIndexOf(10);
+    return at < 0 ? -1 : start + at + 1;
+  }
+  for (let at = end - ((end - start) % unit) - unit; at >= start; at -= unit) if (encoding.isLineFeed(block, at)) return at + unit;
+  return -1;
+}
+
+/** Where the first line feed in `block[0, end)` is, which begins at a code unit; -1 when there is none. */
+export function firstLineFeed(block: Uint8Array, end: number, encoding: TextEncoding | undefined): number {
+  const unit = encoding?.unitBytes ?? 1;
+  if (encoding === undefined || unit === 1) return block.subarray(0, end).indexOf(10);
+  for (let at = 0; at + unit <= end; at += unit) if (encoding.isLineFeed(block, at)) return at;
+  return -1;
+}

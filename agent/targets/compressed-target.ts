@@ -8,15 +8,14 @@ import { digest, type FileRecord } from "../file-records.ts";
 import type { PositionSource } from "../positions.ts";
 import { batchLines, cleanText } from "../tail/batch-lines.ts";
 import { type Compression, compressionOf, decompress, wholeLines } from "../tail/decompress.ts";
-import { HEAD_BYTES_MAX, idKey, readAt } from "../tail/file-identity.ts";
+import { HEAD_BYTES_MAX, idKey, idOf, readAt, statFile } from "../tail/file-identity.ts";
 import { LINE_BYTES_MAX } from "../tail/file-tail.ts";
 import { openGlob, type PathGlob } from "../tail/glob.ts";
-import { idOf, statFile } from "../tail/path-follower.ts";
 import { sharedTailPool, type TailPool } from "../tail/tail-pool.ts";
 import { TailPump } from "../tail/tail-pump.ts";
 import { openEncoding, type TextEncoding } from "../tail/text-encoding.ts";
 import { TicketLedger } from "../tickets.ts";
-import type { Decompression, FileDetails, FileTarget, FileTargetOptions } from "./file-target.ts";
+import type { Decompression, FileDetails, FileTarget, FileTargetOptions } from "./file-target-options.ts";
 
 const FLUSH_PERIOD_MS = 250;
 const LOOK_AGAIN_MS = 1_000;

@@ -247,6 +247,14 @@ describe("store", () => {
     expect(readFileSync(join(folder, "later", "positions.yaml"), "utf8")).toBe('positions:\n  cursor-x: "1"\n');
   });
 
+  test("a sync can be asked for before its time", async () => {
+    const positions = await start();
+    positions.set("cursor-x", "1");
+    positions.syncSoon();
+    while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(readFileSync(path, "utf8")).toContain("cursor-x");
+  });
+
   test("an unchanged state is not written again", async () => {
     const positions = await start();
     let seenMs = 1e12;

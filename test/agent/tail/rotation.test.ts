@@ -86,6 +86,8 @@ async function run(rotation: Rotation, remote: Remote, between: "nothing" | "res
   await rig.start(remote);
   if (remote === "up") await rig.untilLines(COUNT);
   else await pause(60);
+  // Of a file that comes and goes before anything was written down, nobody could know after a kill.
+  await rig.positions.sync();
   for (const generation of [1, 2]) {
     rotation.rotate(generation, generations[generation]!.text);
     if (remote === "up" && between === "nothing") await rig.untilLines(COUNT * (generation + 1));

@@ -1,0 +1,95 @@
+// Where to begin with a file when the agent starts: what an earlier run has noted of it, or a position by its path.
+
+import { type BigIntStats, closeSync } from "node:fs";
+import type { FileRecord } from "../file-records.ts";
+import { idKey, idOf, isSame, matchesFingerprint, openIfSame, readAt, resolveLinks, traceAt } from "./file-identity.ts";
+import { FileTail, FROM_START, type TailStart } from "./file-tail.ts";
+import type { FollowContext } from "./follow-context.ts";
+import { findByIdentity, findCopy } from "./generations.ts";
+import { reportLoss } from "./loss-ledger.ts";
+
+/** A position that is not at a line's start is moved back to it, at most this far. */
+const ALIGN_BYTES_MAX = 64 * 1024;
+
+export interface ResumedFile {
+  readonly tail: FileTail;
+  /** Open for reading, for the tail to adopt. */
+  readonly fd: number;
+  /** Whether it is still at its path; else it has been rotated away. */
+  readonly inPlace: boolean;
+}
+
+/**
+ * Finds the file of a record again: at its path, or among the neighbours by its identity, or as a copy of its content. Undefined: it
+ * is not there any more, which is reported if something of it was not read.
+ *
+ * @param stat of what is at the path now
+ */
+export function resumeFile(
+  record: FileRecord,
+  name: string,
+  stat: BigIntStats | undefined,
+  context: FollowContext,
+): ResumedFile | undefined {
+  const { byId, log, setting, clock } = context;
+  const atPath = stat !== undefined && isSame(record, stat);
+  if (atPath) {
+    const resumed = resumeInPlace(record, name, stat, context);
+    if (resumed !== undefined) return resumed;
+  }
+  const found = atPath
+    ? findCopy([name, record.path], record, (id) => byId.has(idKey(id)) || isSame(id, stat))
+    : findByIdentity([name, record.path], record, record);
+  if (found === undefined) {
+    reportGone(record, atPath, context);
+    return undefined;
+  }
+  const { file, fd } = found;
+  const start = { offset: record.offset, trace: traceAt(fd, record.offset) };
+  log.info({ file: name, found: file.path, offset: record.offset }, "found a file again that was rotated away, reading it to its end");
+  return { tail: new FileTail(setting, name, file.path, file.id, file.sizeBytes, start, clock.nowMs()), fd, inPlace: false };
+}
+
+function resumeInPlace(record: FileRecord, name: string, stat: BigIntStats, { setting, clock }: FollowContext): ResumedFile | undefined {
+  const fd = openIfSame(name, record);
+  if (fd === undefined) return undefined;
+  if (!matchesFingerprint(fd, Number(stat.size), record)) {
+    closeSync(fd);
+    return undefined;
+  }
+  const start = { offset: record.offset, trace: traceAt(fd, record.offset) };
+  const tail = new FileTail(setting, name, resolveLinks(name), idOf(stat), Number(stat.size), start, clock.nowMs());
+  tail.modifiedNs = stat.mtimeNs;
+  return { tail, fd, inPlace: true };
+}
+
+function reportGone(record: FileRecord, atPath: boolean, { metrics, log }: FollowContext): void {
+  const { offset, sizeBytes } = record;
+  if (sizeBytes > offset) {
+    const text = atPath ? "file was replaced before it was read to its end" : "file was gone before it was read to its end";
+    const reason = atPath ? "truncated" : "rotated_away";
+    reportLoss({ reason, path: record.name, fromByte: offset, toByte: sizeBytes, text }, metrics, log);
+  } else {
+    const text = "file is not there any more; what was written to it while nobody looked, if anything, is not read";
+    log.info({ file: record.name, was: record.path, offset }, text);
+  }
+}
+
+/** Where to begin with a file nothing is known of but, perhaps, a position by its path (Promtail's, or of a lost sidecar). */
+export function startByPath(name: string, fd: number, sizeBytes: number, { positionOf, log, setting }: FollowContext): TailStart {
+  const position = positionOf(name);
+  if (position === undefined || position === 0) return FROM_START();
+  if (position > sizeBytes) {
+    log.info({ file: name, position, size: sizeBytes }, "position is beyond the file's end, reading it from its start");
+    return FROM_START();
+  }
+  const offset = setting.encoding === undefined ? lineStartBefore(fd, position) : position;
+  return { offset, trace: traceAt(fd, offset) };
+}
+
+function lineStartBefore(fd: number, position: number): number {
+  const bytes = Math.min(ALIGN_BYTES_MAX, position);
+  const before = readAt(fd, position - bytes, bytes);
+  const feed = before.lastIndexOf(10);
+  return feed >= 0 ? position - bytes + feed + 1 : bytes === position ? 0 : position;
+}
