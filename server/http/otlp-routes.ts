@@ -50,6 +50,8 @@ export function otlpRoutes(ingester: Ingester, tenants: TenantResolver, options:
               severityTextAsLabel: limits.otlp_config.severity_text_as_label,
               nowNs: BigInt(Math.floor(options.clock.nowMs() * 1000)) * 1000n,
             }),
+            // OTLP has its own way to a service's name.
+            { discoverServiceName: false },
           );
           response.writeHead(204).end();
         } catch (error) {

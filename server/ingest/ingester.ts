@@ -58,9 +58,10 @@ export class Ingester {
   /**
    * Resolves when every accepted entry is durable.
    *
+   * @param options `discoverServiceName: false` leaves the labels as the push has them
    * @throws RequestError after the accepted part is durable, when entries were refused; or before, when the whole push is
    */
-  async push(tenant: string, received: PushColumns): Promise<void> {
+  async push(tenant: string, received: PushColumns, options: { readonly discoverServiceName?: boolean } = {}): Promise<void> {
     const nowMs = this.#options.clock.nowMs();
     const limits = this.#options.limitsOf(tenant);
     refuseBlocked(tenant, limits, nowMs);
@@ -68,7 +69,7 @@ export class Ingester {
 
     const streams = this.#streamsOf(tenant, limits, nowMs);
     const levels = this.#levelFinder(limits);
-    const judged = this.#judgeStreams(streams, received, levels, limits, nowMs);
+    const judged = this.#judgeStreams(streams, received, levels, limits, nowMs, options.discoverServiceName);
     this.#count(tenant, judged);
     this.#holdRate(tenant, streams, judged, nowMs);
     const reply = this.#holdStreams(tenant, streams, judged, nowMs);
@@ -99,8 +100,15 @@ export class Ingester {
   }
 
   /** Labels, times, sizes and metadata, as Loki's distributor checks them. */
-  #judgeStreams(streams: TenantStreams, received: PushColumns, levels: LevelFinder | undefined, limits: Limits, nowMs: number): Judged {
-    const known = received.streams.map((stream) => ({ stream, known: streams.stream(stream.labelsText, levels) }));
+  #judgeStreams(
+    streams: TenantStreams,
+    received: PushColumns,
+    levels: LevelFinder | undefined,
+    limits: Limits,
+    nowMs: number,
+    discoverServiceName?: boolean,
+  ): Judged {
+    const known = received.streams.map((stream) => ({ stream, known: streams.stream(stream.labelsText, levels, discoverServiceName) }));
     const push = prepare(received, limits, levels !== undefined, this.#options.metrics);
     const judged: Judged = {
       push,

@@ -44,25 +44,25 @@ export class TenantStreams {
   }
 
   /** @throws RequestError 400 for text that is not a label set: the whole push is refused then, as Loki does */
-  stream(text: string, levels: LevelFinder | undefined): KnownStream {
-    const known = this.#known.get(text);
+  stream(text: string, levels: LevelFinder | undefined, discoverServiceName = true): KnownStream {
+    const key = discoverServiceName ? text : `as named ${text}`;
+    const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const stream = this.#judge(text, levels);
+    const stream = this.#judge(text, levels, discoverServiceName ? this.#limits.discover_service_name : []);
     if (this.#known.size >= TEXTS_MAX) this.#known.clear();
-    this.#known.set(text, stream);
+    this.#known.set(key, stream);
     return stream;
   }
 
-  #judge(text: string, levels: LevelFinder | undefined): KnownStream {
+  #judge(text: string, levels: LevelFinder | undefined, discover: readonly string[]): KnownStream {
     try {
-      const labels = withServiceName(parseLabels(text), this.#limits.discover_service_name);
+      const labels = withServiceName(parseLabels(text), discover);
       return { labels, rejection: checkLabels(labels, this.#limits), level: levels?.ofLabels(labels) };
     } catch (error) {
       if (error instanceof LabelsError)
         throw new RequestError(400, `couldn't parse labels: ${error.message}`, { reason: "invalid_labels" });
       if (!(error instanceof DuplicateLabel)) throw error;
-      const pairs =
-        this.#limits.discover_service_name.length > 0 ? [...error.pairs, ["service_name", "unknown_service"] as const] : error.pairs;
+      const pairs = discover.length > 0 ? [...error.pairs, ["service_name", "unknown_service"] as const] : error.pairs;
       return { labels: LabelSet.EMPTY, rejection: duplicateLabel(pairs, error.label), level: undefined };
     }
   }
