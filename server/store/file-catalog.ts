@@ -35,8 +35,13 @@ export async function openFileCatalog(path: string, log: Log, disk: Disk = syste
   const file = await disk.open(path);
   if (end < content.length) {
     log.warn({ catalog: path, at: end, bytes: content.length - end }, "the catalogue's last record is torn and was never confirmed: cut off");
-    await file.truncate(end);
-    await file.sync();
+    try {
+      await file.truncate(end);
+      await file.sync();
+    } catch (cause) {
+      await file.close();
+      throw cause;
+    }
   }
   return new FileCatalog(path, disk, state, file, end);
 }
