@@ -119,13 +119,13 @@ export function printGoDuration(ns: number): string {
   return minutes < 60n ? `${sign}${minutes}m${seconds}` : `${sign}${minutes / 60n}h${minutes % 60n}m${seconds}`;
 }
 
-/** Prints milliseconds as Prometheus does: `1h30m`, `1w`, `0s`. Years, weeks and days only where nothing remains. */
+/** Prints milliseconds as Prometheus does: `1h30m`, `1w`, `0s`. Years and weeks only where nothing remains. */
 export function printPrometheusDuration(ms: number): string {
   if (ms === 0) return "0s";
   let rest = Math.trunc(Math.abs(ms));
   let text = ms < 0 ? "-" : "";
   for (const [unit, unitMs] of PROMETHEUS_UNITS) {
-    const whole = unit === "y" || unit === "w" || unit === "d";
+    const whole = unit === "y" || unit === "w";
     if (whole && rest % unitMs !== 0) continue;
     const count = Math.floor(rest / unitMs);
     if (count > 0) text += `${count}${unit}`;

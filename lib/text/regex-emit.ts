@@ -4,7 +4,7 @@
 //   narrow  a class that holds characters beyond U+FFFF takes single units. Right for every text without surrogates, and fast.
 //   wide    such a class is written out as surrogate pairs. Right for every well-formed text.
 
-import { ASTRAL_FIRST, CODE_POINT_MAX, type CharSet, clip, normalize, SURROGATE_FIRST, SURROGATE_LAST } from "./regex-charset.ts";
+import { ASTRAL_FIRST, type CharSet, CODE_POINT_MAX, clip, normalize, SURROGATE_FIRST, SURROGATE_LAST } from "./regex-charset.ts";
 import { isNullable, type RegexNode, walk } from "./regex-syntax.ts";
 
 export interface EmitOptions {

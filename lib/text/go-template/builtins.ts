@@ -1,6 +1,7 @@
 // The functions every Go template has: comparison, logic, index, slice, len, print, printf, and the escapers.
 
 import { compareGoStrings } from "../go-quote.ts";
+import { decodeGoUtf8 } from "../go-utf8.ts";
 import { formatValue, sprint, sprintf, sprintln } from "./format.ts";
 import { fn, type TemplateFunction, type TemplateFunctions, variadic } from "./function.ts";
 import { isList, isMap, isTrue, mapSize, TemplateError, type TemplateValue, TimeValue, typeName } from "./value.ts";
@@ -94,7 +95,7 @@ function slice(value: TemplateValue, bounds: readonly TemplateValue[]): Template
   if (from > to) throw new TemplateError(`invalid slice index: ${from} > ${to}`);
   // Half a character becomes U+FFFD.
   return typeof value === "string"
-    ? (items as Buffer).subarray(from, to).toString("utf8")
+    ? decodeGoUtf8((items as Buffer).subarray(from, to))
     : (items as readonly TemplateValue[]).slice(from, to);
 }
 

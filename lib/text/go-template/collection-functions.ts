@@ -4,7 +4,7 @@ import { compareGoStrings } from "../go-quote.ts";
 import { isEmpty, toText } from "./cast.ts";
 import { formatValue } from "./format.ts";
 import { fn, type TemplateFunction, variadic } from "./function.ts";
-import { isList, isMap, TemplateError, type TemplateMap, TimeValue, type TemplateValue, typeName } from "./value.ts";
+import { isList, isMap, TemplateError, type TemplateMap, type TemplateValue, TimeValue, typeName } from "./value.ts";
 
 type List = readonly TemplateValue[];
 /** A list longer than this is refused. */

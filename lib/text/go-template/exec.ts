@@ -1,11 +1,11 @@
 // Runs a template tree over its data. Semantics and error texts: Go's text/template. A run is bounded in steps, output and depth, so that
 // a template of a user ends.
 
+import { compareGoStrings } from "../go-quote.ts";
 import { printValue } from "./format.ts";
 import { callFunction, type TemplateFunctions } from "./function.ts";
 import type { Command, Node, Operand, Pipe, TemplateTree } from "./parser.ts";
 import { isList, isMap, isTrue, TemplateError, type TemplateMap, type TemplateValue, TIME_METHODS, TimeValue, typeName } from "./value.ts";
-import { compareGoStrings } from "../go-quote.ts";
 
 export interface ExecLimits {
   readonly stepsMax: number;

@@ -1,6 +1,7 @@
 // Template functions over text that both sets have: Go's strings functions by their own names, and sprig's by lower-case names, which
 // take the text last.
 
+import { decodeGoUtf8 } from "../go-utf8.ts";
 import { compileRegex, expandTemplate, type Regex } from "../regex.ts";
 import { isEmpty } from "./cast.ts";
 import { fn, type TemplateFunction, variadic } from "./function.ts";
@@ -129,8 +130,8 @@ export function trimSpace(text: string): string {
 /** The first `count` bytes, the last ones when it is negative. Half a character becomes U+FFFD. */
 function truncate(count: number, text: string): string {
   const bytes = Buffer.from(text);
-  if (count < 0 && bytes.length + count > 0) return bytes.subarray(bytes.length + count).toString("utf8");
-  return count >= 0 && bytes.length > count ? bytes.subarray(0, count).toString("utf8") : text;
+  if (count < 0 && bytes.length + count > 0) return decodeGoUtf8(bytes.subarray(bytes.length + count));
+  return count >= 0 && bytes.length > count ? decodeGoUtf8(bytes.subarray(0, count)) : text;
 }
 
 /** Bytes `[start, end)`; a negative bound means the text's own. */
@@ -140,7 +141,7 @@ function substring(start: number, end: number, text: string): string {
   const to = start >= 0 && (end < 0 || end > bytes.length) ? bytes.length : end;
   if (to < 0 || to > bytes.length) throw new TemplateError(`runtime error: slice bounds out of range [:${to}] with length ${bytes.length}`);
   if (from > to) throw new TemplateError(`runtime error: slice bounds out of range [${from}:${to}]`);
-  return bytes.subarray(from, to).toString("utf8");
+  return decodeGoUtf8(bytes.subarray(from, to));
 }
 
 function indent(spaces: number, text: string): string {

@@ -1,7 +1,7 @@
 // Template functions over times: layouts, zones, Unix times.
 
 import { formatTime, parseLayout } from "../go-time.ts";
-import { loadZone, UTC, type TimeZone } from "../time-zone.ts";
+import { loadZone, type TimeZone, UTC } from "../time-zone.ts";
 import { fn, type TemplateFunction } from "./function.ts";
 import { TemplateError, type TemplateValue, TimeValue } from "./value.ts";
 

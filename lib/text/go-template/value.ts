@@ -5,8 +5,8 @@
 //   time     TimeValue         nil      null             a missing key is nil as well: neither has a type, both print `<no value>`
 
 import { formatTime, type GoTime, printGoTime } from "../go-time.ts";
+import { MONTHS, WEEKDAYS } from "../go-time-layout.ts";
 import { loadZone, type TimeZone, UTC } from "../time-zone.ts";
-import { WEEKDAYS, MONTHS } from "../go-time-layout.ts";
 
 export type TemplateValue = string | bigint | number | boolean | null | TimeValue | readonly TemplateValue[] | TemplateMap;
 
