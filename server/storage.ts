@@ -12,6 +12,7 @@ import type { LabelSet } from "../lib/wire/labels.ts";
 import { split } from "./block/block-index.ts";
 import { writeBlock } from "./block/block-writer.ts";
 import { Blocks } from "./block/blocks.ts";
+import { BLOCK_SUFFIX, settleStrayBlocks } from "./block/stray-blocks.ts";
 import { BlockFiles, openPageReader } from "./block/page-reader.ts";
 import { Head } from "./head/head.ts";
 import type { AcceptedPush } from "./ingest/accepted-push.ts";
@@ -64,7 +65,6 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     options.registry,
     () => storage?.sizes() ?? { streams: 0, memoryBytes: 0, blocks: 0, storedBytes: 0 },
   );
-  await removeStrays(store, catalog, options.log);
   await blocks.openAll(options.log, () => metrics.missingBlocks.inc());
   const head = new Head();
   const wal = await openWal({
@@ -76,18 +76,9 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     from: catalog.walFrom,
     disk,
   });
+  await settleStrayBlocks(store, catalog, blocks, head, options.log);
   storage = new Storage(options, { store, catalog, blocks, wal, head, metrics });
   return storage;
-}
-
-/** Objects that are not in the catalogue: a crash came between writing the block and noting it, and the WAL still has its entries. */
-async function removeStrays(store: ObjectStore, catalog: Catalog, log: Log): Promise<void> {
-  const known = new Set(catalog.all().map(({ key }) => key));
-  for (const key of await store.list("")) {
-    if (!key.endsWith(".skb") || known.has(key)) continue;
-    log.info({ block: key }, "a block that was never noted in the catalogue is removed; its entries are in the WAL");
-    await store.delete(key);
-  }
 }
 
 /** Memory is full of entries for which no block can be written. */
@@ -380,7 +371,7 @@ export class Storage implements DataView {
   #newKey(tenant: string): string {
     const time = Math.floor(this.#options.clock.nowMs()).toString().padStart(14, "0");
     const number = (++this.#blockNumber).toString().padStart(6, "0");
-    return `${encodeURIComponent(tenant)}/blocks/${time}-${number}-${randomBytes(6).toString("hex")}.skb`;
+    return `${encodeURIComponent(tenant)}/blocks/${time}-${number}-${randomBytes(6).toString("hex")}${BLOCK_SUFFIX}`;
   }
 }
 

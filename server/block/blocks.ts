@@ -36,7 +36,7 @@ export class Blocks {
   }
 
   /** @throws StoreError, MalformedInput */
-  async open(key: string): Promise<void> {
+  async open(key: string): Promise<BlockIndex> {
     const objectBytes = await this.#store.size(key);
     const tailBytes = Math.min(TAIL_BYTES, objectBytes);
     const tail = await this.#store.get(key, objectBytes - tailBytes, tailBytes);
@@ -44,7 +44,9 @@ export class Blocks {
     const inTail = footer.indexAt - (objectBytes - tailBytes);
     const index =
       inTail >= 0 ? tail.subarray(inTail, inTail + footer.indexBytes) : await this.#store.get(key, footer.indexAt, footer.indexBytes);
-    this.#indexes.set(key, BlockIndex.decode(key, footer, index));
+    const opened = BlockIndex.decode(key, footer, index);
+    this.#indexes.set(key, opened);
+    return opened;
   }
 
   forget(key: string): void {

@@ -7,8 +7,8 @@ import { VarintReader, VarintWriter } from "./varint.ts";
 const writer = new VarintWriter();
 /** Units in which times are counted: most clocks tick in one of them. */
 const UNIT_POWERS = [9, 6, 3, 0] as const;
-/** Deltas are counted in doubles, which are exact below this. */
-const DELTA_MAX_NS = 2 ** 53;
+/** Times are counted in doubles, which are exact below 2^53: a delta and the nanoseconds that it is added to. */
+const DELTA_MAX_NS = 2 ** 53 - 1e9;
 
 /**
  * Encodes ascending times.
