@@ -1,7 +1,7 @@
 // One block: many pages of one tenant, with an index. Immutable; the unit of storing, listing and deleting.
 //
 //   block   := page* filters index footer
-//   filters := gram filter of each page, back to back                     one ranged read brings all of them
+//   filters := gram filter of each page, back to back | crc32 of them <4b>         one ranged read brings all of them
 //   index   := symbols streams pages
 //     symbols := count <v> | (bytes <v>, text) …                          label names and values, each once
 //     streams := count <v> | (labels <v>, (name <v>, value <v>) …, pages <v>) …     pages of a stream stand together, in this order
@@ -17,6 +17,7 @@ import { MalformedInput } from "../../lib/kernels/kernels.ts";
 
 export const BLOCK_VERSION = 1;
 export const FOOTER_BYTES = 32;
+const FILTERS_CRC_BYTES = 4;
 /** What is read first from a block's end. */
 export const TAIL_BYTES = 64 * 1024;
 const MAGIC = Buffer.from("SKB1");
@@ -39,6 +40,21 @@ export function encodeFooter(filtersAt: number, indexAt: number, index: Uint8Arr
   return footer;
 }
 
+/** The filters' region of a block. */
+export function encodeFilters(filters: readonly Uint8Array[]): Buffer {
+  const region = Buffer.concat([...filters, Buffer.alloc(FILTERS_CRC_BYTES)]);
+  const end = region.length - FILTERS_CRC_BYTES;
+  region.writeUInt32LE(crc32(region.subarray(0, end)), end);
+  return region;
+}
+
+/** A damaged filter would hide entries. @throws MalformedInput */
+export function checkFilters(region: Uint8Array): void {
+  const view = Buffer.from(region.buffer, region.byteOffset, region.length);
+  const end = view.length - FILTERS_CRC_BYTES;
+  if (end < 0 || crc32(view.subarray(0, end)) !== view.readUInt32LE(end)) throw new MalformedInput("the checksum of its filters is wrong");
+}
+
 /** @param objectBytes size of the whole object @throws MalformedInput */
 export function decodeFooter(footer: Uint8Array, objectBytes: number): Footer {
   const view = Buffer.from(footer.buffer, footer.byteOffset, footer.length);
@@ -53,7 +69,8 @@ export function decodeFooter(footer: Uint8Array, objectBytes: number): Footer {
     indexCrc: view.readUInt32LE(20),
   };
   const end = objectBytes - FOOTER_BYTES;
-  if (!(decoded.filtersAt >= 0 && decoded.filtersAt <= decoded.indexAt && decoded.indexAt + decoded.indexBytes === end)) {
+  const isPlace = Number.isSafeInteger(decoded.filtersAt) && Number.isSafeInteger(decoded.indexAt);
+  if (!(isPlace && decoded.filtersAt >= 0 && decoded.filtersAt <= decoded.indexAt && decoded.indexAt + decoded.indexBytes === end)) {
     throw new MalformedInput("the block's footer points outside of the block");
   }
   return decoded;

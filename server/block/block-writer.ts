@@ -2,7 +2,7 @@
 
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { BlockMeta } from "../store/catalog.ts";
-import { encodeFooter } from "./block-format.ts";
+import { encodeFilters, encodeFooter } from "./block-format.ts";
 import { emptyPageTable, encodeIndex } from "./block-index.ts";
 import type { EncodedPage } from "./page-encoder.ts";
 
@@ -46,12 +46,8 @@ export function writeBlock(key: string, tenant: string, streams: readonly BlockS
     }),
     table,
   );
-  const footer = encodeFooter(at, at + filterAt, index);
-  const parts = [
-    ...pages.map(({ bytes }) => bytes),
-    ...pages.map(({ filter }) => filter).filter((filter) => filter.length > 0),
-    index,
-    footer,
-  ];
-  return { parts, meta: { key, tenant, ...meta, objectBytes: at + filterAt + index.length + footer.length } };
+  const filters = encodeFilters(pages.map(({ filter }) => filter));
+  const footer = encodeFooter(at, at + filters.length, index);
+  const parts = [...pages.map(({ bytes }) => bytes), filters, index, footer];
+  return { parts, meta: { key, tenant, ...meta, objectBytes: at + filters.length + index.length + footer.length } };
 }

@@ -11,7 +11,9 @@ import { VarintReader } from "./varint.ts";
 
 /** Memory that pages are decoded into, one page at a time. */
 export class PageScratch {
-  #lines: Uint8Array;
+  readonly #lines: Uint8Array;
+  /** For pages that hold a line beyond the usual. */
+  #largeLines = new Uint8Array(0);
   #column = new Uint8Array(64 * 1024);
   #starts = new Int32Array(4096);
   #ends = new Int32Array(4096);
@@ -24,8 +26,9 @@ export class PageScratch {
   }
 
   lines(bytes: number): Uint8Array {
-    if (bytes > this.#lines.length) this.#lines = new Uint8Array(bytes);
-    return this.#lines;
+    if (bytes <= this.#lines.length) return this.#lines;
+    if (bytes > this.#largeLines.length) this.#largeLines = new Uint8Array(bytes);
+    return this.#largeLines;
   }
 
   column(bytes: number): Uint8Array {
@@ -57,8 +60,11 @@ export class PageScratch {
  */
 export function decodePage(encoded: Uint8Array, scratch: PageScratch): Page {
   const header = readPageHeader(encoded);
-  if (header.stats.entryCount === 0 || header.columns.lines.rawBytes > PAGE_BYTES_MAX) {
-    throw new MalformedInput(`a page of ${header.stats.entryCount} entries and ${header.columns.lines.rawBytes} bytes`);
+  const { entryCount } = header.stats;
+  const { rawBytes } = header.columns.lines;
+  // A line takes a byte at least: its line feed. Nothing is allocated for more than the page can hold.
+  if (entryCount === 0 || entryCount > rawBytes || rawBytes > PAGE_BYTES_MAX) {
+    throw new MalformedInput(`a page of ${entryCount} entries and ${rawBytes} bytes of lines (at most ${PAGE_BYTES_MAX})`);
   }
   return new DecodedPage(header, scratch);
 }

@@ -89,18 +89,32 @@ function holdsFeeds(lines: Uint8Array, entryCount: number): boolean {
 }
 
 function statsOf({ sec, nanos, ends, metadata, entryCount }: RawPage): PageStats {
-  let metadataBytes = 0;
-  metadata?.forEach((pairs) => pairs?.forEach(([name, value]) => (metadataBytes += name.length + value.length)));
   const last = entryCount - 1;
   return {
     entryCount,
     lineBytes: ends[last]! + 1 - entryCount,
-    metadataBytes,
+    metadataBytes: metadata === undefined ? 0 : bytesOfMetadata(metadata, entryCount),
     minSec: sec[0]!,
     minNanos: nanos[0]!,
     maxSec: sec[last]!,
     maxNanos: nanos[last]!,
   };
+}
+
+/** Neighbours often share a list. */
+function bytesOfMetadata(metadata: NonNullable<RawPage["metadata"]>, entryCount: number): number {
+  let sum = 0;
+  let list: (typeof metadata)[number];
+  let listBytes = 0;
+  for (let i = 0; i < entryCount; i++) {
+    if (metadata[i] !== list) {
+      list = metadata[i];
+      listBytes = 0;
+      for (const [name, value] of list ?? []) listBytes += Buffer.byteLength(name) + Buffer.byteLength(value);
+    }
+    sum += listBytes;
+  }
+  return sum;
 }
 
 function encodeLengths({ ends, entryCount }: RawPage): Uint8Array {

@@ -4,10 +4,12 @@ import { closeSync } from "node:fs";
 import { join } from "node:path";
 import { filterMayContain, gramsOf } from "../../lib/kernels/gram-filter.ts";
 import { MalformedInput } from "../../lib/kernels/kernels.ts";
+import { messageOf } from "../../lib/runtime/invariant.ts";
 import { READER_FILES_MAX, READER_FILTER_BYTES_MAX } from "../limits.ts";
 import type { Page, PageLocation, PageReader, PageRef } from "../page.ts";
 import { openObject, readExactly } from "../store/fs-store.ts";
 import { StoreError } from "../store/object-store.ts";
+import { checkFilters } from "./block-format.ts";
 import { decodePage, PageScratch } from "./page-decoder.ts";
 
 type BlockLocation = Extract<PageLocation, { kind: "block" }>;
@@ -40,6 +42,11 @@ export class BlockFiles {
     }
     filters = Buffer.allocUnsafeSlow(filtersBytes);
     this.read(key, filtersOffset, filters);
+    try {
+      checkFilters(filters);
+    } catch (cause) {
+      throw new StoreError("io", `block ${key}, filters at ${filtersOffset}: ${messageOf(cause)}`, { cause });
+    }
     this.#filters.set(key, filters);
     this.#filterBytes += filtersBytes;
     for (const [oldest, bytes] of this.#filters) {
