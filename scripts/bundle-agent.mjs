@@ -18,6 +18,16 @@ const keepPlaces = {
   },
 };
 
+/** Messages of the schema library in forty languages that nobody asks for. */
+const oneLanguage = {
+  name: "one-language",
+  setup(bundle) {
+    bundle.onLoad({ filter: /\/zod\/v4\/locales\/[\w-]+\.js$/ }, ({ path }) =>
+      /\/(en|index)\.js$/.test(path) ? undefined : { contents: "export default () => ({ localeError: () => undefined });" },
+    );
+  },
+};
+
 await build({
   entryPoints: [entry],
   outdir: dirname(entry),
@@ -31,7 +41,7 @@ await build({
   platform: "node",
   format: "esm",
   target: "node20",
-  plugins: [keepPlaces],
+  plugins: [keepPlaces, oneLanguage],
   // Packages in CommonJS call `require` for Node's own modules.
   banner: {
     js: 'import { createRequire as createRequireForBundle } from "node:module"; const require = createRequireForBundle(import.meta.url);',
