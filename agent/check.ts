@@ -1,9 +1,9 @@
 // `-check-syntax` builds what a start would build, and starts nothing.
 
-import { Registry } from "../lib/runtime/metrics.ts";
 import { systemClock } from "../lib/runtime/clock.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import { silentLog } from "../lib/runtime/log.ts";
+import { Registry } from "../lib/runtime/metrics.ts";
 import { openAgentMetrics } from "./agent-metrics.ts";
 import type { AgentConfig } from "./config/schema.ts";
 import { compileRelabel } from "./relabel.ts";

@@ -5,11 +5,11 @@
 
 import { hostname } from "node:os";
 import type { Readable } from "node:stream";
-import { Registry } from "../lib/runtime/metrics.ts";
 import type { Clock } from "../lib/runtime/clock.ts";
 import type { HttpServer } from "../lib/runtime/http-server.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import type { Log } from "../lib/runtime/log.ts";
+import { Registry } from "../lib/runtime/metrics.ts";
 import { LabelSet } from "../lib/wire/labels.ts";
 import { type AgentMetrics, openAgentMetrics } from "./agent-metrics.ts";
 import { printConfig } from "./config/print.ts";

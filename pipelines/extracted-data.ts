@@ -1,8 +1,8 @@
 // The extracted data of a pipeline as a whole: what it starts with, and how labels come back into it when a nested pipeline starts.
 
 import { type Column, type EntryBatch, type Value, ValueColumn } from "../lib/wire/entry-batch.ts";
-import { SpanColumn } from "./span-column.ts";
 import type { LabelSet } from "../lib/wire/labels.ts";
+import { SpanColumn } from "./span-column.ts";
 
 /** Starts the extracted data of a batch: empty but for the labels, which `EntryBatch.extract` reads from here. */
 export function startExtracted(batch: EntryBatch): void {

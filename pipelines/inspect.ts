@@ -12,7 +12,7 @@ import { UTC } from "../lib/text/time-zone.ts";
 import type { EntryBatch, MetadataPair, Value } from "../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../lib/wire/labels.ts";
 import { buildStages, type PipelineContext } from "./compile.ts";
-import { endExtracted, eachExtracted, startExtracted } from "./extracted-data.ts";
+import { eachExtracted, endExtracted, startExtracted } from "./extracted-data.ts";
 import { Pipeline } from "./pipeline.ts";
 import type { Stage } from "./stage.ts";
 

@@ -3,8 +3,8 @@
 
 import type { EntryBatch, Ticket } from "../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../lib/wire/labels.ts";
-import type { EntryTest } from "./line-test.ts";
 import { addHeld, batchOfHeld, type HeldEntry, HeldTickets, holdEntry } from "./held-entry.ts";
+import type { EntryTest } from "./line-test.ts";
 
 /** Of one block; what would grow past it goes on as a block of its own, as at `max_lines`. */
 const BLOCK_BYTES_MAX = 16 * 1024 * 1024;

@@ -1,7 +1,6 @@
 // A column of extracted values that are still bytes of the batch: where each value stands and what it is. Strings, numbers and
 // decoded JSON are made when somebody asks, once; an action stage that can work on bytes never asks.
 
-import { goJson } from "../lib/text/go-json.ts";
 import {
   JSON_ABSENT,
   JSON_ESCAPED_STRING,
@@ -12,6 +11,7 @@ import {
   JSON_PLAIN_STRING,
   JSON_TRUE,
 } from "../lib/kernels/kernels.ts";
+import { goJson } from "../lib/text/go-json.ts";
 import { type Column, type EntryBatch, textOf, type Value } from "../lib/wire/entry-batch.ts";
 import { wellFormed } from "./value-text.ts";
 

@@ -69,7 +69,7 @@ export interface TimeRange {
 }
 
 /** What a query sees of a tenant's data: one consistent moment of catalogue and head. */
-export interface DataView {
+export interface LogView {
   /** Streams that satisfy every matcher and have a page that overlaps `range`. */
   select(tenant: string, matchers: readonly Matcher[], range: TimeRange): StreamPages[];
 }

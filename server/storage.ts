@@ -12,12 +12,12 @@ import type { LabelSet } from "../lib/wire/labels.ts";
 import { split } from "./block/block-index.ts";
 import { writeBlock } from "./block/block-writer.ts";
 import { Blocks } from "./block/blocks.ts";
-import { BLOCK_SUFFIX, settleStrayBlocks } from "./block/stray-blocks.ts";
 import { BlockFiles, openPageReader } from "./block/page-reader.ts";
+import { BLOCK_SUFFIX, settleStrayBlocks } from "./block/stray-blocks.ts";
 import { Head } from "./head/head.ts";
 import type { AcceptedPush } from "./ingest/accepted-push.ts";
 import { HEAD_BYTES_FLUSH, HEAD_BYTES_MAX, HEAD_BYTES_REFUSE, HEAD_RAW_BYTES_FLUSH } from "./limits.ts";
-import { countedBytes, type DataView, type PageReader, type PageRef, type StreamPages, type TimeRange } from "./page.ts";
+import { countedBytes, type LogView, type PageReader, type PageRef, type StreamPages, type TimeRange } from "./page.ts";
 import { createStorageMetrics, type StorageMetrics } from "./storage-metrics.ts";
 import type { BlockMeta, Catalog } from "./store/catalog.ts";
 import { type Disk, systemDisk } from "./store/disk.ts";
@@ -101,7 +101,7 @@ interface Parts {
   readonly metrics: StorageMetrics;
 }
 
-export class Storage implements DataView {
+export class Storage implements LogView {
   readonly #options: StorageOptions;
   readonly #parts: Parts;
   #head: Head;

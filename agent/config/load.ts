@@ -17,8 +17,8 @@ import {
 import { expandEnv } from "../../lib/runtime/expand-env.ts";
 import { checkPipeline } from "../../pipelines/compile.ts";
 import { type ClientConfig, nameOfClient } from "./clients.ts";
-import { RARE_DISCOVERIES, RARE_SOURCES, type RareBlock } from "./scrape-config.ts";
 import { type AgentConfig, agentSchema } from "./schema.ts";
+import { RARE_DISCOVERIES, RARE_SOURCES, type RareBlock } from "./scrape-config.ts";
 import { refusalsOf, warningsOf } from "./verdicts.ts";
 import { keepAsWritten, type Plain, withoutNulls } from "./written.ts";
 

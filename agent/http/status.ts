@@ -1,7 +1,7 @@
 // What the pages show of a running agent, as plain objects: the same for a page and its JSON twin.
 
-import type { AgentConfig } from "../config/schema.ts";
 import { printConfig } from "../config/print.ts";
+import type { AgentConfig } from "../config/schema.ts";
 import type { ScrapeJob } from "../scrape-job.ts";
 
 /** What the HTTP server may ask of the agent. */

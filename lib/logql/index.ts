@@ -14,7 +14,7 @@ export { logRangesOf } from "./log-ranges.ts";
 export { compileMatcher, matchesEmpty } from "./matcher.ts";
 export { QUERY_BYTES_MAX } from "./parser.ts";
 export { prettyExpr } from "./pretty.ts";
-export { printExpr, printLabelFilter, printMatcher, printMatchers, printOp, printRange, type PrintStyle } from "./print.ts";
+export { type PrintStyle, printExpr, printLabelFilter, printMatcher, printMatchers, printOp, printRange } from "./print.ts";
 export { validateMatchers } from "./validate.ts";
 
 /** Parses a query that is to run, and checks it in all the ways in which Loki refuses one before it reads anything. @throws LogqlError */

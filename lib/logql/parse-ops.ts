@@ -12,10 +12,10 @@ import type {
   Op,
   Parser,
 } from "./ast.ts";
+import { checkPatternParser, checkRegexpParser } from "./check-parsers.ts";
 import { LogqlError } from "./errors.ts";
 import { checkRegexMatcher } from "./matcher.ts";
 import { parseLabelFilter } from "./parse-label-filter.ts";
-import { checkPatternParser, checkRegexpParser } from "./check-parsers.ts";
 import type { TokenReader } from "./token-reader.ts";
 
 const LINE_FILTER_OPS: ReadonlySet<string> = new Set<LineFilterOp>(["|=", "!=", "|~", "!~", "|>", "!>"]);

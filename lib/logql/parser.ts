@@ -15,13 +15,13 @@ import type {
   VectorMatching,
 } from "./ast.ts";
 import { LogqlError } from "./errors.ts";
+import { type Faults, faultOfLabelReplace, faultOfRangeAggregation, faultOfVectorAggregation, typeNameOf } from "./faults.ts";
 import { foldBinary } from "./fold.ts";
 import { parseGoFloat } from "./go-number.ts";
-import { parseLogRange } from "./parse-range.ts";
 import { parseBraces, parseOps } from "./parse-ops.ts";
+import { parseLogRange } from "./parse-range.ts";
 import { TokenReader } from "./token-reader.ts";
 import { RANGE_FUNCTIONS, VECTOR_FUNCTIONS } from "./tokens.ts";
-import { type Faults, faultOfLabelReplace, faultOfRangeAggregation, faultOfVectorAggregation, typeNameOf } from "./faults.ts";
 
 /** Bytes of a query that Loki still takes. */
 export const QUERY_BYTES_MAX = 131_072;

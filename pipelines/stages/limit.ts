@@ -1,7 +1,7 @@
 // Limits the rate of entries, of all of them or for each value of a label: what exceeds it is dropped, or the source waits.
 
-import { Counter, type Registry } from "../../lib/runtime/metrics.ts";
 import { z } from "zod";
+import { Counter, type Registry } from "../../lib/runtime/metrics.ts";
 import { defineStage, type Stage } from "../stage.ts";
 import { numeric, weakBoolean, weakText, wholeNumber } from "../stage-config.ts";
 import { TokenBucket, TokenBuckets } from "../token-bucket.ts";

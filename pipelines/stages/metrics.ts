@@ -1,8 +1,8 @@
 // Counts entries and extracted numbers in metrics of the agent's own /metrics page.
 
 import { z } from "zod";
-import { CustomMetric, type CustomMetricType } from "../custom-metric.ts";
 import type { EntryBatch, Value } from "../../lib/wire/entry-batch.ts";
+import { CustomMetric, type CustomMetricType } from "../custom-metric.ts";
 import { numberOfValue } from "../metric-number.ts";
 import { defineStage, type Stage, type StageContext } from "../stage.ts";
 import { durationNs, numeric, strictBoolean, text } from "../stage-config.ts";

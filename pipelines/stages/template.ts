@@ -1,9 +1,9 @@
 // Sets an extracted value to what a Go template makes of the extracted data.
 
 import { z } from "zod";
+import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { CompiledTemplate } from "../../lib/text/go-template/index.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
-import { messageOf } from "../../lib/runtime/invariant.ts";
 import { columnOf, deleteExtracted } from "../extracted-data.ts";
 import { defineStage, type Stage, type StageContext } from "../stage.ts";
 import { requiredSource, templateText } from "../stage-config.ts";

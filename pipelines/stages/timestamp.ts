@@ -9,7 +9,7 @@ import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { LastTimes } from "../last-times.ts";
 import { SpanColumn } from "../span-column.ts";
 import { defineStage, type Stage } from "../stage.ts";
-import { attempt, strictNameList, requiredSource, text } from "../stage-config.ts";
+import { attempt, requiredSource, strictNameList, text } from "../stage-config.ts";
 import { textOfValue } from "../value-text.ts";
 
 const ACTIONS = ["fudge", "skip"];

@@ -1,14 +1,14 @@
 // The indexes of all blocks, opened once: what a query selects from.
 
+import type { Matcher } from "../../lib/logql/ast.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
-import type { Matcher } from "../../lib/logql/ast.ts";
+import type { LabelSet } from "../../lib/wire/labels.ts";
+import type { TimeRange } from "../page.ts";
 import type { BlockMeta, Catalog } from "../store/catalog.ts";
 import type { ObjectStore } from "../store/object-store.ts";
-import type { TimeRange } from "../page.ts";
 import { decodeFooter, FOOTER_BYTES, TAIL_BYTES } from "./block-format.ts";
 import { BlockIndex, type IndexedStream, split } from "./block-index.ts";
-import type { LabelSet } from "../../lib/wire/labels.ts";
 
 export class Blocks {
   readonly #store: ObjectStore;

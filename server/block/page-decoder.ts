@@ -6,7 +6,7 @@ import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
 import { PAGE_BYTES_MAX, PAGE_BYTES_TARGET, PAGE_ENTRIES_MAX } from "../limits.ts";
 import type { Page, PageStats } from "../page.ts";
 import { decodeMetadata, decodeTimes } from "./page-columns.ts";
-import { FLAG_LENGTHS, FLAG_METADATA, FLAG_WIDE_TIMES, readPageHeader, unpackColumn, type PageHeader } from "./page-format.ts";
+import { FLAG_LENGTHS, FLAG_METADATA, FLAG_WIDE_TIMES, type PageHeader, readPageHeader, unpackColumn } from "./page-format.ts";
 import { VarintReader } from "./varint.ts";
 
 /** Memory that pages are decoded into, one page at a time. */

@@ -20,7 +20,10 @@ export async function settleStrayBlocks(store: ObjectStore, catalog: Catalog, bl
     try {
       await settle(key);
     } catch (error) {
-      log.error({ block: key, error: messageOf(error) }, "a block that is not in the catalogue cannot be read; it is left where it is, and nobody sees its entries");
+      log.error(
+        { block: key, error: messageOf(error) },
+        "a block that is not in the catalogue cannot be read; it is left where it is, and nobody sees its entries",
+      );
     }
   }
 

@@ -3,8 +3,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { BlockStream } from "../block/block-writer.ts";
-import type { Span } from "../block/stray-blocks.ts";
 import { type EncodedPage, encodePage } from "../block/page-encoder.ts";
+import type { Span } from "../block/stray-blocks.ts";
 import type { AcceptedPush } from "../ingest/accepted-push.ts";
 import type { PageRef, PageStats } from "../page.ts";
 import { OpenPage } from "./open-page.ts";

@@ -1,8 +1,8 @@
 // GET /loki/api/v1/patterns: which kinds of line there were lately, for Grafana's Logs Drilldown.
 
+import { parseForFormat } from "../../lib/logql/index.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import type { Request, Route } from "../../lib/runtime/http-server.ts";
-import { parseForFormat } from "../../lib/logql/index.ts";
 import { SAMPLE_SECONDS } from "../patterns/drain.ts";
 import type { PatternStore } from "../patterns/pattern-store.ts";
 import { QueryError } from "../query/errors.ts";

@@ -3,10 +3,10 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { WebSocketServer } from "ws";
+import { checkOps } from "../../lib/logql/index.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { plain, type Route } from "../../lib/runtime/http-server.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
-import { checkOps } from "../../lib/logql/index.ts";
 import type { Limits } from "../config/limits.ts";
 import { RequestError } from "../errors.ts";
 import type { AcceptedPush } from "../ingest/accepted-push.ts";

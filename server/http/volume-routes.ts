@@ -7,7 +7,7 @@ import type { Clock } from "../../lib/runtime/clock.ts";
 import type { Request, Route } from "../../lib/runtime/http-server.ts";
 import { parseHumanBytes } from "../../lib/text/byte-size.ts";
 import type { Limits } from "../config/limits.ts";
-import type { DataView as PageView, TimeRange } from "../page.ts";
+import type { LogView as PageView, TimeRange } from "../page.ts";
 import { QueryError } from "../query/errors.ts";
 import { chooseTenants } from "../query/tenants.ts";
 import {

@@ -1,10 +1,10 @@
 // What becomes of an OTLP attribute: its name as a label name, and whether it is a stream label, structured metadata, or dropped.
 
+import { compileRegex } from "../../lib/text/regex.ts";
 import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
 import { quoteGo } from "../../lib/wire/labels.ts";
-import { compileRegex } from "../../lib/text/regex.ts";
 import type { Limits } from "../config/limits.ts";
-import { type OtlpMap, OtlpError, type OtlpValue, valueText } from "./otlp-tree.ts";
+import { OtlpError, type OtlpMap, type OtlpValue, valueText } from "./otlp-tree.ts";
 
 /** `distributor.otlp_config.default_resource_attributes_as_index_labels` when the file does not name any. */
 export const DEFAULT_INDEX_ATTRIBUTES: readonly string[] = [

@@ -1,7 +1,7 @@
 // The patterns of recent lines by tenant, stream and level, in memory: learnt from each push, forgotten after three hours.
 
-import { compileMatcher } from "../../lib/logql/index.ts";
 import type { Matcher } from "../../lib/logql/ast.ts";
+import { compileMatcher } from "../../lib/logql/index.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import { lineStart } from "../../lib/wire/push-columns.ts";

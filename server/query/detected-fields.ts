@@ -7,7 +7,7 @@ import type { KeptEntry, LogPartial } from "./entry-keeper.ts";
 import { queryErrors } from "./errors.ts";
 import { type FieldType, fieldTypeOf } from "./field-type.ts";
 import { DUPLICATE_SUFFIX, ERROR_DETAILS_LABEL, ERROR_LABEL, PRESERVE_ERROR_LABEL } from "./line-labels.ts";
-import { ARRAY, cleanText, eachMember, type JsonMember, labelText, newMember, NULL, OBJECT, STRING } from "./ops/json-scan.ts";
+import { ARRAY, cleanText, eachMember, type JsonMember, labelText, NULL, newMember, OBJECT, STRING } from "./ops/json-scan.ts";
 import { joinLabelName, toLabelName } from "./ops/label-name.ts";
 import type { ResultLabels } from "./series-table.ts";
 

@@ -3,23 +3,23 @@
 
 import type { Registry } from "prom-client";
 import { Histogram } from "prom-client";
-import { checkOps, type Expr, type LogExpr, logRangesOf, LogqlError, type MetricExpr, parseForFormat } from "../../lib/logql/index.ts";
+import { checkOps, type Expr, type LogExpr, LogqlError, logRangesOf, type MetricExpr, parseForFormat } from "../../lib/logql/index.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 
-import type { DataView as PageView, PageReader, TimeRange } from "../page.ts";
+import type { PageReader, LogView as PageView, TimeRange } from "../page.ts";
+import { EntryKeeper, type LogPartial } from "./entry-keeper.ts";
 import { QueryError, queryErrors } from "./errors.ts";
 import { evaluate } from "./evaluate.ts";
-import { EntryKeeper, type LogPartial } from "./entry-keeper.ts";
 import { checkBytesRead, checkLimits, clampLookback, type QueryLimits } from "./limits.ts";
 import { templateFault } from "./ops/formats.ts";
-import { dataRange, type Direction, type MetricPlan, planLog } from "./plan.ts";
+import { type Direction, dataRange, type MetricPlan, planLog } from "./plan.ts";
 import type { Series } from "./range-aggregate.ts";
 import { type RunningQuery, startQuery } from "./running-query.ts";
 import type { ScanStats } from "./scan-control.ts";
+import type { MetricPartial } from "./scan-metric.ts";
 import { createScanner, type Scanner, type ScanWorkers } from "./scanner.ts";
 import { compareResultLabels } from "./series-table.ts";
-import type { MetricPartial } from "./scan-metric.ts";
 import { chooseTenants, labelEntries, labelSeries } from "./tenants.ts";
 import { type Steps, stepTimesMs, type Windows } from "./windows.ts";
 

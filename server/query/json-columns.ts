@@ -18,8 +18,8 @@ import type { Page } from "../page.ts";
 import type { ExtractionState, ParserHints } from "./hints.ts";
 import { ERROR_LABEL, PARSED_LABEL } from "./line-labels.ts";
 import type { LineState } from "./line-state.ts";
-import { labelText } from "./ops/json-scan.ts";
 import { splitLineFilters } from "./ops/compile.ts";
+import { labelText } from "./ops/json-scan.ts";
 
 /** More keys than this cost the kernel more than the tokenizer saves. */
 const KEYS_MAX = 8;

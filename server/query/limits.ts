@@ -1,10 +1,10 @@
 // The tenant's limits of a query (reference §3.1), checked before anything is read. Several tenants: the strictest counts.
 
 import type { Matcher } from "../../lib/logql/ast.ts";
-import { compileRegex } from "../../lib/text/regex.ts";
-import { printGoDuration, printPrometheusDuration } from "../../lib/text/duration.ts";
-import type { Limits } from "../config/limits.ts";
 import { printHumanBinaryBytes } from "../../lib/text/byte-size.ts";
+import { printGoDuration, printPrometheusDuration } from "../../lib/text/duration.ts";
+import { compileRegex } from "../../lib/text/regex.ts";
+import type { Limits } from "../config/limits.ts";
 import type { StreamPages, TimeRange } from "../page.ts";
 import { queryErrors } from "./errors.ts";
 

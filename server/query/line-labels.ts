@@ -4,10 +4,10 @@
 // Rules (reference §2.5, §2.13): parsed labels win over structured metadata, that over stream labels; a parser never overwrites a
 // stream label or metadata (it adds `_extracted`, which is the parser's business); errors live beside the labels.
 
+import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
+import { textOf } from "../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import { LabelSet as Labels } from "../../lib/wire/labels.ts";
-import { textOf } from "../../lib/wire/entry-batch.ts";
-import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
 
 export const ERROR_LABEL = "__error__";
 export const ERROR_DETAILS_LABEL = "__error_details__";

@@ -3,7 +3,7 @@
 
 import type { Grouping, LogExpr, LogRange, RangeAggregation, RangeFn, VectorAggregation } from "../../lib/logql/ast.ts";
 import type { TimeRange } from "../page.ts";
-import { LOG_QUERY_HINTS, metricHints, type ParserHints, seriesGrouping, type SeriesGrouping } from "./hints.ts";
+import { LOG_QUERY_HINTS, metricHints, type ParserHints, type SeriesGrouping, seriesGrouping } from "./hints.ts";
 import type { Steps } from "./windows.ts";
 import { Windows } from "./windows.ts";
 

@@ -6,15 +6,15 @@ import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { Page, PageReader, PageRef, StreamPages } from "../page.ts";
 import { BucketState, type SeriesState, stateKindOf } from "./bucket-state.ts";
 import { findDuplicates, groupPages, type PageGroup } from "./duplicates.ts";
-import type { ScanControl } from "./scan-control.ts";
-import { jsonColumnsFor, type JsonColumns } from "./json-columns.ts";
+import { type JsonColumns, jsonColumnsFor } from "./json-columns.ts";
 import { LineSelector } from "./line-selector.ts";
 import { LineState } from "./line-state.ts";
-import type { MetricPlan } from "./plan.ts";
 import { type CompiledPipeline, compilePipeline } from "./ops/compile.ts";
 import { compileUnwrap, type UnwrapOp } from "./ops/unwrap.ts";
+import type { MetricPlan } from "./plan.ts";
+import type { ScanControl } from "./scan-control.ts";
 import { type ResultLabels, SeriesTable } from "./series-table.ts";
-import { type Windows, firstAfter } from "./windows.ts";
+import { firstAfter, type Windows } from "./windows.ts";
 
 /** Structured-clonable outcome of a scan. */
 export interface MetricPartial {

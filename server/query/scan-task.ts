@@ -1,6 +1,6 @@
 // A piece of a scan as it travels to a worker and back: plain data both ways.
 
-import { LabelSet, type LabelPair } from "../../lib/wire/labels.ts";
+import { type LabelPair, LabelSet } from "../../lib/wire/labels.ts";
 import type { PageRef, StreamPages } from "../page.ts";
 import type { LogPartial } from "./entry-keeper.ts";
 import type { LogPlan, MetricPlan } from "./plan.ts";

@@ -12,8 +12,8 @@ import type { RunningQuery } from "./running-query.ts";
 import { addStats, createScanControl } from "./scan-control.ts";
 import { bestTime, type LogPage, LogScan, pagesInOrder } from "./scan-log.ts";
 import { type MetricPartial, MetricScan } from "./scan-metric.ts";
-import type { Windows } from "./windows.ts";
 import { logTask, metricTask, type ScanResult, type ScanTask } from "./scan-task.ts";
+import type { Windows } from "./windows.ts";
 
 /** Threads that scan stored pages, each with a page reader of its own. */
 export interface ScanWorkers {

@@ -64,7 +64,8 @@ function systemFile(handle: Handle): DiskFile {
     bytes: async () => (await handle.stat()).size,
     async write(parts, at) {
       let position = at;
-      for (let from = 0; from < parts.length; from += PARTS_MAX) position = await writeParts(handle, parts.slice(from, from + PARTS_MAX), position);
+      for (let from = 0; from < parts.length; from += PARTS_MAX)
+        position = await writeParts(handle, parts.slice(from, from + PARTS_MAX), position);
     },
     sync: () => handle.datasync(),
     truncate: (bytes) => handle.truncate(bytes),

@@ -34,7 +34,10 @@ export async function openFileCatalog(path: string, log: Log, disk: Disk = syste
   const end = readChanges(content, path, (change) => apply(state, change));
   const file = await disk.open(path);
   if (end < content.length) {
-    log.warn({ catalog: path, at: end, bytes: content.length - end }, "the catalogue's last record is torn and was never confirmed: cut off");
+    log.warn(
+      { catalog: path, at: end, bytes: content.length - end },
+      "the catalogue's last record is torn and was never confirmed: cut off",
+    );
     try {
       await file.truncate(end);
       await file.sync();
@@ -158,7 +161,9 @@ function encodeChange(change: CatalogChange): Buffer {
 /** Hands over the changes that are whole. Returns where they end. */
 function readChanges(content: Buffer, path: string, take: (change: CatalogChange) => void): number {
   if (!content.subarray(0, MAGIC.length).equals(MAGIC)) {
-    throw new Error(`${path} is no catalogue: it begins with ${content.subarray(0, 4).toString("hex")}, not with ${MAGIC.toString("hex")} (SKC1); restore it from a copy`);
+    throw new Error(
+      `${path} is no catalogue: it begins with ${content.subarray(0, 4).toString("hex")}, not with ${MAGIC.toString("hex")} (SKC1); restore it from a copy`,
+    );
   }
   let at = MAGIC.length;
   while (at + HEADER_BYTES <= content.length) {
@@ -184,5 +189,7 @@ function isZero(bytes: Buffer): boolean {
 }
 
 function damaged(path: string, at: number): Error {
-  return new Error(`the catalogue ${path} is damaged at byte ${at}: a checksum is wrong, and it is not the end of an unfinished write; restore the file from a copy`);
+  return new Error(
+    `the catalogue ${path} is damaged at byte ${at}: a checksum is wrong, and it is not the end of an unfinished write; restore the file from a copy`,
+  );
 }

@@ -39,7 +39,8 @@ class FsStore implements ObjectStore {
       await this.#disk.syncFolder(dirname(path));
     } catch (cause) {
       if (linked) await this.#disk.remove(path).catch(() => {});
-      else if ((cause as NodeJS.ErrnoException).code === "EEXIST") throw new StoreError("exists", `put ${key}: an object of this name is there already`, { cause });
+      else if ((cause as NodeJS.ErrnoException).code === "EEXIST")
+        throw new StoreError("exists", `put ${key}: an object of this name is there already`, { cause });
       throw new StoreError("io", `put ${key}: ${messageOf(cause)}`, { cause });
     } finally {
       await this.#disk.remove(aside).catch(() => {});
@@ -98,7 +99,8 @@ export function readExactly(fd: number, out: Uint8Array, offset: number, key: st
   let at = 0;
   while (at < out.length) {
     const got = readSync(fd, out, at, out.length - at, offset + at);
-    if (got === 0) throw new StoreError("io", `read ${key}: ${out.length} bytes at ${offset} asked for, the object has ${fstatSync(fd).size}`);
+    if (got === 0)
+      throw new StoreError("io", `read ${key}: ${out.length} bytes at ${offset} asked for, the object has ${fstatSync(fd).size}`);
     at += got;
   }
 }

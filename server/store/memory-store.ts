@@ -18,7 +18,8 @@ export function createMemoryStore(): ObjectStore {
     },
     async get(key, offset, bytes) {
       const found = object(key);
-      if (offset + bytes > found.length) throw new StoreError("io", `read ${key}: ${bytes} bytes at ${offset} asked for, the object has ${found.length}`);
+      if (offset + bytes > found.length)
+        throw new StoreError("io", `read ${key}: ${bytes} bytes at ${offset} asked for, the object has ${found.length}`);
       return found.subarray(offset, offset + bytes);
     },
     size: async (key) => object(key).length,

@@ -77,8 +77,14 @@ export function encodeRecord(tenant: string, push: AcceptedPush, allocate: (byte
 
 /** @param body a record's body, whose checksum was right @throws MalformedInput */
 export function decodeRecord(body: Buffer): { tenant: string; push: AcceptedPush } {
-  if (body.length < BODY_HEADER_BYTES || body[0] !== TYPE_PUSH) throw new MalformedInput(`a record of type ${body[0]} and ${body.length} bytes`);
-  const [count, lineBytes, headBytes, metadataBytes] = [4, 8, 12, 16].map((at) => body.readUInt32LE(at)) as [number, number, number, number];
+  if (body.length < BODY_HEADER_BYTES || body[0] !== TYPE_PUSH)
+    throw new MalformedInput(`a record of type ${body[0]} and ${body.length} bytes`);
+  const [count, lineBytes, headBytes, metadataBytes] = [4, 8, 12, 16].map((at) => body.readUInt32LE(at)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   const headAt = BODY_HEADER_BYTES + count * 12;
   const metadataAt = headAt + headBytes;
   const linesAt = metadataAt + metadataBytes;
@@ -100,5 +106,17 @@ export function decodeRecord(body: Buffer): { tenant: string; push: AcceptedPush
   }
   if (from !== count) throw new MalformedInput(`a record's streams have ${from} entries of ${count}`);
   const metadata = (body[1]! & FLAG_METADATA) === 0 ? undefined : decodeMetadata(body.subarray(metadataAt, linesAt), metadataBytes, count);
-  return { tenant, push: { bytes: body.subarray(linesAt), entryCount: count, sec: column(0), nanos: column(1), ends: column(2), streams, metadata, keep: undefined } };
+  return {
+    tenant,
+    push: {
+      bytes: body.subarray(linesAt),
+      entryCount: count,
+      sec: column(0),
+      nanos: column(1),
+      ends: column(2),
+      streams,
+      metadata,
+      keep: undefined,
+    },
+  };
 }

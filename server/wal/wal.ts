@@ -65,7 +65,11 @@ function replaySegment(content: Buffer, name: string, { log, apply, onCorruption
   let at = SEGMENT_MAGIC.length;
   if (!content.subarray(0, at).equals(SEGMENT_MAGIC)) {
     if (content.length > 0) onCorruption();
-    if (content.length > 0) log.warn({ segment: name, bytes: content.length }, "a WAL segment does not begin with SKW1: nothing in it was confirmed, it is left out");
+    if (content.length > 0)
+      log.warn(
+        { segment: name, bytes: content.length },
+        "a WAL segment does not begin with SKW1: nothing in it was confirmed, it is left out",
+      );
     return;
   }
   while (at < content.length) {
@@ -78,7 +82,10 @@ function replaySegment(content: Buffer, name: string, { log, apply, onCorruption
       apply(tenant, push);
     } catch (error) {
       onCorruption();
-      log.warn({ segment: name, offset: at, droppedBytes: content.length - at, error: messageOf(error) }, "the end of a WAL segment is damaged: a write that was never confirmed, dropped");
+      log.warn(
+        { segment: name, offset: at, droppedBytes: content.length - at, error: messageOf(error) },
+        "the end of a WAL segment is damaged: a write that was never confirmed, dropped",
+      );
       return;
     }
     at = end;
@@ -135,7 +142,8 @@ export class Wal {
 
   /** Removes segments before one that `cut` returned, after everything appended to them has been written. */
   async removeBefore(segment: number): Promise<void> {
-    while (this.#group !== undefined && (this.#group.segment < segment || this.#waiting.some((waiting) => waiting.segment < segment))) await this.#group.done;
+    while (this.#group !== undefined && (this.#group.segment < segment || this.#waiting.some((waiting) => waiting.segment < segment)))
+      await this.#group.done;
     const old = this.#segments.filter((number) => number < segment);
     if (this.#open !== undefined && this.#open.segment < segment) await this.#closeOpen();
     for (const number of old) {
@@ -167,8 +175,13 @@ export class Wal {
           resolve();
         }
       } catch (cause) {
-        const error = new WalError(`the push could not be made durable: write to the WAL in ${this.#options.folder}: ${messageOf(cause)}`, { cause });
-        this.#options.log.error({ folder: this.#options.folder, error: messageOf(cause), pushes: group.length }, "WAL write failed; the pushes were refused");
+        const error = new WalError(`the push could not be made durable: write to the WAL in ${this.#options.folder}: ${messageOf(cause)}`, {
+          cause,
+        });
+        this.#options.log.error(
+          { folder: this.#options.folder, error: messageOf(cause), pushes: group.length },
+          "WAL write failed; the pushes were refused",
+        );
         for (const { reject } of group) reject(error);
       }
       for (const { record } of group) this.#pool.give(record);
@@ -179,7 +192,8 @@ export class Wal {
   }
 
   async #writeGroup(segment: number, group: readonly Waiting[]): Promise<void> {
-    if (this.#open === undefined || this.#open.segment < segment || this.#open.bytes >= WAL_SEGMENT_BYTES_TARGET) await this.#openNext(segment);
+    if (this.#open === undefined || this.#open.segment < segment || this.#open.bytes >= WAL_SEGMENT_BYTES_TARGET)
+      await this.#openNext(segment);
     const open = this.#open!;
     try {
       await open.file.write(

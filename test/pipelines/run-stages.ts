@@ -2,7 +2,7 @@
 
 import { Registry } from "prom-client";
 import { parseYaml } from "../../lib/runtime/config-file.ts";
-import { type EntryBatch, EntryBatch as Batch, type MetadataPair, type Ticket } from "../../lib/wire/entry-batch.ts";
+import { EntryBatch as Batch, type EntryBatch, type MetadataPair, type Ticket } from "../../lib/wire/entry-batch.ts";
 import { LabelSet } from "../../lib/wire/labels.ts";
 import { checkPipeline, compilePipeline, type PipelineContext } from "../../pipelines/compile.ts";
 import type { Pipeline } from "../../pipelines/pipeline.ts";

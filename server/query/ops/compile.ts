@@ -1,8 +1,8 @@
 // The pipeline of a log selector, compiled once per scan: line filters that may run first over whole pages, and the rest as one function
 // per line.
 
-import type { LogExpr, Op, Unwrap } from "../../../lib/logql/ast.ts";
 import type { Kernels } from "../../../lib/kernels/kernels.ts";
+import type { LogExpr, Op, Unwrap } from "../../../lib/logql/ast.ts";
 import { unreachable } from "../../../lib/runtime/invariant.ts";
 import { ExtractionState, namesOf, type ParserHints } from "../hints.ts";
 import type { JsonColumns } from "../json-columns.ts";

@@ -1,9 +1,9 @@
 // `| line_format`, `| label_format` and `| decolorize`: they rewrite the line and the labels. Templates are Go's, over the map of labels.
 
 import type { LabelFormat } from "../../../lib/logql/ast.ts";
+import { messageOf } from "../../../lib/runtime/invariant.ts";
 import { decolorize } from "../../../lib/text/decolorize.ts";
 import { compileTemplate, logqlFunctions, type TemplateMap } from "../../../lib/text/go-template/index.ts";
-import { messageOf } from "../../../lib/runtime/invariant.ts";
 import { type LineLabels, PARSED_LABEL, STREAM_LABEL } from "../line-labels.ts";
 import type { LineOp, LineState } from "../line-state.ts";
 

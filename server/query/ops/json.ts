@@ -1,13 +1,13 @@
 // `| json`: every scalar of the object becomes a label, nested keys joined with `_`, arrays and nulls left out. `| json a="x.y[0]"`: only
 // what the paths name. Rules: reference §2.5; faults keep the line and set `__error__`.
 
-import type { ExtractionState } from "../hints.ts";
-import { DUPLICATE_SUFFIX, type LineLabels, PARSED_LABEL, PRESERVE_ERROR_LABEL } from "../line-labels.ts";
-import type { LineOp, LineState } from "../line-state.ts";
 import type { Extraction } from "../../../lib/logql/ast.ts";
 import { compileJsonPath, startsLikeJson } from "../../../lib/text/json-path.ts";
+import type { ExtractionState } from "../hints.ts";
 import type { JsonColumns } from "../json-columns.ts";
-import { ARRAY, eachMember, type JsonMember, type JsonValue, cleanText, labelText, newMember, NULL, OBJECT, STRING } from "./json-scan.ts";
+import { DUPLICATE_SUFFIX, type LineLabels, PARSED_LABEL, PRESERVE_ERROR_LABEL } from "../line-labels.ts";
+import type { LineOp, LineState } from "../line-state.ts";
+import { ARRAY, cleanText, eachMember, type JsonMember, type JsonValue, labelText, NULL, newMember, OBJECT, STRING } from "./json-scan.ts";
 import { joinLabelName, KeyNames } from "./label-name.ts";
 
 export const JSON_ERROR = "JSONParserErr";

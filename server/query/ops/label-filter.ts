@@ -3,10 +3,10 @@
 
 import type { CompareOp, LabelFilter } from "../../../lib/logql/ast.ts";
 import { compileMatcher } from "../../../lib/logql/matcher.ts";
+import { unreachable } from "../../../lib/runtime/invariant.ts";
 import { parseHumanBytes } from "../../../lib/text/byte-size.ts";
 import { parseGoDurationNs } from "../../../lib/text/duration.ts";
 import { compileIpMatcher } from "../../../lib/text/ip-match.ts";
-import { unreachable } from "../../../lib/runtime/invariant.ts";
 import { parseGoFloat } from "../go-number.ts";
 import { ERROR_LABEL } from "../line-labels.ts";
 import type { LineOp, LineState } from "../line-state.ts";

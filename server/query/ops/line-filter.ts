@@ -1,9 +1,9 @@
 // Line filters `|= != |~ !~ |> !>`, compiled to what a page can be searched for: literals by the kernels over the whole page, and a test per
 // line only where literals do not settle it.
 
-import type { LineFilter, LineFilterOperand } from "../../../lib/logql/ast.ts";
-import { prepareNeedle } from "../../../lib/kernels/needle.ts";
 import type { Kernels, Needle } from "../../../lib/kernels/kernels.ts";
+import { prepareNeedle } from "../../../lib/kernels/needle.ts";
+import type { LineFilter, LineFilterOperand } from "../../../lib/logql/ast.ts";
 import { compileIpMatcher } from "../../../lib/text/ip-match.ts";
 import { compilePatternFilter } from "../../../lib/text/pattern.ts";
 import { compileRegex, type RegexLiteral } from "../../../lib/text/regex.ts";

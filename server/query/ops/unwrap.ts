@@ -1,9 +1,9 @@
 // `| unwrap status`, `| unwrap duration(took)`, `| unwrap bytes(size)`: a label as the sample's number (reference §2.8).
 
 import type { Unwrap } from "../../../lib/logql/ast.ts";
+import { messageOf } from "../../../lib/runtime/invariant.ts";
 import { parseHumanBytes } from "../../../lib/text/byte-size.ts";
 import { parseGoDurationNs } from "../../../lib/text/duration.ts";
-import { messageOf } from "../../../lib/runtime/invariant.ts";
 import { parseGoFloat } from "../go-number.ts";
 import type { LineState } from "../line-state.ts";
 import { labelFilterOp } from "./label-filter.ts";

@@ -1,7 +1,7 @@
 // Both flavours of the kernels, and a way to run the same case on both.
 
 import { expect } from "vitest";
-import { kernels, MalformedInput, type Kernels } from "../../../lib/kernels/index.ts";
+import { type Kernels, kernels, MalformedInput } from "../../../lib/kernels/index.ts";
 import { typescriptKernels } from "../../../lib/kernels/kernels-typescript.ts";
 import { type Random, seeded } from "./random.ts";
 

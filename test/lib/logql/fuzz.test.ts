@@ -1,6 +1,6 @@
 // Rubbish in: token soup, cut and mutated real queries. Out comes a tree that prints and reads back as itself, or a LogqlError.
 
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { LogqlError, parseExpr, parseForFormat, parseSelector, prettyExpr, printExpr } from "../../../lib/logql/index.ts";
 

@@ -43,7 +43,17 @@ const PAGES: readonly (readonly [name: string, entries: readonly Entry[]])[] = [
   ["a gap that deltas can just not say", [entry(0, 0, "a"), entry(9_007_199, 254_740_993, "b")]],
   ["a long line", [entry(1, 0, "x".repeat(3_000_000)), entry(2, 0, "y")]],
   ["text of any script", [entry(1, 0, "Grüße 東京 🚀"), entry(2, 0, "\u0000\u0001")]],
-  ["metadata on some entries", many(100, (i) => (i % 3 === 0 ? entry(i, 0, "a", [["trace", `t${i}`], ["ü", "ö"]]) : entry(i, 0, "b")))],
+  [
+    "metadata on some entries",
+    many(100, (i) =>
+      i % 3 === 0
+        ? entry(i, 0, "a", [
+            ["trace", `t${i}`],
+            ["ü", "ö"],
+          ])
+        : entry(i, 0, "b"),
+    ),
+  ],
   ["metadata out of order", many(100, (i) => entry(100 - i, 0, `l${i}`, [["n", String(i)]]))],
   ["more entries than the scratch has at first", many(20_000, (i) => entry(i, 1, `${i}`))],
 ];
@@ -77,7 +87,12 @@ describe("pages", () => {
       const entries = many(1 + Math.floor(random() * 200), () => {
         ns = Math.max(0, Math.min(2e18, ns + (random() - 0.1) * step));
         const line = "word ".repeat(Math.floor(random() ** 3 * 40)) + (random() < 0.05 ? "\n" : "");
-        return entry(Math.floor(ns / 1e9), Math.floor(ns % 1e9), line, random() < 0.3 ? [["k", String(Math.floor(random() * 4))]] : undefined);
+        return entry(
+          Math.floor(ns / 1e9),
+          Math.floor(ns % 1e9),
+          line,
+          random() < 0.3 ? [["k", String(Math.floor(random() * 4))]] : undefined,
+        );
       });
       expect(roundTrip(entries), `seed ${seed}, round ${round}`).toEqual(inTime(entries));
     }

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { lineStart, type PushColumns } from "../../../lib/wire/push-columns.ts";
 import { limitsSchema } from "../../../server/config/limits.ts";
+import { otlpToPush } from "../../../server/ingest/otlp.ts";
 import { compileOtlpActions, DEFAULT_INDEX_ATTRIBUTES, otlpLabelName } from "../../../server/ingest/otlp-attributes.ts";
 import { decodeOtlpJson } from "../../../server/ingest/otlp-json.ts";
 import { decodeOtlpProtobuf } from "../../../server/ingest/otlp-protobuf.ts";
 import { OtlpError } from "../../../server/ingest/otlp-tree.ts";
-import { otlpToPush } from "../../../server/ingest/otlp.ts";
 
 const DISCOVER = ["app", "container_name", "k8s_job_name"];
 

@@ -47,7 +47,8 @@ export class FaultDisk implements Disk {
     for (const [path, { syncedBytes, cutTail }] of this.#files) {
       if (!existsSync(path)) continue;
       const { size } = statSync(path);
-      if (cutTail !== undefined && this.#random() < 0.5) writeFileSync(path, Buffer.concat([readFileSync(path).subarray(0, size), cutTail]));
+      if (cutTail !== undefined && this.#random() < 0.5)
+        writeFileSync(path, Buffer.concat([readFileSync(path).subarray(0, size), cutTail]));
       else if (size > syncedBytes) this.#tear(path, size, syncedBytes);
     }
   }

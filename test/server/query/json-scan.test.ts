@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { eachMember, labelText, newMember, NULL } from "../../../server/query/ops/json-scan.ts";
+import { eachMember, labelText, NULL, newMember } from "../../../server/query/ops/json-scan.ts";
 import { joinLabelName, KeyNames, toLabelName } from "../../../server/query/ops/label-name.ts";
 
 /** `key=value` of each member, and the fault. */

@@ -1,16 +1,16 @@
 // Storage for tests of queries: entries in arrays, cut into pages; a view and a reader over them.
 
-import { compileMatcher } from "../../../lib/logql/matcher.ts";
 import type { Matcher } from "../../../lib/logql/ast.ts";
+import { compileMatcher } from "../../../lib/logql/matcher.ts";
 import type { MetadataPair } from "../../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../../lib/wire/labels.ts";
 import type {
-  DataView as PageView,
   Page,
   PageLocation,
   PageReader,
   PageRef,
   PageStats,
+  LogView as PageView,
   StreamPages,
   TimeRange,
 } from "../../../server/page.ts";

@@ -25,8 +25,20 @@ async function open(path: string): Promise<Catalog> {
   return catalog;
 }
 
-const block = (key: string, tenant = "t", minSec = 0, maxSec = 10): BlockMeta => ({ key, tenant, minSec, maxSec, entryCount: 1, lineBytes: 2, objectBytes: 3 });
-const keysOf = (catalog: Catalog): string[] => catalog.all().map(({ key }) => key).sort();
+const block = (key: string, tenant = "t", minSec = 0, maxSec = 10): BlockMeta => ({
+  key,
+  tenant,
+  minSec,
+  maxSec,
+  entryCount: 1,
+  lineBytes: 2,
+  objectBytes: 3,
+});
+const keysOf = (catalog: Catalog): string[] =>
+  catalog
+    .all()
+    .map(({ key }) => key)
+    .sort();
 
 /** A catalogue of a few changes; the byte at which each of them ended. */
 async function threeChanges(path: string): Promise<number[]> {
@@ -67,7 +79,12 @@ describe("catalogue", () => {
     test(`blocks by time: ${name}`, async () => {
       const catalog = await open(await newPath());
       await catalog.change({ add: [block("a", "t", 0, 5), block("b", "t", 10, 20), block("other", "u", 0, 100)] });
-      expect(catalog.blocks("t", from, to).map(({ key }) => key).sort()).toEqual(want);
+      expect(
+        catalog
+          .blocks("t", from, to)
+          .map(({ key }) => key)
+          .sort(),
+      ).toEqual(want);
     });
 
   test("tenants are those that have a block", async () => {
