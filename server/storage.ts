@@ -189,8 +189,12 @@ export class Storage implements LogView {
     return [...byLabels].map(([labels, pages]) => ({ labels, pages }));
   }
 
-  /** Streams that satisfy the matchers and may have entries in the range; reads no page. */
-  streams(tenant: string, matchers: readonly Matcher[], range: TimeRange): readonly LabelSet[] {
+  /**
+   * Streams that satisfy the matchers and may have entries in the range; reads no page.
+   *
+   * @param anyTimeInHead streams in the head count whatever the time of their entries, as label names and values of Loki's ingesters do
+   */
+  streams(tenant: string, matchers: readonly Matcher[], range: TimeRange, anyTimeInHead = false): readonly LabelSet[] {
     const accepts = compileMatchers(matchers);
     const found = new Set<LabelSet>();
     for (const { index, stream } of this.#parts.blocks.select(tenant, matchers, accepts, range)) {
@@ -199,7 +203,8 @@ export class Storage implements LogView {
     const [startSec] = split(range.startNs);
     const [endSec] = split(range.endNs);
     for (const head of this.#heads())
-      for (const stream of head.streams(tenant)) if (accepts(stream.labels) && stream.overlaps(startSec, endSec)) found.add(stream.labels);
+      for (const stream of head.streams(tenant))
+        if (accepts(stream.labels) && (anyTimeInHead || stream.overlaps(startSec, endSec))) found.add(stream.labels);
     return [...found];
   }
 

@@ -99,7 +99,7 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
     }
     try {
       if (found?.route !== undefined) await found.route.handler(request, response);
-      else if (found !== undefined) plain(response, 405, "Method Not Allowed\n", { allow: found.allowed.join(", ") });
+      else if (found !== undefined) response.writeHead(405, { allow: found.allowed.join(", "), "content-length": 0 }).end();
       else if (options.notFound !== undefined) await options.notFound(request, response);
       else plain(response, 404, "404 page not found\n");
     } catch (error) {

@@ -17,7 +17,7 @@ import type { TenantResolver } from "./tenant.ts";
 /** The part of storage that these routes ask. */
 export interface StreamIndex {
   /** Streams that satisfy the matchers and may have entries in the range. */
-  streams(tenant: string, matchers: readonly Matcher[], range: TimeRange): readonly LabelSet[];
+  streams(tenant: string, matchers: readonly Matcher[], range: TimeRange, anyTimeInHead?: boolean): readonly LabelSet[];
   /** Sums over the pages in the range. */
   stats(
     tenant: string,
@@ -96,7 +96,7 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
         const found = new Map<string, Record<string, string>>();
         for (const tenant of ids) {
           for (const one of matchers) {
-            for (const labels of streamsOfTenant(tenant, one, range)) {
+            for (const labels of streamsOfTenant(tenant, one, range, false)) {
               const object = ids.length > 1 ? { ...labels.toObject(), [TENANT_LABEL]: tenant } : labels.toObject();
               found.set(`${ids.length > 1 ? tenant : ""}${labels}`, object);
             }
@@ -148,12 +148,12 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
 
   /** Streams of all tenants that match in the range, as far back as the tenant may look. */
   function streamsOf(ids: readonly string[], matchers: readonly Matcher[], range: TimeRange): readonly LabelSet[] {
-    return ids.flatMap((id) => streamsOfTenant(id, matchers, range));
+    return ids.flatMap((id) => streamsOfTenant(id, matchers, range, true));
   }
 
-  function streamsOfTenant(id: string, matchers: readonly Matcher[], range: TimeRange): readonly LabelSet[] {
+  function streamsOfTenant(id: string, matchers: readonly Matcher[], range: TimeRange, anyTimeInHead: boolean): readonly LabelSet[] {
     const visible = clampLookback(range, queryLimitsOf(limitsOf(id)), clock.nowMs());
-    return visible === undefined ? [] : index.streams(id, matchers, visible);
+    return visible === undefined ? [] : index.streams(id, matchers, visible, anyTimeInHead);
   }
 }
 

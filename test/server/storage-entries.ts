@@ -65,3 +65,15 @@ export function entriesOf(page: Page, labels: LabelSet): ModelEntry[] {
     ...(metadata?.[i] === undefined ? {} : { metadata: metadata[i]!.map(([name, value]): MetadataPair => [name, value]) }),
   }));
 }
+
+/** The entries of a push, in its order. */
+export function entriesOfPush(push: AcceptedPush): ModelEntry[] {
+  return push.streams.flatMap(({ labels, from, to }) =>
+    Array.from({ length: to - from }, (_, k) => {
+      const i = from + k;
+      const line = Buffer.from(push.bytes.subarray(i === 0 ? 0 : push.ends[i - 1]! + 1, push.ends[i])).toString("utf8");
+      const pairs = push.metadata?.[i];
+      return { labels: labels.toObject(), sec: push.sec[i]!, nanos: push.nanos[i]!, line, ...(pairs === undefined ? {} : { metadata: pairs }) };
+    }),
+  );
+}

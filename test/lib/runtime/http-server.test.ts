@@ -40,7 +40,7 @@ describe("http server", () => {
   test("answers HEAD as GET without a body", async () => expect(await answer(`${await start()}/ready`, { method: "HEAD" })).toBe("200 "));
   test("decodes names in paths", async () => expect(await answer(`${await start()}/label/a%2Fb/values`)).toBe("200 a/b"));
   test("an unknown path is 404", async () => expect(await answer(`${await start()}/nope`)).toBe("404 404 page not found\n"));
-  test("a wrong method is 405", async () => expect(await answer(`${await start()}/push`)).toBe("405 Method Not Allowed\n"));
+  test("a wrong method is 405", async () => expect(await answer(`${await start()}/push`)).toBe("405 "));
   test("a prefix goes before every path", async () => {
     const url = await start("/base/");
     expect([await answer(`${url}/base/ready`), await answer(`${url}/ready`)]).toEqual(["200 ready\n", "404 404 page not found\n"]);
