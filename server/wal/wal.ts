@@ -73,23 +73,43 @@ function replaySegment(content: Buffer, name: string, { log, apply, onCorruption
     return;
   }
   while (at < content.length) {
-    const bytes = at + RECORD_HEADER_BYTES <= content.length ? content.readUInt32LE(at) : Number.POSITIVE_INFINITY;
-    const end = at + RECORD_HEADER_BYTES + bytes;
-    const body = bytes <= WAL_RECORD_BYTES_MAX && end <= content.length ? content.subarray(at + RECORD_HEADER_BYTES, end) : undefined;
+    const end = recordEnd(content, at);
     try {
-      if (body === undefined || crc32(body) !== content.readUInt32LE(at + 4)) throw new MalformedInput("the record is torn");
-      const { tenant, push } = decodeRecord(body);
+      if (end === undefined || !isIntact(content, at)) throw new MalformedInput("the record is torn, or its checksum is wrong");
+      const { tenant, push } = decodeRecord(content.subarray(at + RECORD_HEADER_BYTES, end));
       apply(tenant, push);
+      at = end;
     } catch (error) {
       onCorruption();
-      log.warn(
-        { segment: name, offset: at, droppedBytes: content.length - at, error: messageOf(error) },
-        "the end of a WAL segment is damaged: a write that was never confirmed, dropped",
+      const where = { segment: name, offset: at, error: messageOf(error) };
+      if (end === undefined || !isIntact(content, end)) {
+        const droppedBytes = content.length - at;
+        log.warn(
+          { ...where, droppedBytes },
+          "the end of a WAL segment is dropped: after a crash that is a write that was never confirmed, else the disk has damaged it",
+        );
+        return;
+      }
+      log.error(
+        { ...where, droppedBytes: end - at },
+        "a record within a WAL segment is damaged and its push is lost; the records behind it are read",
       );
-      return;
+      at = end;
     }
-    at = end;
   }
+}
+
+/** Where the record at `at` ends by its own account; undefined when that is not within the segment. */
+function recordEnd(content: Buffer, at: number): number | undefined {
+  if (at + RECORD_HEADER_BYTES > content.length) return undefined;
+  const bytes = content.readUInt32LE(at);
+  const end = at + RECORD_HEADER_BYTES + bytes;
+  return bytes > 0 && bytes <= WAL_RECORD_BYTES_MAX && end <= content.length ? end : undefined;
+}
+
+function isIntact(content: Buffer, at: number): boolean {
+  const end = recordEnd(content, at);
+  return end !== undefined && crc32(content.subarray(at + RECORD_HEADER_BYTES, end)) === content.readUInt32LE(at + 4);
 }
 
 export class Wal {

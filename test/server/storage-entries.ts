@@ -73,7 +73,13 @@ export function entriesOfPush(push: AcceptedPush): ModelEntry[] {
       const i = from + k;
       const line = Buffer.from(push.bytes.subarray(i === 0 ? 0 : push.ends[i - 1]! + 1, push.ends[i])).toString("utf8");
       const pairs = push.metadata?.[i];
-      return { labels: labels.toObject(), sec: push.sec[i]!, nanos: push.nanos[i]!, line, ...(pairs === undefined ? {} : { metadata: pairs }) };
+      return {
+        labels: labels.toObject(),
+        sec: push.sec[i]!,
+        nanos: push.nanos[i]!,
+        line,
+        ...(pairs === undefined ? {} : { metadata: pairs }),
+      };
     }),
   );
 }
