@@ -59,13 +59,14 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const { disk = systemDisk } = options;
   const store = await openFsStore(options.storeFolder, disk);
   const catalog = await openFileCatalog(join(options.storeFolder, CATALOG_FILE), options.log, disk);
-  const blocks = new Blocks(store, catalog);
   let storage: Storage | undefined;
   const metrics = createStorageMetrics(
     options.registry,
     () => storage?.sizes() ?? { streams: 0, memoryBytes: 0, blocks: 0, storedBytes: 0 },
   );
-  await blocks.openAll(options.log, () => metrics.missingBlocks.inc());
+  const files = new BlockFiles(options.storeFolder);
+  const blocks = new Blocks(files, catalog, options.log, () => metrics.missingBlocks.inc());
+  await blocks.checkAll();
   const head = new Head();
   const wal = await openWal({
     folder: options.walFolder,
@@ -77,7 +78,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     disk,
   });
   await settleStrayBlocks(store, catalog, blocks, head, options.log);
-  storage = new Storage(options, { store, catalog, blocks, wal, head, metrics });
+  storage = new Storage(options, { store, catalog, files, blocks, wal, head, metrics });
   return storage;
 }
 
@@ -95,6 +96,7 @@ export class StorageFullError extends Error {
 interface Parts {
   readonly store: ObjectStore;
   readonly catalog: Catalog;
+  readonly files: BlockFiles;
   readonly blocks: Blocks;
   readonly wal: Wal;
   readonly head: Head;
@@ -115,14 +117,12 @@ export class Storage implements LogView {
   #room: (() => void)[] = [];
   readonly #listeners = new Set<(tenant: string, push: AcceptedPush) => void>();
   readonly #timer: NodeJS.Timeout;
-  readonly #files: BlockFiles;
   #closing = false;
 
   constructor(options: StorageOptions, parts: Parts) {
     this.#options = options;
     this.#parts = parts;
     this.#head = parts.head;
-    this.#files = new BlockFiles(options.storeFolder);
     this.#firstAppendMs = this.#lastAppendMs = options.clock.nowMs();
     this.#timer = setInterval(() => this.#flushWhenDue(), CHECK_EVERY_MS);
     this.#timer.unref();
@@ -233,7 +233,7 @@ export class Storage implements LogView {
 
   /** A reader for one query on the main thread. */
   openReader(): PageReader {
-    return openPageReader(this.#files, false);
+    return openPageReader(this.#parts.files, false);
   }
 
   /** Resolves when everything appended before is in blocks and the WAL is cut behind it. @throws when writing them failed (it is tried again) */
@@ -261,7 +261,7 @@ export class Storage implements LogView {
     await this.#flushing;
     await this.#parts.wal.close();
     await this.#parts.catalog.close();
-    this.#files.close();
+    this.#parts.files.close();
   }
 
   sizes(): { streams: number; memoryBytes: number; blocks: number; storedBytes: number } {
@@ -329,7 +329,7 @@ export class Storage implements LogView {
         const { parts, meta } = writeBlock(this.#newKey(tenant), tenant, streams);
         await store.put(meta.key, parts);
         written.push(meta);
-        await blocks.open(meta.key);
+        blocks.open(meta.key, meta.objectBytes);
         metrics.pages.inc(streams.reduce((sum, { pages }) => sum + pages.length, 0));
       }
       await catalog.change({ add: written, walFrom: frozen.segment }, () => {

@@ -1,56 +1,85 @@
-// The indexes of all blocks, opened once: what a query selects from.
+// The indexes of blocks: what a query selects from. Opened when first asked for and kept while there is room.
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Matcher } from "../../lib/logql/ast.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
+import { INDEX_BYTES_MAX } from "../limits.ts";
 import type { TimeRange } from "../page.ts";
 import type { BlockMeta, Catalog } from "../store/catalog.ts";
-import type { ObjectStore } from "../store/object-store.ts";
 import { decodeFooter, FOOTER_BYTES, TAIL_BYTES } from "./block-format.ts";
 import { BlockIndex, type IndexedStream, split } from "./block-index.ts";
+import type { BlockFiles } from "./page-reader.ts";
+
+/** What a block's index costs in memory, beside its encoded bytes: symbols become strings, streams objects, postings maps. */
+const INDEX_EXPANSION = 3;
 
 export class Blocks {
-  readonly #store: ObjectStore;
+  readonly #files: BlockFiles;
   readonly #catalog: Catalog;
+  readonly #log: Log;
+  readonly #onUnreadable: () => void;
+  /** The index used last at the end. */
   readonly #indexes = new Map<string, BlockIndex>();
+  #indexBytes = 0;
+  readonly #unreadable = new Set<string>();
 
-  constructor(store: ObjectStore, catalog: Catalog) {
-    this.#store = store;
+  constructor(files: BlockFiles, catalog: Catalog, log: Log, onUnreadable: () => void) {
+    this.#files = files;
     this.#catalog = catalog;
+    this.#log = log;
+    this.#onUnreadable = onUnreadable;
   }
 
-  /** Opens what the catalogue has. A block that cannot be opened is logged and counted, and the others serve. */
-  async openAll(log: Log, onMissing: () => void): Promise<void> {
-    for (const { key } of this.#catalog.all()) {
-      try {
-        await this.open(key);
-      } catch (error) {
-        onMissing();
-        log.error(
-          { block: key, error: messageOf(error) },
-          "a block of the catalogue cannot be opened: its entries are missing from every answer until it is restored",
-        );
-      }
+  /** Tries all that the catalogue has. A block that cannot be opened is logged and counted, and the others serve. */
+  async checkAll(): Promise<void> {
+    for (const { key, objectBytes } of this.#catalog.all()) {
+      this.#tryOpen(key, objectBytes);
+      await nextTurn();
     }
   }
 
   /** @throws StoreError, MalformedInput */
-  async open(key: string): Promise<BlockIndex> {
-    const objectBytes = await this.#store.size(key);
-    const tailBytes = Math.min(TAIL_BYTES, objectBytes);
-    const tail = await this.#store.get(key, objectBytes - tailBytes, tailBytes);
-    const footer = decodeFooter(tail.subarray(Math.max(0, tailBytes - FOOTER_BYTES)), objectBytes);
-    const inTail = footer.indexAt - (objectBytes - tailBytes);
-    const index =
-      inTail >= 0 ? tail.subarray(inTail, inTail + footer.indexBytes) : await this.#store.get(key, footer.indexAt, footer.indexBytes);
-    const opened = BlockIndex.decode(key, footer, index);
-    this.#indexes.set(key, opened);
-    return opened;
+  open(key: string, objectBytes: number): BlockIndex {
+    const known = this.#indexes.get(key);
+    if (known !== undefined) {
+      this.#indexes.delete(key);
+      this.#indexes.set(key, known);
+      return known;
+    }
+    const index = readIndex(this.#files, key, objectBytes);
+    this.#indexes.set(key, index);
+    this.#indexBytes += memoryOf(index);
+    for (const [oldest, old] of this.#indexes) {
+      if (this.#indexBytes <= INDEX_BYTES_MAX || oldest === key) break;
+      this.#indexes.delete(oldest);
+      this.#indexBytes -= memoryOf(old);
+    }
+    return index;
   }
 
+  /** Before a block's object is removed. */
   forget(key: string): void {
+    const index = this.#indexes.get(key);
+    if (index !== undefined) this.#indexBytes -= memoryOf(index);
     this.#indexes.delete(key);
+    this.#files.forget(key);
+  }
+
+  #tryOpen(key: string, objectBytes: number): BlockIndex | undefined {
+    if (this.#unreadable.has(key)) return undefined;
+    try {
+      return this.open(key, objectBytes);
+    } catch (error) {
+      this.#unreadable.add(key);
+      this.#onUnreadable();
+      this.#log.error(
+        { block: key, error: messageOf(error) },
+        "a block of the catalogue cannot be opened: its entries are missing from every answer until it is restored and the server started again",
+      );
+      return undefined;
+    }
   }
 
   /** Blocks of the tenant that may meet the range, with their streams that pass `accepts`. */
@@ -61,11 +90,27 @@ export class Blocks {
     range: TimeRange,
   ): Iterable<{ index: BlockIndex; stream: IndexedStream; meta: BlockMeta }> {
     for (const meta of this.#catalog.blocks(tenant, split(range.startNs)[0], split(range.endNs)[0])) {
-      const index = this.#indexes.get(meta.key);
+      const index = this.#tryOpen(meta.key, meta.objectBytes);
       if (index === undefined) continue;
       for (const stream of candidates(index, matchers)) if (accepts(stream.labels)) yield { index, stream, meta };
     }
   }
+}
+
+function memoryOf(index: BlockIndex): number {
+  return index.footer.indexBytes * INDEX_EXPANSION;
+}
+
+function readIndex(files: BlockFiles, key: string, objectBytes: number): BlockIndex {
+  const tailBytes = Math.min(TAIL_BYTES, objectBytes);
+  const tail = Buffer.allocUnsafe(tailBytes);
+  files.read(key, objectBytes - tailBytes, tail);
+  const footer = decodeFooter(tail.subarray(Math.max(0, tailBytes - FOOTER_BYTES)), objectBytes);
+  const inTail = footer.indexAt - (objectBytes - tailBytes);
+  if (inTail >= 0) return BlockIndex.decode(key, footer, tail.subarray(inTail, inTail + footer.indexBytes));
+  const index = Buffer.allocUnsafe(footer.indexBytes);
+  files.read(key, footer.indexAt, index);
+  return BlockIndex.decode(key, footer, index);
 }
 
 /** Streams that the rarest equality matcher leaves; all of them when there is none. */

@@ -57,6 +57,15 @@ export class BlockFiles {
     return filters;
   }
 
+  /** Closes an object that is about to be removed, and drops its filters. */
+  forget(key: string): void {
+    const fd = this.#files.get(key);
+    if (fd !== undefined) closeSync(fd);
+    this.#files.delete(key);
+    this.#filterBytes -= this.#filters.get(key)?.length ?? 0;
+    this.#filters.delete(key);
+  }
+
   close(): void {
     for (const fd of this.#files.values()) closeSync(fd);
     this.#files.clear();

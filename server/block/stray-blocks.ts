@@ -28,7 +28,8 @@ export async function settleStrayBlocks(store: ObjectStore, catalog: Catalog, bl
   }
 
   async function settle(key: string): Promise<void> {
-    const index = await blocks.open(key);
+    const objectBytes = await store.size(key);
+    const index = blocks.open(key, objectBytes);
     const tenant = decodeURIComponent(key.slice(0, key.indexOf("/")));
     const inHead = new Map([...head.streams(tenant)].map((stream) => [stream.labels, stream]));
     if (index.streams.every((stream) => holds(inHead.get(stream.labels), index, stream))) {
@@ -38,7 +39,7 @@ export async function settleStrayBlocks(store: ObjectStore, catalog: Catalog, bl
       return;
     }
     log.warn({ block: key }, "a block is not in the catalogue, nor are its entries in the WAL; it is put into the catalogue");
-    await catalog.change({ add: [metaOf(key, tenant, index, await store.size(key))] });
+    await catalog.change({ add: [metaOf(key, tenant, index, objectBytes)] });
   }
 }
 
