@@ -238,8 +238,8 @@ export class Storage implements LogView {
 
   /** Resolves when everything appended before is in blocks and the WAL is cut behind it. @throws when writing them failed (it is tried again) */
   async flush(): Promise<void> {
-    const target = this.#head;
-    const isPending = (): boolean => (target === this.#head && !target.isEmpty) || target === this.#frozen?.head;
+    const targets = this.#heads().filter((head) => !head.isEmpty);
+    const isPending = (): boolean => this.#heads().some((head) => targets.includes(head));
     // One round when nothing is under way; a flush that runs, or one that failed before, comes first.
     await this.#flushing;
     while (isPending()) {
