@@ -1,6 +1,5 @@
 // Storage: accepted pushes go in durably, streams and pages come out. WAL -> head -> block -> catalogue.
 
-import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Registry } from "prom-client";
 import type { Matcher } from "../lib/logql/ast.ts";
@@ -13,7 +12,7 @@ import { split } from "./block/block-index.ts";
 import { writeBlock } from "./block/block-writer.ts";
 import { Blocks } from "./block/blocks.ts";
 import { BlockFiles, openPageReader } from "./block/page-reader.ts";
-import { BLOCK_SUFFIX, settleStrayBlocks } from "./block/stray-blocks.ts";
+import { newBlockKey, settleStrayBlocks } from "./block/stray-blocks.ts";
 import { Head } from "./head/head.ts";
 import type { AcceptedPush } from "./ingest/accepted-push.ts";
 import { HEAD_BYTES_FLUSH, HEAD_BYTES_MAX, HEAD_BYTES_REFUSE, HEAD_RAW_BYTES_FLUSH } from "./limits.ts";
@@ -77,7 +76,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     from: catalog.walFrom,
     disk,
   });
-  await settleStrayBlocks(store, catalog, blocks, head, options.log);
+  await settleStrayBlocks({ store, catalog, blocks, walFirst: wal.first, log: options.log });
   storage = new Storage(options, { store, catalog, files, blocks, wal, head, metrics });
   return storage;
 }
@@ -111,7 +110,6 @@ export class Storage implements LogView {
   #flushing: Promise<void> | undefined;
   #firstAppendMs: number;
   #lastAppendMs: number;
-  #blockNumber = 0;
   /** Blocks of flushes that failed. */
   #abandoned: string[] = [];
   #room: (() => void)[] = [];
@@ -326,7 +324,7 @@ export class Storage implements LogView {
       for (const tenant of frozen.head.tenants()) {
         const streams = await frozen.head.cutAll(tenant);
         if (streams.length === 0) continue;
-        const { parts, meta } = writeBlock(this.#newKey(tenant), tenant, streams);
+        const { parts, meta } = writeBlock(newBlockKey(tenant, this.#options.clock.nowMs(), frozen.segment), tenant, streams);
         await store.put(meta.key, parts);
         written.push(meta);
         blocks.open(meta.key, meta.objectBytes);
@@ -370,13 +368,6 @@ export class Storage implements LogView {
 
   #wakeAppends(): void {
     for (const wake of this.#room.splice(0)) wake();
-  }
-
-  /** `<tenant>/blocks/<time>-<number>-<chance>.skb`: keys sort by time, and none is used again, whatever clock and process number do. */
-  #newKey(tenant: string): string {
-    const time = Math.floor(this.#options.clock.nowMs()).toString().padStart(14, "0");
-    const number = (++this.#blockNumber).toString().padStart(6, "0");
-    return `${encodeURIComponent(tenant)}/blocks/${time}-${number}-${randomBytes(6).toString("hex")}${BLOCK_SUFFIX}`;
   }
 }
 

@@ -1,75 +1,77 @@
-// Blocks that are in the store and not in the catalogue. After a crash between writing a block and noting it, the WAL still has all
-// its entries, and the block is removed. When it has not - the catalogue was lost or is an old copy - the block may be the only place
-// where its entries are, and it is put into the catalogue.
+// Blocks that are in the store and not in the catalogue: which are removed, and which are taken in.
+//
+// A block's key says up to which WAL segment its flush had gone: `<tenant>/blocks/<time ms>-<segment>-<chance>.skb`, all entries of
+// segments before that one being in it, or in blocks before it. A crash between writing a block and noting it, or between noting a
+// flush's second attempt and removing its first, leaves blocks whose entries are in the WAL or in other blocks: they are removed. When
+// neither can be - the catalogue was lost, or is an old copy - the block may be the only place of its entries, and is taken in.
 
+import { randomBytes } from "node:crypto";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
-import type { Head, HeadStream } from "../head/head.ts";
 import type { BlockMeta, Catalog } from "../store/catalog.ts";
 import type { ObjectStore } from "../store/object-store.ts";
-import type { BlockIndex, IndexedStream } from "./block-index.ts";
+import type { BlockIndex } from "./block-index.ts";
 import type { Blocks } from "./blocks.ts";
 
-export const BLOCK_SUFFIX = ".skb";
+const BLOCK_SUFFIX = ".skb";
+const KEY = /^([^/]+)\/blocks\/\d+-(\d+)-[0-9a-f]+\.skb$/;
 
-/** @param head what the WAL has */
-export async function settleStrayBlocks(store: ObjectStore, catalog: Catalog, blocks: Blocks, head: Head, log: Log): Promise<void> {
+/** Keys of a tenant sort by time, and none is used again, whatever the clock does. @param segment first that the flush does not cover */
+export function newBlockKey(tenant: string, nowMs: number, segment: number): string {
+  const time = Math.floor(nowMs).toString().padStart(14, "0");
+  return `${encodeURIComponent(tenant)}/blocks/${time}-${segment.toString().padStart(10, "0")}-${randomBytes(6).toString("hex")}${BLOCK_SUFFIX}`;
+}
+
+export interface Strays {
+  readonly store: ObjectStore;
+  readonly catalog: Catalog;
+  readonly blocks: Blocks;
+  /** The first segment that the WAL still has; undefined when it has none. */
+  readonly walFirst: number | undefined;
+  readonly log: Log;
+}
+
+export async function settleStrayBlocks({ store, catalog, blocks, walFirst, log }: Strays): Promise<void> {
   const known = new Set(catalog.all().map(({ key }) => key));
   for (const key of await store.list("")) {
     if (!key.endsWith(BLOCK_SUFFIX) || known.has(key)) continue;
+    const [, tenant, segment] = KEY.exec(key) ?? [];
+    if (tenant === undefined) {
+      log.warn(
+        { block: key },
+        "an object that looks like a block has no block's name; it is left where it is, and nobody sees its entries",
+      );
+    } else if (isElsewhere(Number(segment))) {
+      log.info({ block: key }, "a block that was never noted in the catalogue is removed; its entries are in the WAL or in other blocks");
+      await store.delete(key);
+    } else await takeIn(key, decodeURIComponent(tenant));
+  }
+
+  function isElsewhere(segment: number): boolean {
+    return segment <= catalog.walFrom || (walFirst !== undefined && walFirst < segment);
+  }
+
+  async function takeIn(key: string, tenant: string): Promise<void> {
     try {
-      await settle(key);
+      const objectBytes = await store.size(key);
+      await catalog.change({ add: [metaOf(key, tenant, blocks.open(key, objectBytes), objectBytes)] });
+      log.warn({ block: key }, "a block is not in the catalogue, nor are its entries in the WAL; it was put into the catalogue");
     } catch (error) {
       log.error(
         { block: key, error: messageOf(error) },
-        "a block that is not in the catalogue cannot be read; it is left where it is, and nobody sees its entries",
+        "a block that is not in the catalogue cannot be taken in; nobody sees its entries",
       );
     }
   }
+}
 
-  async function settle(key: string): Promise<void> {
-    const objectBytes = await store.size(key);
-    const index = blocks.open(key, objectBytes);
-    const tenant = decodeURIComponent(key.slice(0, key.indexOf("/")));
-    const inHead = new Map([...head.streams(tenant)].map((stream) => [stream.labels, stream]));
-    if (index.streams.every((stream) => holds(inHead.get(stream.labels), index, stream))) {
-      log.info({ block: key }, "a block that was never noted in the catalogue is removed; its entries are in the WAL");
-      blocks.forget(key);
-      await store.delete(key);
-      return;
-    }
-    log.warn({ block: key }, "a block is not in the catalogue, nor are its entries in the WAL; it is put into the catalogue");
-    await catalog.change({ add: [metaOf(key, tenant, index, objectBytes)] });
+function metaOf(key: string, tenant: string, { pages }: BlockIndex, objectBytes: number): BlockMeta {
+  const sum = { minSec: Number.POSITIVE_INFINITY, maxSec: Number.NEGATIVE_INFINITY, entryCount: 0, lineBytes: 0 };
+  for (let p = 0; p < pages.count; p++) {
+    sum.minSec = Math.min(sum.minSec, pages.minSec[p]!);
+    sum.maxSec = Math.max(sum.maxSec, pages.maxSec[p]!);
+    sum.entryCount += pages.entries[p]!;
+    sum.lineBytes += pages.lineBytes[p]!;
   }
-}
-
-/** Whether the head has at least as many entries of the stream over at least the same time. */
-function holds(inHead: HeadStream | undefined, index: BlockIndex, stream: IndexedStream): boolean {
-  if (inHead === undefined) return false;
-  const block = spanOf(index, stream.firstPage, stream.pageCount);
-  const head = inHead.span();
-  return head.entryCount >= block.entryCount && head.minSec <= block.minSec && head.maxSec >= block.maxSec;
-}
-
-/** How many entries, and from when to when in whole seconds. */
-export interface Span {
-  entryCount: number;
-  minSec: number;
-  maxSec: number;
-}
-
-function spanOf({ pages }: BlockIndex, firstPage: number, pageCount: number): Span {
-  const span = { entryCount: 0, minSec: Number.POSITIVE_INFINITY, maxSec: Number.NEGATIVE_INFINITY };
-  for (let p = firstPage; p < firstPage + pageCount; p++) {
-    span.entryCount += pages.entries[p]!;
-    span.minSec = Math.min(span.minSec, pages.minSec[p]!);
-    span.maxSec = Math.max(span.maxSec, pages.maxSec[p]!);
-  }
-  return span;
-}
-
-function metaOf(key: string, tenant: string, index: BlockIndex, objectBytes: number): BlockMeta {
-  let lineBytes = 0;
-  for (let p = 0; p < index.pages.count; p++) lineBytes += index.pages.lineBytes[p]!;
-  return { key, tenant, ...spanOf(index, 0, index.pages.count), lineBytes, objectBytes };
+  return { key, tenant, ...sum, objectBytes };
 }

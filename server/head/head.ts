@@ -4,7 +4,6 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { BlockStream } from "../block/block-writer.ts";
 import { type EncodedPage, encodePage } from "../block/page-encoder.ts";
-import type { Span } from "../block/stray-blocks.ts";
 import type { AcceptedPush } from "../ingest/accepted-push.ts";
 import type { PageRef, PageStats } from "../page.ts";
 import { OpenPage } from "./open-page.ts";
@@ -59,18 +58,6 @@ export class HeadStream {
     const refs: PageRef[] = this.cut.map(({ stats, bytes }) => ({ stats, location: { kind: "memory", encoded: bytes } }));
     if (this.open.entryCount > 0) refs.push((this.#snapshot ??= snapshot(this.open)));
     return refs;
-  }
-
-  /** How many entries there are, and from when to when. */
-  span(): Span {
-    const { entryCount, minSec, maxSec } = this.open;
-    const span = { entryCount, minSec, maxSec };
-    for (const { stats } of this.cut) {
-      span.entryCount += stats.entryCount;
-      span.minSec = Math.min(span.minSec, stats.minSec);
-      span.maxSec = Math.max(span.maxSec, stats.maxSec);
-    }
-    return span;
   }
 
   /** Statistics of the pages, in seconds for the open one: enough to see whether a range is met. */

@@ -167,14 +167,18 @@ function readChanges(content: Buffer, path: string, take: (change: CatalogChange
   }
   let at = MAGIC.length;
   while (at + HEADER_BYTES <= content.length) {
-    if (isZero(content.subarray(at))) return at;
-    if (crc32(content.subarray(at, at + 8)) !== content.readUInt32LE(at + 8)) throw damaged(path, at);
+    const header = content.subarray(at, at + HEADER_BYTES);
+    // A file system may have made the file longer before it wrote what belongs there: all of it, or what a first part of it lacks.
+    if (isZero(header)) return at;
+    if (crc32(header.subarray(0, 8)) !== header.readUInt32LE(8)) {
+      if (isZero(content.subarray(at + HEADER_BYTES))) return at;
+      throw damaged(path, at);
+    }
     const from = at + HEADER_BYTES;
     const end = from + content.readUInt32LE(at);
     if (end > content.length) return at;
     const text = content.subarray(from, end);
     if (crc32(text) !== content.readUInt32LE(at + 4)) {
-      // A file system may have made the file longer before it wrote what belongs there.
       if (isZero(content.subarray(end))) return at;
       throw damaged(path, at);
     }

@@ -133,6 +133,11 @@ export class Wal {
     this.#current = current;
   }
 
+  /** The oldest segment there is. */
+  get first(): number | undefined {
+    return this.#segments[0];
+  }
+
   /** Resolves when the push is on disk and applied. The push is copied before this returns. @throws WalError; nothing was applied then */
   append(tenant: string, push: AcceptedPush): Promise<void> {
     const encoded = encodeRecord(tenant, push, (bytes) => this.#pool.take(bytes));

@@ -365,14 +365,30 @@ describe("starting", () => {
     expect(await linesOf((await open(folder)).storage, "u/ü")).toEqual(["yours"]);
   });
 
-  test("an unreadable object that nobody knows is left where it is", async () => {
+  for (const [name, key, level] of [
+    ["with another name", "x.skb", "warn"],
+    ["with a block's name", "00001700000000-0000000101-0123456789ab.skb", "error"],
+  ] as const)
+    test(`an unreadable object ${name} that nobody knows is left where it is`, async () => {
+      const folder = newFolder();
+      const path = join(folder, "chunks", "t", "blocks", key);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, "no block");
+      const { logged } = await open(folder);
+      expect(readFileSync(path, "utf8")).toBe("no block");
+      expect(logged.find((line) => line.includes(key))).toContain(`level=${level}`);
+    });
+
+  test("a block of a flush that was made twice is removed, though the WAL is gone", async () => {
     const folder = newFolder();
-    const path = join(folder, "chunks", "t", "blocks", "x.skb");
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, "no block");
-    const { logged } = await open(folder);
-    expect(readFileSync(path, "utf8")).toBe("no block");
-    expect(logged.join("")).toMatch(/level=error.*x\.skb/);
+    const first = await open(folder);
+    await put(first.storage, ...SERVICES);
+    await first.storage.flush();
+    const block = blocksIn(folder)[0]!;
+    copyFileSync(join(folder, "chunks", block), join(folder, "chunks", block.replace(/[0-9a-f]+\.skb$/, "00ff.skb")));
+    await first.storage.close();
+    expect(await linesOf((await open(folder)).storage)).toEqual(["1", "2", "3", "4"]);
+    expect(blocksIn(folder)).toEqual([block]);
   });
 
   test("damage at the end of the WAL is counted", async () => {

@@ -131,8 +131,12 @@ export class FaultDisk implements Disk {
       },
       sync: async () => {
         this.#call(true);
-        await this.#do(file.sync());
-        this.#files.set(path, { syncedBytes: await file.bytes(), cutTail: undefined });
+        await this.#do(
+          file.bytes().then(async (syncedBytes) => {
+            await file.sync();
+            this.#files.set(path, { syncedBytes, cutTail: undefined });
+          }),
+        );
       },
       truncate: async (bytes) => {
         this.#call(false);

@@ -119,6 +119,21 @@ describe("catalogue", () => {
     }
   });
 
+  test("cut off at any byte and filled up with zeros, it holds the changes that were whole", async () => {
+    const path = await newPath();
+    const ends = await threeChanges(path);
+    const content = await readFile(path);
+    for (let length = 4; length < content.length; length++) {
+      await writeFile(path, Buffer.concat([content.subarray(0, length), Buffer.alloc(content.length - length)]));
+      const whole = ends.filter((end) => end <= length).length;
+      // Only the last record can be unfinished: earlier ones were synced before it was begun.
+      if (length < ends[1]!) continue;
+      const catalog = await openFileCatalog(path, silentLog);
+      expect(keysOf(catalog), `cut at ${length}`).toEqual(STATES[whole]);
+      await catalog.close();
+    }
+  });
+
   test("zeros behind the last record, as a file system may leave them, are a torn tail", async () => {
     const path = await newPath();
     await threeChanges(path);
