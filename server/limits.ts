@@ -10,7 +10,7 @@ export const PAGE_ENTRIES_MAX = 32_768;
 /** One page after decoding. A page holds at least one line, which may be longer than the target. */
 export const PAGE_BYTES_MAX = 256 * MiB;
 /** First size of a stream's open page: there may be 100 000 streams that hardly write. */
-export const OPEN_PAGE_BYTES_MIN = 1 * KiB;
+export const OPEN_PAGE_BYTES_MIN = 256;
 
 /** Bytes of the head, encoded and open pages together, after which it is flushed. Bounds memory and the time a restart replays. */
 export const HEAD_BYTES_FLUSH = 48 * MiB;

@@ -80,7 +80,8 @@ export class OpenPage implements RawPage {
   #room(bytes: number, entries: number): void {
     if (bytes > this.bytes.length) {
       // A page is cut soon after the target: doubling once more would only cost memory.
-      const wider = new Uint8Array(Math.max(bytes + LAST_LINE_BYTES, Math.min(this.bytes.length * 2, PAGE_BYTES_TARGET)));
+      const isLast = Math.max(bytes, this.bytes.length * 2) > PAGE_BYTES_TARGET;
+      const wider = new Uint8Array(isLast ? Math.max(bytes, PAGE_BYTES_TARGET) + LAST_LINE_BYTES : Math.max(bytes, this.bytes.length * 2));
       wider.set(this.bytes.subarray(0, this.bytesUsed));
       this.bytes = wider;
     }
