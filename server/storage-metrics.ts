@@ -1,56 +1,67 @@
-// Counters and gauges of the store, under the names Loki's dashboards and alerts use.
+// Counters and gauges of the store, under the names Loki's dashboards and alerts use; Loki's chunks are pages here.
 
 import { Counter, Gauge, type Registry } from "prom-client";
 
+/** What is there right now. */
+export interface StorageSizes {
+  /** Streams in the head, and their pages, open ones included. */
+  readonly streams: number;
+  readonly pages: number;
+  readonly memoryBytes: number;
+  readonly blocks: number;
+  readonly storedBytes: number;
+  readonly walBytes: number;
+}
+
 export interface StorageMetrics {
   readonly corruptions: Counter;
+  readonly walFailures: Counter;
+  readonly diskFull: Counter;
+  readonly replaySeconds: Gauge;
+  readonly streamsCreated: Counter;
+  readonly streamsRemoved: Counter;
   readonly flushes: Counter<"reason">;
   readonly flushFailures: Counter;
-  readonly pages: Counter;
+  readonly pages: Counter<"reason">;
+  readonly pageBytes: Counter;
   readonly missingBlocks: Counter;
 }
 
-export function createStorageMetrics(
-  registry: Registry,
-  read: () => { streams: number; memoryBytes: number; blocks: number; storedBytes: number },
-): StorageMetrics {
+export function createStorageMetrics(registry: Registry, read: () => StorageSizes): StorageMetrics {
   const registers = [registry];
-  const gauge = (name: string, help: string, value: () => number): void => {
+  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
+  const byReason = (name: string, help: string): Counter<"reason"> => new Counter({ name, help, labelNames: ["reason"], registers });
+  const gauge = (name: string, help: string, size: keyof StorageSizes): void => {
     new Gauge({
       name,
       help,
       registers,
       collect() {
-        this.set(value());
+        this.set(read()[size]);
       },
     });
   };
-  gauge("loki_ingester_memory_streams", "Streams in the head.", () => read().streams);
-  gauge("skald_head_bytes", "Memory of the head's pages.", () => read().memoryBytes);
-  gauge("skald_store_blocks", "Blocks in the catalogue.", () => read().blocks);
-  gauge("skald_store_bytes", "Bytes of the blocks in the catalogue.", () => read().storedBytes);
+  gauge("loki_ingester_memory_streams", "Streams in the head.", "streams");
+  gauge("loki_ingester_memory_chunks", "Pages in the head.", "pages");
+  gauge("loki_ingester_wal_bytes_in_use", "Bytes of the WAL's segments.", "walBytes");
+  gauge("skald_head_bytes", "Memory of the head's pages.", "memoryBytes");
+  gauge("skald_store_blocks", "Blocks in the catalogue.", "blocks");
+  gauge("skald_store_bytes", "Bytes of the blocks in the catalogue.", "storedBytes");
   return {
-    corruptions: new Counter({
-      name: "loki_ingester_wal_corruptions_total",
-      help: "WAL segments whose end was damaged at a start.",
+    corruptions: counter("loki_ingester_wal_corruptions_total", "Damaged places found in WAL segments at a start."),
+    walFailures: counter("skald_wal_write_failures_total", "Groups of pushes that were refused because the WAL could not be written."),
+    diskFull: counter("loki_ingester_wal_disk_full_failures_total", "Those of them that found the disk full."),
+    replaySeconds: new Gauge({
+      name: "loki_ingester_wal_replay_duration_seconds",
+      help: "Time the last start took to read the WAL.",
       registers,
     }),
-    flushes: new Counter({
-      name: "skald_flushes_total",
-      help: "Flushes of the head, by what caused them.",
-      labelNames: ["reason"],
-      registers,
-    }),
-    flushFailures: new Counter({
-      name: "loki_ingester_chunks_flush_failures_total",
-      help: "Attempts to flush the head that failed; each is tried again.",
-      registers,
-    }),
-    pages: new Counter({ name: "loki_ingester_chunks_flushed_total", help: "Pages written into blocks.", registers }),
-    missingBlocks: new Counter({
-      name: "skald_store_missing_blocks_total",
-      help: "Blocks of the catalogue that could not be opened at a start.",
-      registers,
-    }),
+    streamsCreated: counter("loki_ingester_streams_created_total", "Streams that came into the head."),
+    streamsRemoved: counter("loki_ingester_streams_removed_total", "Streams that left the head for a block."),
+    flushes: byReason("skald_flushes_total", "Flushes of the head, by what caused them."),
+    flushFailures: counter("loki_ingester_chunks_flush_failures_total", "Attempts to flush the head that failed; each is tried again."),
+    pages: byReason("loki_ingester_chunks_flushed_total", "Pages written into blocks, by what caused the flush."),
+    pageBytes: counter("loki_ingester_chunk_stored_bytes_total", "Bytes written into blocks."),
+    missingBlocks: counter("skald_store_missing_blocks_total", "Blocks of the catalogue that could not be opened."),
   };
 }

@@ -17,7 +17,7 @@ import { Head } from "./head/head.ts";
 import type { AcceptedPush } from "./ingest/accepted-push.ts";
 import { HEAD_BYTES_FLUSH, HEAD_BYTES_MAX, HEAD_BYTES_REFUSE, HEAD_RAW_BYTES_FLUSH } from "./limits.ts";
 import { countedBytes, type LogView, type PageReader, type PageRef, type StreamPages, type TimeRange } from "./page.ts";
-import { createStorageMetrics, type StorageMetrics } from "./storage-metrics.ts";
+import { createStorageMetrics, type StorageMetrics, type StorageSizes } from "./storage-metrics.ts";
 import type { BlockMeta, Catalog } from "./store/catalog.ts";
 import { type Disk, systemDisk } from "./store/disk.ts";
 import { openFileCatalog } from "./store/file-catalog.ts";
@@ -48,10 +48,14 @@ const CHECK_EVERY_MS = 5_000;
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 30_000;
 
+const NOTHING: StorageSizes = { streams: 0, pages: 0, memoryBytes: 0, blocks: 0, storedBytes: 0, walBytes: 0 };
+
 /** The head that is being flushed, and the first WAL segment that it does not need. */
 interface Frozen {
   readonly head: Head;
   readonly segment: number;
+  /** Why it was frozen: `full`, `idle`, `max_age`, `forced`. */
+  readonly reason: string;
 }
 
 export async function openStorage(options: StorageOptions): Promise<Storage> {
@@ -59,23 +63,27 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const store = await openFsStore(options.storeFolder, disk);
   const catalog = await openFileCatalog(join(options.storeFolder, CATALOG_FILE), options.log, disk);
   let storage: Storage | undefined;
-  const metrics = createStorageMetrics(
-    options.registry,
-    () => storage?.sizes() ?? { streams: 0, memoryBytes: 0, blocks: 0, storedBytes: 0 },
-  );
+  const metrics = createStorageMetrics(options.registry, () => storage?.sizes() ?? NOTHING);
   const files = new BlockFiles(options.storeFolder);
   const blocks = new Blocks(files, catalog, options.log, () => metrics.missingBlocks.inc());
   await blocks.checkAll();
   const head = new Head();
+  const startedMs = options.clock.nowMs();
   const wal = await openWal({
     folder: options.walFolder,
     log: options.log,
     // What a restart finds comes before there is a storage.
     apply: (tenant, push) => (storage === undefined ? head.append(tenant, push) : storage.apply(tenant, push)),
     onCorruption: () => metrics.corruptions.inc(),
+    onFailure: (cause) => {
+      metrics.walFailures.inc();
+      if ((cause as NodeJS.ErrnoException).code === "ENOSPC") metrics.diskFull.inc();
+    },
     from: catalog.walFrom,
     disk,
   });
+  metrics.replaySeconds.set((options.clock.nowMs() - startedMs) / 1000);
+  metrics.streamsCreated.inc(head.streamCount);
   await settleStrayBlocks({ store, catalog, blocks, walFirst: wal.first, log: options.log });
   storage = new Storage(options, { store, catalog, files, blocks, wal, head, metrics });
   return storage;
@@ -146,7 +154,9 @@ export class Storage implements LogView {
     const nowMs = this.#options.clock.nowMs();
     if (this.#head.isEmpty) this.#firstAppendMs = nowMs;
     this.#lastAppendMs = nowMs;
+    const streams = this.#head.streamCount;
     this.#head.append(tenant, push);
+    this.#parts.metrics.streamsCreated.inc(this.#head.streamCount - streams);
     for (const listener of this.#listeners) {
       try {
         listener(tenant, push);
@@ -262,10 +272,12 @@ export class Storage implements LogView {
     this.#parts.files.close();
   }
 
-  sizes(): { streams: number; memoryBytes: number; blocks: number; storedBytes: number } {
+  sizes(): StorageSizes {
     const blocks = this.#parts.catalog.all();
     return {
       streams: this.#head.streamCount,
+      pages: this.#heads().reduce((sum, head) => sum + head.pageCount, 0),
+      walBytes: this.#parts.wal.bytes,
       memoryBytes: this.#headBytes(),
       blocks: blocks.length,
       storedBytes: blocks.reduce((sum, { objectBytes }) => sum + objectBytes, 0),
@@ -307,7 +319,7 @@ export class Storage implements LogView {
       // What is on its way to disk belongs to the old head or to the new one, as its segment does.
       await new Promise<void>((passed) => {
         this.#parts.wal.cut((segment) => {
-          this.#frozen = { head: this.#head, segment };
+          this.#frozen = { head: this.#head, segment, reason };
           this.#head = new Head();
           passed();
         });
@@ -328,7 +340,11 @@ export class Storage implements LogView {
         await store.put(meta.key, parts);
         written.push(meta);
         blocks.open(meta.key, meta.objectBytes);
-        metrics.pages.inc(streams.reduce((sum, { pages }) => sum + pages.length, 0));
+        metrics.pages.inc(
+          { reason: frozen.reason },
+          streams.reduce((sum, { pages }) => sum + pages.length, 0),
+        );
+        metrics.pageBytes.inc(meta.objectBytes);
       }
       await catalog.change({ add: written, walFrom: frozen.segment }, () => {
         this.#frozen = undefined;
@@ -347,6 +363,7 @@ export class Storage implements LogView {
       this.#retryLater(retryMs);
       return;
     }
+    metrics.streamsRemoved.inc(frozen.head.streamCount);
     this.#wakeAppends();
     for (const key of this.#abandoned.splice(0)) await store.delete(key).catch(() => {});
     await wal

@@ -118,6 +118,15 @@ export class Head {
     return count;
   }
 
+  /** Open ones included. */
+  get pageCount(): number {
+    let count = 0;
+    for (const streams of this.#tenants.values()) {
+      for (const { cut, open } of streams.values()) count += cut.length + (open.entryCount > 0 ? 1 : 0);
+    }
+    return count;
+  }
+
   /** Cuts what is open; what each tenant's block will hold, streams and pages in a stable order. */
   async cutAll(tenant: string): Promise<BlockStream[]> {
     const streams: BlockStream[] = [];

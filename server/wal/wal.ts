@@ -24,6 +24,8 @@ export interface WalOptions {
   readonly apply: (tenant: string, push: AcceptedPush) => void;
   /** A segment whose end is damaged was read up to there. */
   readonly onCorruption: () => void;
+  /** A group of appends was refused. */
+  readonly onFailure: (cause: unknown) => void;
 }
 
 /** A push could not be made durable; the client is told to try again. */
@@ -54,11 +56,13 @@ export async function openWal(options: WalOptions): Promise<Wal> {
   const found = (await disk.list(folder)).flatMap((name) => SEGMENT_NAME.exec(name)?.[1] ?? []).map(Number);
   const segments = found.filter((segment) => segment >= from).sort((a, b) => a - b);
   for (const segment of found) if (segment < from) await disk.remove(join(folder, nameOf(segment)));
+  const bytesOf = new Map<number, number>();
   for (const segment of segments) {
     const content = await disk.read(join(folder, nameOf(segment)));
+    bytesOf.set(segment, content?.length ?? 0);
     if (content !== undefined) replaySegment(content, nameOf(segment), options);
   }
-  return new Wal(options, disk, segments, Math.max(from, (segments.at(-1) ?? 0) + 1));
+  return new Wal(options, disk, bytesOf, Math.max(from, (segments.at(-1) ?? 0) + 1));
 }
 
 function replaySegment(content: Buffer, name: string, { log, apply, onCorruption }: WalOptions): void {
@@ -116,8 +120,8 @@ export class Wal {
   readonly #options: WalOptions;
   readonly #disk: Disk;
   readonly #pool = new BufferPool();
-  /** Segments on disk, ascending, the open one included. */
-  readonly #segments: number[];
+  /** Size in bytes of each segment on disk, ascending, the open one included. */
+  readonly #segments: Map<number, number>;
   #current: number;
   #waiting: Waiting[] = [];
   #open: { readonly segment: number; readonly file: DiskFile; bytes: number } | undefined;
@@ -126,16 +130,22 @@ export class Wal {
   /** The group that is being written. */
   #group: { readonly segment: number; readonly done: Promise<void> } | undefined;
 
-  constructor(options: WalOptions, disk: Disk, segments: readonly number[], current: number) {
+  constructor(options: WalOptions, disk: Disk, segments: Map<number, number>, current: number) {
     this.#options = options;
     this.#disk = disk;
-    this.#segments = [...segments];
+    this.#segments = segments;
     this.#current = current;
   }
 
   /** The oldest segment there is. */
   get first(): number | undefined {
-    return this.#segments[0];
+    return this.#segments.keys().next().value;
+  }
+
+  get bytes(): number {
+    let sum = 0;
+    for (const bytes of this.#segments.values()) sum += bytes;
+    return sum;
   }
 
   /** Resolves when the push is on disk and applied. The push is copied before this returns. @throws WalError; nothing was applied then */
@@ -169,11 +179,11 @@ export class Wal {
   async removeBefore(segment: number): Promise<void> {
     while (this.#group !== undefined && (this.#group.segment < segment || this.#waiting.some((waiting) => waiting.segment < segment)))
       await this.#group.done;
-    const old = this.#segments.filter((number) => number < segment);
+    const old = [...this.#segments.keys()].filter((number) => number < segment);
     if (this.#open !== undefined && this.#open.segment < segment) await this.#closeOpen();
     for (const number of old) {
       await this.#disk.remove(join(this.#options.folder, nameOf(number)));
-      this.#segments.splice(this.#segments.indexOf(number), 1);
+      this.#segments.delete(number);
     }
     await this.#disk.syncFolder(this.#options.folder);
   }
@@ -203,6 +213,7 @@ export class Wal {
         const error = new WalError(`the push could not be made durable: write to the WAL in ${this.#options.folder}: ${messageOf(cause)}`, {
           cause,
         });
+        this.#options.onFailure(cause);
         this.#options.log.error(
           { folder: this.#options.folder, error: messageOf(cause), pushes: group.length },
           "WAL write failed; the pushes were refused",
@@ -227,6 +238,7 @@ export class Wal {
       );
       await open.file.sync();
       open.bytes += group.reduce((sum, { record }) => sum + record.length, 0);
+      this.#segments.set(open.segment, open.bytes);
     } catch (cause) {
       // The segment ends where it was good; the next append begins a new one.
       await open.file.truncate(open.bytes).catch(() => {});
@@ -238,7 +250,7 @@ export class Wal {
   /** A new segment with a number of its own, at least `segment`. */
   async #openNext(segment: number): Promise<void> {
     await this.#closeOpen();
-    const number = Math.max(segment, (this.#segments.at(-1) ?? 0) + 1);
+    const number = Math.max(segment, Math.max(0, ...this.#segments.keys()) + 1);
     const path = join(this.#options.folder, nameOf(number));
     const file = await this.#disk.create(path);
     try {
@@ -249,7 +261,7 @@ export class Wal {
       await this.#disk.remove(path).catch(() => {});
       throw cause;
     }
-    this.#segments.push(number);
+    this.#segments.set(number, SEGMENT_MAGIC.length);
     // Numbers that `cut` hands out lie above every segment there is.
     this.#current = Math.max(this.#current, number);
     this.#open = { segment: number, file, bytes: SEGMENT_MAGIC.length };

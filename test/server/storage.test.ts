@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Registry } from "prom-client";
@@ -286,6 +286,29 @@ describe("flushing", () => {
     await storage.flush();
     expect(storage.stats("t", [], ALL_TIME)).toMatchObject({ streams: 4, chunks: 4, entries: 4, bytes: 4 });
     expect(storage.stats("t", parseSelector('{app="b"}'), ALL_TIME)).toMatchObject({ streams: 2, entries: 2 });
+  });
+});
+
+describe("figures", () => {
+  test("of the head, the WAL and the blocks follow what happens", async () => {
+    const folder = newFolder();
+    const disk = new FaultDisk(seededRandom(2));
+    const { storage, count } = await open(folder, { disk });
+    await put(storage, ...SERVICES);
+    expect(await count("loki_ingester_memory_streams")).toBe(4);
+    expect(await count("loki_ingester_memory_chunks")).toBe(4);
+    expect(await count("loki_ingester_streams_created_total")).toBe(4);
+    expect(await count("loki_ingester_wal_bytes_in_use")).toBe(statSync(join(folder, "wal", walFiles(folder)[0]!)).size);
+    disk.isFull = true;
+    await expect(put(storage, entry("no"))).rejects.toThrow(/ENOSPC/);
+    disk.isFull = false;
+    expect(await count("loki_ingester_wal_disk_full_failures_total")).toBe(1);
+    await storage.flush();
+    expect(await count("loki_ingester_memory_streams")).toBe(0);
+    expect(await count("loki_ingester_streams_removed_total")).toBe(4);
+    expect(await count("loki_ingester_chunks_flushed_total")).toBe(4);
+    expect(await count("loki_ingester_wal_bytes_in_use")).toBe(0);
+    expect(await count("skald_store_bytes")).toBe(statSync(join(folder, "chunks", blocksIn(folder)[0]!)).size);
   });
 });
 

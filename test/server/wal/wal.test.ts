@@ -43,6 +43,7 @@ async function open(folder: string, options: { disk?: FaultDisk; from?: number }
       }
     },
     onCorruption: () => opened.corruptions++,
+    onFailure: () => {},
     ...(options.disk === undefined ? {} : { disk: options.disk }),
   });
   wals.push(wal);
