@@ -32,3 +32,5 @@ export const READER_FILES_MAX = 32;
 export const READER_FILTER_BYTES_MAX = 24 * MiB;
 /** Memory for the indexes of blocks. One of a full block with 1000 streams takes about a megabyte; what is not kept is read again. */
 export const INDEX_BYTES_MAX = 128 * MiB;
+/** Readers of the main thread whose scratch lies in the kernels' memory, about half a megabyte each, for good. */
+export const RESIDENT_READERS_MAX = 16;

@@ -15,7 +15,7 @@ import { BlockFiles, openPageReader } from "./block/page-reader.ts";
 import { newBlockKey, settleStrayBlocks } from "./block/stray-blocks.ts";
 import { Head } from "./head/head.ts";
 import type { AcceptedPush } from "./ingest/accepted-push.ts";
-import { HEAD_BYTES_FLUSH, HEAD_BYTES_MAX, HEAD_BYTES_REFUSE, HEAD_RAW_BYTES_FLUSH } from "./limits.ts";
+import { HEAD_BYTES_FLUSH, HEAD_BYTES_MAX, HEAD_BYTES_REFUSE, HEAD_RAW_BYTES_FLUSH, RESIDENT_READERS_MAX } from "./limits.ts";
 import { countedBytes, type LogView, type PageReader, type PageRef, type StreamPages, type TimeRange } from "./page.ts";
 import { createStorageMetrics, type StorageMetrics, type StorageSizes } from "./storage-metrics.ts";
 import type { BlockMeta, Catalog } from "./store/catalog.ts";
@@ -121,6 +121,7 @@ export class Storage implements LogView {
   /** Blocks of flushes that failed. */
   #abandoned: string[] = [];
   #room: (() => void)[] = [];
+  #readers = 0;
   readonly #listeners = new Set<(tenant: string, push: AcceptedPush) => void>();
   readonly #timer: NodeJS.Timeout;
   #closing = false;
@@ -239,9 +240,9 @@ export class Storage implements LogView {
     return [...new Set([...this.#parts.catalog.tenants(), ...this.#heads().flatMap((head) => head.tenants())])].sort();
   }
 
-  /** A reader for one query on the main thread. */
+  /** A page reader for the main thread, to be used again and again: the first few decode to where kernels search in place. */
   openReader(): PageReader {
-    return openPageReader(this.#parts.files, false);
+    return openPageReader(this.#parts.files, this.#readers++ < RESIDENT_READERS_MAX);
   }
 
   /** Resolves when everything appended before is in blocks and the WAL is cut behind it. @throws when writing them failed (it is tried again) */
