@@ -245,6 +245,7 @@ class Agent implements RunningAgent, AgentView {
       tailMetrics: createTailMetrics(this.#registry),
       clock,
       log,
+      lineBytesMax: config.limits_config.max_line_size,
       hostname: process.env.HOSTNAME || hostname(),
       reading: { syncPeriodMs: config.target_config.sync_period, pollMinMs: min_poll_frequency, pollMaxMs: max_poll_frequency },
       ...(compile === undefined ? {} : { compile }),

@@ -13,10 +13,12 @@ import { openDiscoveries } from "./discovery/open.ts";
 import { type DroppedTarget, type FoundTarget, TargetSet, type TargetSetChange } from "./discovery/target-set.ts";
 import type { Positions } from "./positions.ts";
 import { compileRelabel } from "./relabel.ts";
+import { ScrapeSource } from "./scrape-source.ts";
 import { SharedPipeline } from "./shared-pipeline.ts";
 import type { Sink } from "./sink.ts";
 import type { TailMetrics } from "./tail/tail-metrics.ts";
 import type { Decompression, FileTarget } from "./targets/file-target.ts";
+import { sourceKeyOf } from "./targets/open-sources.ts";
 import type { Target } from "./targets/target.ts";
 
 export interface JobContext {
@@ -29,6 +31,8 @@ export interface JobContext {
   readonly log: Log;
   /** What `__host__` is compared with. */
   readonly hostname: string;
+  /** `limits_config.max_line_size` in bytes; 0 is no limit. */
+  readonly lineBytesMax: number;
   readonly reading: { readonly syncPeriodMs: number; readonly pollMinMs: number; readonly pollMaxMs: number };
   /** How pipelines are built; `-inspect` has its own way. */
   readonly compile?: typeof compilePipeline;
@@ -38,7 +42,7 @@ export interface JobContext {
 export function buildPipeline(
   scrape: ScrapeConfig,
   index: number,
-  context: Omit<JobContext, "sink" | "positions" | "tailMetrics" | "hostname" | "reading">,
+  context: Omit<JobContext, "sink" | "positions" | "tailMetrics" | "hostname" | "lineBytesMax" | "reading">,
 ) {
   const log = context.log.child({ job: scrape.job_name });
   const path: ConfigPath = ["scrape_configs", index, "pipeline_stages"];
@@ -65,6 +69,7 @@ export class ScrapeJob {
   #pipeline: SharedPipeline;
   #discoveries: Discovery[] = [];
   #targets = new Map<string, Target>();
+  readonly #source: ScrapeSource | undefined;
   /** Targets are opened and stopped one after the other, in the order they were told of. */
   #work: Promise<void> = Promise.resolve();
   /** Targets that are read to their end after discovery has withdrawn them. */
@@ -82,18 +87,20 @@ export class ScrapeJob {
       hostname: context.hostname,
       onDropped: (reason) => context.metrics.targetFailed(reason),
     });
+    const key = sourceKeyOf(scrape);
+    if (key !== undefined) this.#source = new ScrapeSource(key, scrape, this.#pipeline, { ...context, log: this.#log });
   }
 
   get ready(): boolean {
-    return [...this.#targets.values()].some((target) => target.ready);
+    return this.targets.some((target) => target.ready);
   }
 
   get targets(): readonly Target[] {
-    return [...this.#targets.values()];
+    return this.#source?.targets ?? [...this.#targets.values()];
   }
 
   get dropped(): readonly DroppedTarget[] {
-    return this.#set.dropped;
+    return this.#source?.dropped ?? this.#set.dropped;
   }
 
   /**
@@ -108,6 +115,7 @@ export class ScrapeJob {
       await former.stop({ drain: false });
       await settle?.();
     }
+    if (this.#source !== undefined) return this.#source.start({ retrying: settle !== undefined });
     this.#discoveries = await openDiscoveries(this.scrape, this.#log);
     const first: TargetSetChange[] = [];
     let begun = false;
@@ -135,6 +143,7 @@ export class ScrapeJob {
 
   async stop(options: { readonly drain: boolean }): Promise<void> {
     this.#stopped = true;
+    await this.#source?.stop(options);
     await Promise.all(this.#discoveries.map((discovery) => discovery.stop()));
     await this.#work;
     await Promise.all([...this.#closing, ...[...this.#targets.keys()].map((key) => this.#close(key, options))]);

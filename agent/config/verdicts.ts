@@ -2,11 +2,13 @@
 
 import type { ConfigIssue, ConfigPath } from "../../lib/runtime/config-file.ts";
 import { isLabelName } from "../../lib/wire/labels.ts";
+import { DISCOVERY_KEYS } from "../discovery/open.ts";
+import { SOURCE_KEYS } from "../targets/open-sources.ts";
 import type { AgentConfig } from "./schema.ts";
 import { RARE_DISCOVERIES, RARE_SOURCES, type RareBlock, type ScrapeConfig } from "./scrape-config.ts";
 
 /** Rare blocks that can be run; the others are checked, and refused at start. */
-export const SUPPORTED_BLOCKS: ReadonlySet<RareBlock> = new Set<RareBlock>();
+export const SUPPORTED_BLOCKS: ReadonlySet<RareBlock> = new Set<RareBlock>([...DISCOVERY_KEYS, ...SOURCE_KEYS]);
 
 const DECOMPRESSIONS = ["gz", "z", "bz2"];
 

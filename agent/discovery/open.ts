@@ -1,9 +1,17 @@
 // The discoveries of a scrape config. Those that few use are loaded only when they are configured.
 
 import type { Log } from "../../lib/runtime/log.ts";
-import type { ScrapeConfig } from "../config/scrape-config.ts";
+import type { RareBlock, ScrapeConfig } from "../config/scrape-config.ts";
 import type { Discovery } from "./discovery.ts";
 import { staticDiscovery } from "./static.ts";
+
+/** Makes a discovery of one item of its block, checked by the schema. @throws Error when it cannot begin */
+export type OpenDiscovery = (config: never, log: Log) => Discovery;
+
+const DISCOVERIES: Readonly<Partial<Record<RareBlock, () => Promise<OpenDiscovery>>>> = {};
+
+/** The blocks that name a discovery of file targets. */
+export const DISCOVERY_KEYS = Object.keys(DISCOVERIES) as readonly RareBlock[];
 
 export async function openDiscoveries(scrape: ScrapeConfig, log: Log): Promise<Discovery[]> {
   const discoveries: Discovery[] = [];
@@ -11,6 +19,11 @@ export async function openDiscoveries(scrape: ScrapeConfig, log: Log): Promise<D
   if (scrape.file_sd_configs !== undefined) {
     const { fileDiscovery } = await import("./file.ts");
     discoveries.push(...scrape.file_sd_configs.map((config) => fileDiscovery(config, log)));
+  }
+  for (const key of DISCOVERY_KEYS) {
+    if (scrape[key] === undefined) continue;
+    const open = await DISCOVERIES[key]!();
+    discoveries.push(...(scrape[key] as readonly never[]).map((config) => open(config, log)));
   }
   return discoveries;
 }

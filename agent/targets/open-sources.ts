@@ -1,0 +1,19 @@
+// The source of a scrape config, if it has one. Each is loaded only when it is configured.
+
+import type { RareBlock, ScrapeConfig } from "../config/scrape-config.ts";
+import type { OpenSource, Source, SourceContext } from "./source.ts";
+
+const SOURCES: Readonly<Partial<Record<RareBlock, () => Promise<OpenSource>>>> = {};
+
+/** The blocks that name a source, in the order Promtail looks for them: the first that is there is read. */
+export const SOURCE_KEYS = Object.keys(SOURCES) as readonly RareBlock[];
+
+export function sourceKeyOf(scrape: ScrapeConfig): RareBlock | undefined {
+  return SOURCE_KEYS.find((key) => scrape[key] !== undefined);
+}
+
+/** @throws Error when the source cannot begin */
+export async function openSource(key: RareBlock, scrape: ScrapeConfig, context: SourceContext): Promise<Source> {
+  const open = await SOURCES[key]!();
+  return open(scrape[key] as never, context);
+}
