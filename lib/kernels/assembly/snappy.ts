@@ -7,6 +7,8 @@ const BLOCK_BYTES: usize = 65_536;
 const TABLE_BITS_MAX: u32 = 14;
 const TABLE_BITS_MIN: u32 = 8;
 const MARGIN_BYTES: usize = 15;
+/** A search begins with steps of SKIP_START / 32 bytes, and takes longer ones the longer it finds nothing. */
+const SKIP_START: usize = 64;
 const table = memory.data(1 << 15, 16);
 
 /** `out` has room for 32 + n + n/6 bytes and 64 more. Returns the bytes written. */
@@ -31,10 +33,10 @@ function compressBlock(base: usize, end: usize, out: usize): usize {
   if (end - base <= MARGIN_BYTES) return literalFrom < end ? writeLiteral(literalFrom, end, o) : o;
   const limit = end - MARGIN_BYTES;
   let p = base + 1;
-  let skip: usize = 32;
+  let skip: usize = SKIP_START;
   while (p <= limit) {
     const word = load<u32>(p);
-    const slot = table + (((word * 0x1e35a7bd) >> shift) << 1);
+    const slot = slotOf(p, shift);
     let candidate = base + load<u16>(slot);
     store<u16>(slot, <u16>(p - base));
     if (load<u32>(candidate) != word) {
@@ -47,18 +49,25 @@ function compressBlock(base: usize, end: usize, out: usize): usize {
       o = writeCopy(o, <u32>(p - candidate), length);
       p += length;
       if (p > limit) break;
-      store<u16>(table + (((load<u32>(p - 1) * 0x1e35a7bd) >> shift) << 1), <u16>(p - 1 - base));
+      store<u16>(slotOf(p - 1, shift), <u16>(p - 1 - base));
       const next = load<u32>(p);
-      const nextSlot = table + (((next * 0x1e35a7bd) >> shift) << 1);
+      const nextSlot = slotOf(p, shift);
       candidate = base + load<u16>(nextSlot);
       store<u16>(nextSlot, <u16>(p - base));
       if (load<u32>(candidate) != next) break;
     }
     literalFrom = p;
     p++;
-    skip = 32;
+    skip = SKIP_START;
   }
   return literalFrom < end ? writeLiteral(literalFrom, end, o) : o;
+}
+
+/** Six bytes are hashed though four make a match: what agrees in four bytes only is rarely worth its copy. */
+// @ts-ignore: decorator
+@inline
+function slotOf(p: usize, shift: u32): usize {
+  return table + (((load<u32>(p) * 0x1e35a7bd + <u32>load<u16>(p + 4) * 0x9e3779b1) >> shift) << 1);
 }
 
 // @ts-ignore: decorator

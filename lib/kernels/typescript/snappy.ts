@@ -23,6 +23,8 @@ const TABLE_BITS_MAX = 14;
 const TABLE_BITS_MIN = 8;
 /** Bytes at a block's end that no match begins in, so that four and eight bytes can be loaded at once. */
 const MARGIN_BYTES = 15;
+/** A search begins with steps of SKIP_START / 32 bytes, and takes longer ones the longer it finds nothing. */
+const SKIP_START = 64;
 
 const table = new Uint16Array(1 << TABLE_BITS_MAX);
 
@@ -50,10 +52,10 @@ function compressBlock(source: Uint8Array, base: number, end: number, out: Uint8
   const shift = 32 - bits;
   const limit = end - MARGIN_BYTES;
   let p = base + 1;
-  let skip = 32;
+  let skip = SKIP_START;
   while (p <= limit) {
     const word = load32(source, p);
-    const slot = Math.imul(word, 0x1e35_a7bd) >>> shift;
+    const slot = slotOf(source, p, shift);
     let candidate = base + table[slot]!;
     table[slot] = p - base;
     if (load32(source, candidate) !== word) {
@@ -66,18 +68,24 @@ function compressBlock(source: Uint8Array, base: number, end: number, out: Uint8
       o = writeCopy(out, o, p - candidate, length);
       p += length;
       if (p > limit) break;
-      table[Math.imul(load32(source, p - 1), 0x1e35_a7bd) >>> shift] = p - 1 - base;
+      table[slotOf(source, p - 1, shift)] = p - 1 - base;
       const next = load32(source, p);
-      const nextSlot = Math.imul(next, 0x1e35_a7bd) >>> shift;
+      const nextSlot = slotOf(source, p, shift);
       candidate = base + table[nextSlot]!;
       table[nextSlot] = p - base;
       if (load32(source, candidate) !== next) break;
     }
     literalFrom = p;
     p++;
-    skip = 32;
+    skip = SKIP_START;
   }
   return literalFrom < end ? writeLiteral(source, literalFrom, end, out, o) : o;
+}
+
+/** Six bytes are hashed though four make a match: what agrees in four bytes only is rarely worth its copy. */
+function slotOf(bytes: Uint8Array, at: number, shift: number): number {
+  const upper = bytes[at + 4]! | (bytes[at + 5]! << 8);
+  return (Math.imul(load32(bytes, at), 0x1e35_a7bd) + Math.imul(upper, 0x9e37_79b1)) >>> shift;
 }
 
 function load32(bytes: Uint8Array, at: number): number {
