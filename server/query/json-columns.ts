@@ -14,12 +14,14 @@ import {
 } from "../../lib/kernels/kernels.ts";
 import { prepareNeedle } from "../../lib/kernels/needle.ts";
 import type { LogExpr } from "../../lib/logql/ast.ts";
+import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { Page } from "../page.ts";
-import type { ExtractionState, ParserHints } from "./hints.ts";
-import { ERROR_LABEL, PARSED_LABEL } from "./line-labels.ts";
+import { type ExtractionState, namesOf, type ParserHints } from "./hints.ts";
+import { ERROR_LABEL, PARSED_LABEL, plainNumber } from "./line-labels.ts";
 import type { LineState } from "./line-state.ts";
 import { splitLineFilters } from "./ops/compile.ts";
 import { labelText } from "./ops/json-scan.ts";
+import { compareWith } from "./ops/label-filter.ts";
 
 /** More keys than this cost the kernel more than the tokenizer saves. */
 const KEYS_MAX = 8;
@@ -30,14 +32,40 @@ export function jsonColumnsFor(log: LogExpr, hints: ParserHints, kernels: Kernel
   const { required } = hints;
   if (required === null || required.length === 0 || required.length > KEYS_MAX) return undefined;
   if (!required.every((name) => name === ERROR_LABEL || /^[a-zA-Z][a-zA-Z0-9]*$/.test(name))) return undefined;
-  const first = splitLineFilters(log.ops).late.find((op) => op.kind !== "labelFilter" && op.kind !== "drop" && op.kind !== "keep");
-  return first?.kind === "json" && first.extractions.length === 0 ? new JsonColumns(required, kernels) : undefined;
+  const { late } = splitLineFilters(log.ops);
+  const first = late.find((op) => op.kind !== "labelFilter" && op.kind !== "drop" && op.kind !== "keep");
+  if (first?.kind !== "json" || first.extractions.length > 0) return undefined;
+  return new JsonColumns(required, first === late[0] ? numberTests(log) : new Map(), kernels);
+}
+
+type NumberTest = (value: number) => boolean;
+
+interface NumberFilter {
+  /** Position of the name among the columns. */
+  readonly slot: number;
+  readonly name: string;
+  readonly holds: NumberTest;
+}
+
+/** The number filters that `| json` holds each label against as soon as it has it (`earlyFilters` in ops/compile.ts). */
+function numberTests(log: LogExpr): ReadonlyMap<string, NumberTest> {
+  const tests = new Map<string, NumberTest>();
+  const met = new Set<string>();
+  for (const op of log.ops) {
+    if (op.kind !== "labelFilter" || op.filter.kind === "and" || op.filter.kind === "or") continue;
+    const { filter } = op;
+    const [name = ""] = namesOf(filter);
+    if (!met.has(name) && filter.kind === "number") tests.set(name, compareWith(filter.op, filter.value));
+    met.add(name);
+  }
+  return tests;
 }
 
 export class JsonColumns {
   readonly #names: readonly string[];
   readonly #keys: readonly Uint8Array[];
   readonly #odd: readonly Needle[];
+  readonly #tests: readonly NumberFilter[];
   readonly #kernels: Kernels;
   /** Position of `__error__` among the names: a key of that name is the tokenizer's business. */
   readonly #errorKey: number;
@@ -48,13 +76,16 @@ export class JsonColumns {
   #kind = new Uint8Array(0);
   #valueStart = new Int32Array(0);
   #valueEnd = new Int32Array(0);
+  #passing = new Int32Array(0);
 
-  constructor(names: readonly string[], kernels: Kernels) {
+  /** @param tests number filters that a line of the parser's has to pass, by label */
+  constructor(names: readonly string[], tests: ReadonlyMap<string, NumberTest>, kernels: Kernels) {
     this.#names = names;
     this.#keys = names.map((name) => encoder.encode(name));
     this.#odd = names
       .filter((name) => name !== ERROR_LABEL)
       .flatMap((name) => [`" ${name}`, `${name} "`].map((text) => prepareNeedle(encoder.encode(text), false)));
+    this.#tests = names.flatMap((name, slot) => (tests.has(name) ? [{ slot, name, holds: tests.get(name)! }] : []));
     this.#kernels = kernels;
     this.#errorKey = names.indexOf(ERROR_LABEL);
   }
@@ -85,6 +116,32 @@ export class JsonColumns {
     );
   }
 
+  /**
+   * Ordinals of the loaded lines without those that a number filter is certain to drop: a plain number that fails it. Undefined when nothing
+   * can be said. Valid until the next call.
+   */
+  sift(page: Page, base: LabelSet, count: number): Int32Array | undefined {
+    if (!this.#usable || page.metadata !== undefined) return undefined;
+    const tests = this.#tests.filter(({ name }) => !base.has(name));
+    if (tests.length === 0) return undefined;
+    let kept = 0;
+    for (let k = 0; k < count; k++) if (this.#mayPass(page.bytes, k, tests)) this.#passing[kept++] = k;
+    return this.#passing.subarray(0, kept);
+  }
+
+  #mayPass(bytes: Uint8Array, ordinal: number, tests: readonly NumberFilter[]): boolean {
+    const base = ordinal * this.#names.length;
+    if (this.#verdict[ordinal] !== JSON_LINE_OBJECT || (this.#errorKey >= 0 && this.#kind[base + this.#errorKey] !== JSON_ABSENT))
+      return true;
+    for (const { slot, holds } of tests) {
+      const kind = this.#kind[base + slot]!;
+      if (kind === JSON_ABSENT || kind === JSON_NULL || kind === JSON_NESTED || kind === JSON_ESCAPED_STRING) continue;
+      const value = plainNumber(bytes, this.#valueStart[base + slot]!, this.#valueEnd[base + slot]!);
+      if (value !== undefined && !holds(value)) return false;
+    }
+    return true;
+  }
+
   /** Sets the line's labels. Unsure: the line has to be read by the tokenizer; nothing was set then. */
   apply(line: LineState, wanted: ExtractionState): "kept" | "dropped" | "unsure" {
     const { ordinal, labels } = line;
@@ -113,6 +170,7 @@ export class JsonColumns {
     this.#starts = new Int32Array(room);
     this.#ends = new Int32Array(room);
     this.#verdict = new Uint8Array(room);
+    this.#passing = new Int32Array(room);
     this.#kind = new Uint8Array(slots);
     this.#valueStart = new Int32Array(slots);
     this.#valueEnd = new Int32Array(slots);

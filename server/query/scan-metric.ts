@@ -232,7 +232,10 @@ export class MetricScan {
     const line = this.#line;
     const cursor = new BucketCursor(this.#windows);
     this.#columns?.load(page, lines, first, count);
-    for (let k = 0; k < count; k++) {
+    const sifted = this.#columns?.sift(page, base, count);
+    const siftedCount = sifted?.length ?? count;
+    for (let s = 0; s < siftedCount; s++) {
+      const k = sifted === undefined ? s : sifted[s]!;
       const i = lines === undefined ? first + k : lines[k]!;
       const bucket = cursor.at(page.sec[i]!, page.nanos[i]!);
       if (covered[bucket] !== 1 || skip?.has(i)) continue;

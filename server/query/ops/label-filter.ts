@@ -84,7 +84,8 @@ function typedFilter(name: string, holds: (value: number) => boolean, parse: (te
   };
 }
 
-function compareWith(op: CompareOp, right: number): (value: number) => boolean {
+/** The comparison of a typed label filter, `value <op> right`. */
+export function compareWith(op: CompareOp, right: number): (value: number) => boolean {
   switch (op) {
     case "==":
     case "=":
