@@ -1,7 +1,9 @@
 // From the configuration's `clients[]` to what a client wants to know.
 
-import type { ClientOptions } from "./client/client-options.ts";
+import type { ClientOptions, HeaderSources, OAuth2Options, TlsOptions } from "./client/client-options.ts";
+import type { ProxyOptions } from "./client/proxy.ts";
 import type { ClientConfig } from "./config/clients.ts";
+import type { ProxyConfig, TlsConfig } from "./config/http-client.ts";
 
 /** Promtail starts with a URL it cannot send to (`${LOKI_URL}`, not expanded) and fails at each try; so do we, and a warning says why. */
 function sendableUrl(url: string): string {
@@ -9,7 +11,8 @@ function sendableUrl(url: string): string {
 }
 
 export function clientOptionsOf(config: ClientConfig): ClientOptions {
-  const { basic_auth: basic, authorization, oauth2, tls_config: tls, backoff_config: backoff } = config;
+  const { basic_auth: basic, authorization, oauth2, tls_config: tls, backoff_config: backoff, dead_letter: deadLetter } = config;
+  const proxy = proxyOf(config);
   return {
     name: config.name,
     url: sendableUrl(config.url),
@@ -22,7 +25,17 @@ export function clientOptionsOf(config: ClientConfig): ClientOptions {
     dropRateLimitedBatches: config.drop_rate_limited_batches,
     externalLabels: config.external_labels,
     timeoutMs: config.timeout,
-    ...(basic && { basicAuth: { username: basic.username, password: basic.password ?? "", passwordFile: basic.password_file ?? "" } }),
+    optional: config.optional,
+    ...(deadLetter && { deadLetter: { path: deadLetter.path, maxBytes: deadLetter.max_bytes } }),
+    ...(config.http_headers && { httpHeaders: headersOf(config.http_headers) }),
+    ...(basic && {
+      basicAuth: {
+        username: basic.username,
+        usernameFile: basic.username_file ?? "",
+        password: basic.password ?? "",
+        passwordFile: basic.password_file ?? "",
+      },
+    }),
     ...(config.bearer_token && { bearerToken: config.bearer_token }),
     ...(config.bearer_token_file && { bearerTokenFile: config.bearer_token_file }),
     ...(authorization && {
@@ -32,25 +45,50 @@ export function clientOptionsOf(config: ClientConfig): ClientOptions {
         credentialsFile: authorization.credentials_file ?? "",
       },
     }),
-    ...(oauth2 && {
-      oauth2: {
-        clientId: oauth2.client_id,
-        clientSecret: oauth2.client_secret ?? "",
-        clientSecretFile: oauth2.client_secret_file ?? "",
-        scopes: oauth2.scopes ?? [],
-        tokenUrl: oauth2.token_url,
-        endpointParams: oauth2.endpoint_params ?? {},
-      },
-    }),
-    ...(tls && {
-      tls: {
-        caFile: tls.ca_file ?? "",
-        certFile: tls.cert_file ?? "",
-        keyFile: tls.key_file ?? "",
-        serverName: tls.server_name ?? "",
-        insecureSkipVerify: tls.insecure_skip_verify,
-      },
-    }),
-    ...(config.proxy_url && { proxyUrl: config.proxy_url }),
+    ...(oauth2 && { oauth2: oauth2Of(oauth2) }),
+    ...(tls && { tls: tlsOf(tls) }),
+    ...(proxy && { proxy }),
   };
+}
+
+function oauth2Of(config: NonNullable<ClientConfig["oauth2"]>): OAuth2Options {
+  const proxy = proxyOf(config);
+  return {
+    clientId: config.client_id,
+    clientSecret: config.client_secret ?? "",
+    clientSecretFile: config.client_secret_file ?? "",
+    scopes: config.scopes ?? [],
+    tokenUrl: config.token_url,
+    endpointParams: config.endpoint_params ?? {},
+    ...(config.tls_config && { tls: tlsOf(config.tls_config) }),
+    ...(proxy && { proxy }),
+  };
+}
+
+function tlsOf(config: TlsConfig): TlsOptions {
+  return {
+    ca: config.ca ?? "",
+    cert: config.cert ?? "",
+    key: config.key ?? "",
+    caFile: config.ca_file ?? "",
+    certFile: config.cert_file ?? "",
+    keyFile: config.key_file ?? "",
+    serverName: config.server_name ?? "",
+    insecureSkipVerify: config.insecure_skip_verify,
+    minVersion: config.min_version ?? "",
+    maxVersion: config.max_version ?? "",
+  };
+}
+
+function proxyOf(config: ProxyConfig): ProxyOptions | undefined {
+  const url = config.proxy_url ?? "";
+  const fromEnvironment = config.proxy_from_environment ?? false;
+  if (url === "" && !fromEnvironment) return undefined;
+  return { url, fromEnvironment, noProxy: config.no_proxy ?? "", connectHeaders: config.proxy_connect_header ?? {} };
+}
+
+function headersOf(config: NonNullable<ClientConfig["http_headers"]>): Record<string, HeaderSources> {
+  return Object.fromEntries(
+    Object.entries(config).map(([name, { values = [], secrets = [], files = [] }]) => [name, { values, secrets, files }]),
+  );
 }

@@ -32,8 +32,9 @@ export function openCredentials(options: ClientOptions, url: URL, clock: Clock, 
   const fixed = (make: () => Promise<string>): Credentials => ({ header: make, refused: () => {} });
   if (oauth2 !== undefined) return openOAuth2(oauth2, secret(oauth2.clientSecret, oauth2.clientSecretFile), clock, postForm);
   if (basicAuth !== undefined) {
+    const username = secret(basicAuth.username, basicAuth.usernameFile ?? "");
     const password = secret(basicAuth.password, basicAuth.passwordFile);
-    return fixed(async () => basicHeader(basicAuth.username, await password()));
+    return fixed(async () => basicHeader(await username(), await password()));
   }
   if (authorization !== undefined) {
     const credentials = secret(authorization.credentials, authorization.credentialsFile);
@@ -54,7 +55,8 @@ export function basicHeader(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 }
 
-function rememberFile(path: string, clock: Clock): () => Promise<string> {
+/** Reads a file of a secret, at most once a second. */
+export function rememberFile(path: string, clock: Clock): () => Promise<string> {
   let text = "";
   let readMs = Number.NEGATIVE_INFINITY;
   return async () => {

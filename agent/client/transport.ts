@@ -1,16 +1,15 @@
 // One request: headers, credentials, TLS, proxy, redirects, time limit. What its answer means is decided elsewhere (client.ts).
 
-import { readFileSync } from "node:fs";
-import { Agent as HttpAgent } from "node:http";
-import { type AgentOptions, Agent as HttpsAgent } from "node:https";
 import { createRequire } from "node:module";
-import type { AxiosInstance, AxiosProxyConfig, AxiosRequestConfig } from "axios";
+import type { AxiosInstance, AxiosRequestConfig } from "axios";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import { parseRetryAfterMs } from "./backoff.ts";
-import type { ClientOptions, TlsOptions } from "./client-options.ts";
+import type { ClientOptions } from "./client-options.ts";
 import { type Credentials, openCredentials } from "./credentials.ts";
+import { ExtraHeaders } from "./extra-headers.ts";
+import { Routes } from "./routes.ts";
 
 export interface PushAnswer {
   /** HTTP status, or -1 when there was no answer. */
@@ -20,8 +19,6 @@ export interface PushAnswer {
   readonly retryAfterMs: number | undefined;
 }
 
-const SOCKETS_MAX = 16;
-const SOCKET_IDLE_MS = 90_000;
 const REDIRECTS_MAX = 10;
 const ANSWER_BYTES_MAX = 1024 * 1024;
 const MESSAGE_BYTES_MAX = 1024;
@@ -35,10 +32,12 @@ export interface TransportShared {
 export class Transport {
   readonly #options: ClientOptions;
   readonly #shared: TransportShared;
-  readonly #url: string;
+  readonly #url: URL;
   readonly #credentials: Credentials;
-  readonly #agents: { readonly httpAgent: HttpAgent; readonly httpsAgent: HttpsAgent };
-  readonly #proxy: AxiosProxyConfig | false;
+  readonly #extraHeaders: ExtraHeaders;
+  readonly #routes: Routes;
+  /** To the endpoint that gives tokens, which may have TLS and a proxy of its own. */
+  readonly #tokenRoutes: Routes;
   #warnedHeaders = false;
 
   /** @throws Error when a certificate cannot be read or an address is malformed */
@@ -49,17 +48,18 @@ export class Transport {
     this.#credentials = openCredentials(options, url, shared.clock, (to, form, basic) => this.#postForm(to, form, basic));
     url.username = "";
     url.password = "";
-    this.#url = url.href;
-    const keep = { keepAlive: true, maxSockets: SOCKETS_MAX, timeout: SOCKET_IDLE_MS };
-    this.#agents = { httpAgent: new HttpAgent(keep), httpsAgent: new HttpsAgent({ ...keep, ...tlsOptions(options.tls) }) };
-    this.#proxy = options.proxyUrl ? proxyConfig(options.proxyUrl) : false;
+    this.#url = url;
+    this.#extraHeaders = new ExtraHeaders(options.httpHeaders ?? {}, shared.clock);
+    this.#routes = new Routes({ tls: options.tls, proxy: options.proxy }, shared);
+    const { tls = options.tls, proxy = options.proxy } = options.oauth2 ?? {};
+    this.#tokenRoutes = tls === options.tls && proxy === options.proxy ? this.#routes : new Routes({ tls, proxy }, shared);
   }
 
   /** Sends one body. Never rejects: what goes wrong on the way is an answer of status -1. */
   async push(body: Buffer, tenant: string, stop: AbortSignal): Promise<PushAnswer> {
     try {
       const headers = await this.#headers(tenant);
-      const answer = await this.#request({ method: "POST", url: this.#url, data: body, headers }, stop);
+      const answer = await this.#request({ method: "POST", url: this.#url.href, data: body, headers }, stop);
       if (answer.status === 401) this.#credentials.refused();
       return answer;
     } catch (error) {
@@ -68,18 +68,18 @@ export class Transport {
   }
 
   close(): void {
-    this.#agents.httpAgent.destroy();
-    this.#agents.httpsAgent.destroy();
+    this.#routes.close();
+    this.#tokenRoutes.close();
   }
 
   /** The agent's own headers cannot be replaced by configured ones; credentials can. */
-  async #headers(tenant: string): Promise<Record<string, string>> {
+  async #headers(tenant: string): Promise<Record<string, string | string[]>> {
     const own: Record<string, string> = { "Content-Type": "application/x-protobuf", "User-Agent": this.#shared.userAgent };
     if (tenant !== "") own["X-Scope-OrgID"] = tenant;
     const taken = new Set(Object.keys(own).map((name) => name.toLowerCase()));
-    const headers = { ...own };
+    const headers: Record<string, string | string[]> = { ...own };
     const skipped: string[] = [];
-    for (const [name, value] of Object.entries(this.#options.headers)) {
+    for (const [name, value] of [...Object.entries(this.#options.headers), ...(await this.#extraHeaders.read())]) {
       if (taken.has(name.toLowerCase())) skipped.push(name);
       else headers[name] = value;
     }
@@ -106,8 +106,7 @@ export class Transport {
     try {
       const response = await loadAxios().request<Buffer>({
         ...request,
-        ...this.#agents,
-        proxy: this.#proxy,
+        ...this.#routes.to(this.#url),
         maxRedirects: this.#options.followRedirects ? REDIRECTS_MAX : 0,
         responseType: "arraybuffer",
         maxContentLength: ANSWER_BYTES_MAX,
@@ -139,8 +138,7 @@ export class Transport {
         "User-Agent": this.#shared.userAgent,
         ...(basic !== undefined && { Authorization: basic }),
       },
-      ...this.#agents,
-      proxy: this.#proxy,
+      ...this.#tokenRoutes.to(new URL(url)),
       timeout: this.#options.timeoutMs,
       responseType: "text",
       transformResponse: (data: string) => data,
@@ -157,34 +155,6 @@ let axiosInstance: AxiosInstance | undefined;
 function loadAxios(): AxiosInstance {
   axiosInstance ??= (createRequire(import.meta.url)("axios") as { default: { create(): AxiosInstance } }).default.create();
   return axiosInstance;
-}
-
-function tlsOptions(tls: TlsOptions | undefined): AgentOptions {
-  if (tls === undefined) return {};
-  const read = (path: string, what: string): Buffer => {
-    try {
-      return readFileSync(path);
-    } catch (error) {
-      throw new Error(`could not read ${what} ${path}: ${messageOf(error)}`);
-    }
-  };
-  return {
-    ...(tls.caFile !== "" && { ca: read(tls.caFile, "ca_file") }),
-    ...(tls.certFile !== "" && { cert: read(tls.certFile, "cert_file") }),
-    ...(tls.keyFile !== "" && { key: read(tls.keyFile, "key_file") }),
-    ...(tls.serverName !== "" && { servername: tls.serverName }),
-    rejectUnauthorized: !tls.insecureSkipVerify,
-  };
-}
-
-function proxyConfig(proxyUrl: string): AxiosProxyConfig {
-  const url = new URL(proxyUrl);
-  return {
-    protocol: url.protocol.replace(":", ""),
-    host: url.hostname,
-    port: Number(url.port || (url.protocol === "https:" ? 443 : 80)),
-    ...(url.username !== "" && { auth: { username: decodeURIComponent(url.username), password: decodeURIComponent(url.password) } }),
-  };
 }
 
 function firstLine(body: Buffer): string {

@@ -2,8 +2,15 @@
 
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { bool, goDuration, int, labels, text, textMap, url } from "./fields.ts";
+import { bool, byteSize, goDuration, int, labels, text, textMap, url } from "./fields.ts";
 import { backoffSchema, httpClientFaults, httpClientFields } from "./http-client.ts";
+
+/** Ours: where entries are kept that a server refuses for good. */
+const deadLetterSchema = () =>
+  z.strictObject({
+    path: text().refine((path) => path !== "", "path is empty: name a file"),
+    max_bytes: byteSize().prefault("100MB"),
+  });
 
 export const clientSchema = () =>
   z
@@ -19,6 +26,9 @@ export const clientSchema = () =>
       external_labels: labels().prefault({}),
       timeout: goDuration().prefault("10s"),
       stream_lag_labels: text().optional(),
+      /** Ours: nobody waits for this client, and what it misses is counted. */
+      optional: bool().default(false),
+      dead_letter: deadLetterSchema().optional(),
       ...httpClientFields(),
     })
     .superRefine((client, context) => {

@@ -2,7 +2,13 @@
 
 import type { z } from "zod";
 import { z as zod } from "zod";
+import { TLS_VERSIONS } from "../client/tls-versions.ts";
 import { bool, goDuration, text, textList, textMap, url } from "./fields.ts";
+
+const tlsVersion = () =>
+  text().refine((version) => version === "" || TLS_VERSIONS.includes(version), {
+    error: ({ input }) => `unknown TLS version: ${input}; it is one of ${TLS_VERSIONS.join(", ")}`,
+  });
 
 export const tlsSchema = () =>
   zod.strictObject({
@@ -14,9 +20,11 @@ export const tlsSchema = () =>
     key_file: text().optional(),
     server_name: text().optional(),
     insecure_skip_verify: bool().default(false),
-    min_version: text().optional(),
-    max_version: text().optional(),
+    min_version: tlsVersion().optional(),
+    max_version: tlsVersion().optional(),
   });
+
+export type TlsConfig = z.infer<ReturnType<typeof tlsSchema>>;
 
 const proxyFields = () => ({
   proxy_url: url().optional(),
@@ -24,6 +32,11 @@ const proxyFields = () => ({
   proxy_from_environment: bool().optional(),
   proxy_connect_header: zod.record(zod.string(), textList()).optional(),
 });
+
+export type ProxyConfig = z.infer<z.ZodObject<ReturnType<typeof proxyFields>>>;
+
+const httpHeaderSchema = () =>
+  zod.strictObject({ values: textList().optional(), secrets: textList().optional(), files: textList().optional() });
 
 export const basicAuthSchema = () =>
   zod.strictObject({
@@ -67,7 +80,7 @@ export const httpClientFields = () => ({
   follow_redirects: bool().default(true),
   enable_http2: bool().default(true),
   ...proxyFields(),
-  http_headers: zod.record(zod.string(), zod.unknown()).optional(),
+  http_headers: zod.record(zod.string(), httpHeaderSchema()).optional(),
 });
 
 export const backoffSchema = (defaults: { min: string; max: string; retries: number }, intField: z.ZodType<number>) =>
@@ -79,10 +92,16 @@ export const backoffSchema = (defaults: { min: string; max: string; retries: num
 
 export type HttpClientConfig = z.infer<z.ZodObject<ReturnType<typeof httpClientFields>>>;
 
-/** What prometheus/common refuses when more than one way to authenticate is given; its words. */
+const given = (...values: unknown[]): number => values.filter((value) => value !== undefined && value !== "").length;
+
+/** What prometheus/common refuses, in its words: more than one way to authenticate, settings of a proxy without one … */
 export function httpClientFaults(client: HttpClientConfig): string[] {
+  const faults = [...authFaults(client), ...proxyFaults(client), ...tlsFaults(client.tls_config), ...headerFaults(client)];
+  return client.oauth2 === undefined ? faults : [...faults, ...proxyFaults(client.oauth2), ...tlsFaults(client.oauth2.tls_config)];
+}
+
+function authFaults(client: HttpClientConfig): string[] {
   const faults: string[] = [];
-  const given = (...values: unknown[]): number => values.filter((value) => value !== undefined && value !== "").length;
   const { basic_auth: basic, authorization, oauth2, bearer_token, bearer_token_file } = client;
   if (given(bearer_token, bearer_token_file) > 1) faults.push("at most one of bearer_token & bearer_token_file must be configured");
   if (given(basic, oauth2) > 0 && given(bearer_token, bearer_token_file) > 0)
@@ -108,4 +127,41 @@ export function httpClientFaults(client: HttpClientConfig): string[] {
       faults.push("at most one of oauth2 client_secret & client_secret_file must be configured");
   }
   return faults;
+}
+
+function proxyFaults(client: ProxyConfig): string[] {
+  const { proxy_url, no_proxy, proxy_from_environment: fromEnvironment, proxy_connect_header: headers } = client;
+  const faults: string[] = [];
+  if (Object.keys(headers ?? {}).length > 0 && given(proxy_url) === 0 && fromEnvironment !== true)
+    faults.push("if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be configured");
+  if (fromEnvironment === true && given(proxy_url) > 0)
+    faults.push("if proxy_from_environment is configured, proxy_url must not be configured");
+  if (fromEnvironment === true && given(no_proxy) > 0)
+    faults.push("if proxy_from_environment is configured, no_proxy must not be configured");
+  if (given(proxy_url) === 0 && fromEnvironment !== true && given(no_proxy) > 0)
+    faults.push("if no_proxy is configured, proxy_url must also be configured");
+  return faults;
+}
+
+function tlsFaults(tls: TlsConfig | undefined): string[] {
+  if (tls === undefined) return [];
+  const { ca, ca_file, cert, cert_file, key, key_file } = tls;
+  const faults: string[] = [];
+  if (given(ca, ca_file) > 1) faults.push("at most one of ca and ca_file must be configured");
+  if (given(cert, cert_file) > 1) faults.push("at most one of cert and cert_file must be configured");
+  if (given(key, key_file) > 1) faults.push("at most one of key and key_file must be configured");
+  if (given(cert, cert_file) > 0 && given(key, key_file) === 0)
+    faults.push("exactly one of key or key_file must be configured when a client certificate is configured");
+  if (given(key, key_file) > 0 && given(cert, cert_file) === 0)
+    faults.push("exactly one of cert or cert_file must be configured when a client key is configured");
+  return faults;
+}
+
+const RESERVED_HEADERS =
+  /^(authorization|host|content-encoding|content-length|content-type|user-agent|connection|keep-alive|proxy-authenticate|proxy-authorization|www-authenticate|accept-encoding|x-prometheus-remote-(write|read)-version|x-prometheus-scrape-timeout-seconds)$/i;
+
+function headerFaults({ http_headers: headers = {} }: HttpClientConfig): string[] {
+  return Object.keys(headers)
+    .filter((name) => RESERVED_HEADERS.test(name))
+    .map((name) => `setting header ${JSON.stringify(name)} is not allowed`);
 }

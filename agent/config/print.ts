@@ -8,7 +8,7 @@ import type { AgentConfig } from "./schema.ts";
 /** Keys whose value is milliseconds here and a duration in the file. */
 const DURATIONS =
   /^(sync_period|min_poll_frequency|max_poll_frequency|batchwait|timeout|min_period|max_period|initial_delay|refresh_interval|idle_timeout|poll_interval|pull_range|push_timeout|graceful_shutdown_timeout|http_server_\w+_timeout|grpc_server_(max_connection_\w+|keepalive_\w+|min_time_\w+)|cleanSegmentsOlderThan|minReadFrequency|maxReadFrequency|drainTimeout)$/;
-const SIZES = /^max_line_size$/;
+const SIZES = /^(max_line_size|max_bytes)$/;
 const SECRETS =
   /^(password|bearer_token|client_secret|credentials|api_token|token|auth_token|connection_string|secret_key|key|application_credential_secret)$/;
 const SECRET_HEADERS = /^(authorization|proxy-authorization|cookie|x-api-key)$/i;
@@ -39,9 +39,18 @@ function readable(value: unknown, key: string): unknown {
   if (Array.isArray(value)) return value.map((item) => readable(item, ""));
   if (typeof value !== "object" || value === null) return value;
   const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
+  if (key === "proxy_connect_header" || key === "http_headers")
+    return Object.fromEntries(entries.map(([name, inner]) => [name, maskHeader(inner)]));
   if (key === "headers") return Object.fromEntries(entries.map(([name, inner]) => [name, SECRET_HEADERS.test(name) ? MASK : inner]));
   if (key === "labels" || key === "external_labels") return value;
   return Object.fromEntries(entries.map(([name, inner]) => [name, readable(inner, name)]));
+}
+
+/** Values for a proxy, and secrets of a header, are masked; a header's plain values and files are not. */
+function maskHeader(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(() => MASK);
+  const { secrets, ...rest } = value as { readonly secrets?: readonly string[] };
+  return secrets === undefined ? rest : { ...rest, secrets: secrets.map(() => MASK) };
 }
 
 /** The password of a URL, as Go's Redacted writes it. */

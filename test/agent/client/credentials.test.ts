@@ -7,6 +7,7 @@ import type { Duplex } from "node:stream";
 import { afterEach, describe, expect, test } from "vitest";
 import { backoffMs, parseRetryAfterMs } from "../../../agent/client/backoff.ts";
 import type { ClientOptions } from "../../../agent/client/clients.ts";
+import { systemClock } from "../../../lib/runtime/clock.ts";
 import { Bench, OPTIONS, PushServer } from "./harness.ts";
 
 let server: PushServer;
@@ -31,6 +32,7 @@ async function sentHeaders(options: Partial<ClientOptions>, url?: (server: PushS
   return server.requests[0]!.headers;
 }
 
+const proxyAt = (url: string) => ({ url, noProxy: "", fromEnvironment: false, connectHeaders: {} });
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString("base64")}`;
 
 describe("authorization", () => {
@@ -51,6 +53,31 @@ describe("authorization", () => {
     const headers = await sentHeaders({}, (to) => to.url.replace("http://", "http://me:s%40crt@"));
     expect(headers.authorization).toBe(basic("me:s@crt"));
   });
+
+  for (const [name, options, header] of [
+    ["password_file", (path) => ({ basicAuth: { username: "u", password: "", passwordFile: path } }), (text) => basic(`u:${text}`)],
+    [
+      "username_file",
+      (path) => ({ basicAuth: { username: "", usernameFile: path, password: "p", passwordFile: "" } }),
+      (text) => basic(`${text}:p`),
+    ],
+    ["bearer_token_file", (path) => ({ bearerTokenFile: path }), (text) => `Bearer ${text}`],
+    ["credentials_file", (path) => ({ authorization: { type: "T", credentials: "", credentialsFile: path } }), (text) => `T ${text}`],
+  ] as [string, (path: string) => Partial<ClientOptions>, (text: string) => string][]) {
+    test(`${name} is read anew when it has changed`, async () => {
+      const path = file("rotated", "old\n");
+      let nowMs = 1_000;
+      server = await PushServer.open();
+      bench = new Bench([{ ...OPTIONS, url: server.url, ...options(path) }], { clock: { ...systemClock, nowMs: () => nowMs } });
+      for (const secret of ["old", "new"]) {
+        file("rotated", `${secret}\n`);
+        nowMs += 2_000;
+        bench.push([secret]);
+        await bench.settled();
+      }
+      expect(server.requests.map((request) => request.headers.authorization)).toEqual([header("old"), header("new")]);
+    });
+  }
 
   test("a missing file is a failure that is tried again", async () => {
     server = await PushServer.open();
@@ -121,6 +148,26 @@ describe("oauth2", () => {
     await tokens.close();
   });
 
+  test("a token that is refused is fetched anew, with the secret its file has by then", async () => {
+    const tokens = await withTokens((_, form, authorization) => [200, { access_token: form.get("client_secret") ?? authorization }]);
+    const path = file("client-secret", "old");
+    let nowMs = 1_000;
+    server = await PushServer.open([204, 401, 204]);
+    bench = new Bench([{ ...OPTIONS, url: server.url, oauth2: { ...tokens.oauth2, clientSecretFile: path } }], {
+      clock: { ...systemClock, nowMs: () => nowMs },
+    });
+    for (const secret of ["old", "old", "new"]) {
+      file("client-secret", secret);
+      nowMs += 2_000;
+      bench.push([secret]);
+      await bench.settled();
+    }
+    expect(server.requests.map((request) => request.headers.authorization)).toEqual(
+      ["id:old", "id:old", "id:new"].map((pair) => `Bearer ${basic(pair)}`),
+    );
+    await tokens.close();
+  });
+
   test("an endpoint that wants the credentials in the form gets them there", async () => {
     const tokens = await withTokens((_, form) => (form.get("client_secret") === "secret" ? [200, { access_token: "t" }] : [401, {}]));
     server = await PushServer.open();
@@ -143,7 +190,7 @@ test("proxy: requests go through it", async () => {
     request.pipe(onward);
   });
   await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
-  const headers = await sentHeaders({ proxyUrl: `http://pu:pp@127.0.0.1:${(proxy.address() as AddressInfo).port}` });
+  const headers = await sentHeaders({ proxy: proxyAt(`http://pu:pp@127.0.0.1:${(proxy.address() as AddressInfo).port}`) });
   expect(headers["content-type"]).toBe("application/x-protobuf");
   expect(seen).toEqual([`POST ${server.url} ${basic("pu:pp")}`]);
   proxy.closeAllConnections();
@@ -171,7 +218,7 @@ test("proxy: TLS goes through a tunnel", async () => {
       ...OPTIONS,
       url: server.url,
       tls: { ...NO_TLS, caFile: CERT },
-      proxyUrl: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+      proxy: proxyAt(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}`),
     },
   ]);
   bench.push(["x"]);
