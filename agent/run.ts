@@ -5,7 +5,7 @@
 
 import { hostname } from "node:os";
 import type { Readable } from "node:stream";
-import type { Clock } from "../lib/runtime/clock.ts";
+import { type Clock, within } from "../lib/runtime/clock.ts";
 import type { HttpServer } from "../lib/runtime/http-server.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import type { Log } from "../lib/runtime/log.ts";
@@ -294,10 +294,4 @@ function stdinLabels(scrape: ScrapeConfig): LabelSet {
 
 function sameText(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
-}
-
-async function within(work: Promise<unknown>, ms: number, clock: Clock): Promise<void> {
-  const abort = new AbortController();
-  await Promise.race([work, clock.sleep(Math.max(0, ms), abort.signal)]);
-  abort.abort();
 }

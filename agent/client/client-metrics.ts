@@ -2,7 +2,9 @@ import type { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { counter, gauge, histogram } from "../metric.ts";
 
 export const DROP_REASONS = ["ingester_error", "rate_limited", "stream_limited", "line_too_long"] as const;
-export type DropReason = (typeof DROP_REASONS)[number];
+/** Ours, of optional clients: there was no room to wait in, or the end came first. */
+export const OPTIONAL_DROP_REASONS = ["queue_full", "shutdown"] as const;
+export type DropReason = (typeof DROP_REASONS)[number] | (typeof OPTIONAL_DROP_REASONS)[number];
 
 type PerReason = "host" | "tenant" | "reason";
 
@@ -19,6 +21,8 @@ export interface ClientMetrics {
   readonly batchRetries: Counter<"host" | "tenant">;
   /** Lines waiting for acknowledgement, ours. */
   readonly pendingBytes: Gauge<"client" | "tenant">;
+  readonly deadLetterEntries: Counter<"client">;
+  readonly deadLetterFailed: Counter<"client">;
 }
 
 const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
@@ -52,6 +56,12 @@ export function createClientMetrics(registry: Registry): ClientMetrics {
     ),
     batchRetries: counter(registry, "promtail_batch_retries_total", "Number of times batches has had to be retried.", ["host", "tenant"]),
     pendingBytes: gauge(registry, "promtail_client_pending_bytes", "Bytes of lines waiting to be acknowledged.", ["client", "tenant"]),
+    deadLetterEntries: counter(registry, "promtail_dead_letter_entries_total", "Refused entries written to the dead-letter file.", [
+      "client",
+    ]),
+    deadLetterFailed: counter(registry, "promtail_dead_letter_failed_entries_total", "Refused entries that could not be written there.", [
+      "client",
+    ]),
   };
 }
 
@@ -60,8 +70,13 @@ export function initHostMetrics(metrics: ClientMetrics, host: string): void {
   for (const metric of [metrics.encodedBytes, metrics.sentBytes, metrics.sentEntries]) metric.inc({ host }, 0);
 }
 
-export function initTenantMetrics(metrics: ClientMetrics, host: string, tenant: string): void {
+export function initTenantMetrics(metrics: ClientMetrics, host: string, tenant: string, optional: boolean): void {
   metrics.batchRetries.inc({ host, tenant }, 0);
+  if (optional) {
+    for (const reason of OPTIONAL_DROP_REASONS) {
+      for (const metric of [metrics.droppedBytes, metrics.droppedEntries]) metric.inc({ host, reason, tenant }, 0);
+    }
+  }
   for (const reason of DROP_REASONS) {
     for (const metric of [metrics.droppedBytes, metrics.droppedEntries, metrics.mutatedBytes, metrics.mutatedEntries]) {
       metric.inc({ host, reason, tenant }, 0);

@@ -1,5 +1,6 @@
 // One endpoint: queues per tenant in front of it, and what its answers mean.
 
+import { setMaxListeners } from "node:events";
 import { kernels } from "../../lib/kernels/index.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
@@ -8,12 +9,14 @@ import { BufferPool } from "./buffer-pool.ts";
 import type { ClientMetrics, DropReason } from "./client-metrics.ts";
 import { initHostMetrics, initTenantMetrics } from "./client-metrics.ts";
 import type { ClientOptions, ClientsShared } from "./client-options.ts";
+import { DeadLetters } from "./dead-letters.ts";
 import { createDropLog, type DropLog } from "./drop-log.ts";
 import type { Grouping } from "./entry-grouping.ts";
 import { compressRequest, type SealedBatch } from "./open-batch.ts";
 import { halve, partsOf, type TakenStream, takeApart } from "./push-body.ts";
+import { type Refusal, refusedEntries } from "./refused-entries.ts";
 import { type ResolvedStream, StreamLabels } from "./stream-labels.ts";
-import { type Outcome, TenantQueue } from "./tenant-queue.ts";
+import { type Backlog, type Outcome, TenantQueue } from "./tenant-queue.ts";
 import { type PushAnswer, Transport } from "./transport.ts";
 
 /** Batches of a tenant in flight at most, none of which share a stream. */
@@ -27,6 +30,11 @@ const BISECT_REQUESTS_MAX = 64;
 const BISECT_BYTES_MIN = 1024;
 /** What labels, metadata and times may add to the lines of a request of ours. */
 const DECOMPRESSED_SLACK_BYTES = 64 * 1024 * 1024;
+
+const QUEUE_DROPS = {
+  stream_limited: "too many streams in one batch",
+  queue_full: "an optional client has no room for what it has not sent",
+};
 
 /** What is sent in one request: a batch, or a part of one. */
 interface Part {
@@ -46,6 +54,9 @@ export class Client {
   readonly #pool = new BufferPool();
   readonly #stop = new AbortController();
   readonly #drops: DropLog;
+  readonly #deadLetters: DeadLetters | undefined;
+  /** Of an optional client. */
+  readonly #backlog: Backlog | undefined;
   /** Tenants from whom the server has accepted something. */
   readonly #accepted = new Set<string>();
   #draining = false;
@@ -56,9 +67,17 @@ export class Client {
     this.#shared = shared;
     this.#metrics = metrics;
     this.#transport = new Transport(options, shared);
+    // Each batch on its way listens, of any number of tenants.
+    setMaxListeners(0, this.#stop.signal);
     this.#labels = new StreamLabels(options.tenantId, options.externalLabels);
     this.#drops = createDropLog(shared.log, shared.clock, { client: options.name, host: this.host });
+    this.#backlog = options.optional === true ? { bytes: 0 } : undefined;
+    this.#deadLetters = options.deadLetter && new DeadLetters(options.deadLetter, { client: options.name, metrics, ...shared });
     initHostMetrics(metrics, this.host);
+  }
+
+  get isOptional(): boolean {
+    return this.#backlog !== undefined;
   }
 
   /** Takes a batch's live entries as grouped by their labels; resolves when there is room for more. */
@@ -103,7 +122,10 @@ export class Client {
   /** Cuts what is in flight. What was not acknowledged keeps its tickets: its sources' positions stay before it. */
   stopNow(): void {
     this.#stop.abort();
-    for (const queue of this.#queues.values()) queue.stop();
+    for (const [tenant, queue] of this.#queues) {
+      const { entryCount, lineBytes } = queue.stop();
+      if (this.isOptional && entryCount > 0) this.#drop(tenant, "shutdown", entryCount, lineBytes, "not sent before the end");
+    }
     this.#transport.close();
     this.#drops.close();
   }
@@ -115,14 +137,14 @@ export class Client {
   #queue(tenant: string): TenantQueue {
     const known = this.#queues.get(tenant);
     if (known !== undefined) return known;
-    initTenantMetrics(this.#metrics, this.host, tenant);
+    initTenantMetrics(this.#metrics, this.host, tenant, this.isOptional);
     const { batchBytes, batchWaitMs } = this.options;
     const roomBytes = Math.min(ROOM_BYTES_MAX, Math.max(ROOM_BYTES_MIN, batchBytes * 8));
     const queue = new TenantQueue(
-      { batchBytes, batchWaitMs, streamsMax: this.#shared.maxStreams, roomBytes, lanes: LANES },
+      { batchBytes, batchWaitMs, streamsMax: this.#shared.maxStreams, roomBytes, lanes: LANES, optional: this.#backlog },
       {
         deliver: (batch, onTrouble) => this.#deliver(batch, tenant, onTrouble),
-        onStreamLimited: (count, bytes) => this.#drop(tenant, "stream_limited", count, bytes, "too many streams in one batch"),
+        onDropped: (reason, count, bytes) => this.#drop(tenant, reason, count, bytes, QUEUE_DROPS[reason]),
         nowMs: () => this.#shared.clock.nowMs(),
       },
       this.#pool,
@@ -144,9 +166,9 @@ export class Client {
     const partial = ignoredOf(answer, batch.entryCount);
     if (partial !== undefined) {
       this.#sent(batch, batch.entryCount - partial);
-      this.#drop(tenant, "ingester_error", partial, 0, describeAnswer(answer));
+      await this.#dropUnnamed(partial, batch, tenant, answer);
     } else if (this.#mayBisect(batch, tenant, answer)) return this.#bisect(batch, tenant, answer, onTrouble);
-    else this.#dropPart(batch, tenant, answer);
+    else await this.#dropPart(batch, tenant, answer);
     return "failed";
   }
 
@@ -183,14 +205,14 @@ export class Client {
 
   /** Halves a refused batch until the refused entries stand alone; only they are dropped. Order within streams is kept. */
   async #bisect(batch: SealedBatch, tenant: string, refusal: PushAnswer, onTrouble: () => void): Promise<Outcome> {
-    const request = kernels.snappyDecompress(batch.body, batch.lineBytes * 2 + DECOMPRESSED_SLACK_BYTES).slice();
-    const work: TakenStream[][] = halve(takeApart(request)).reverse();
+    const work: TakenStream[][] = halve(streamsOf(batch)).reverse();
     let last = refusal;
     for (let sent = 0; work.length > 0; sent++) {
       const streams = work.pop()!;
       const { part, buffer } = this.#partOf(streams);
       if (sent >= BISECT_REQUESTS_MAX) {
-        this.#dropPart(part, tenant, last);
+        await this.#dropPart(part, tenant, last);
+        this.#pool.give(buffer);
         continue;
       }
       const answer = await this.#sendUntilAnswered(part, tenant, onTrouble);
@@ -199,11 +221,11 @@ export class Client {
       if (ignored !== undefined) {
         this.#accepted.add(tenant);
         this.#sent(part, part.entryCount - ignored);
-        if (ignored > 0) this.#drop(tenant, "ingester_error", ignored, 0, describeAnswer(answer));
+        if (ignored > 0) await this.#dropUnnamed(ignored, part, tenant, answer);
       } else if (part.entryCount > 1 && (answer.status === 400 || answer.status === 413)) {
         work.push(...halve(streams).reverse());
         last = answer;
-      } else this.#dropPart(part, tenant, answer);
+      } else await this.#dropPart(part, tenant, answer);
       this.#pool.give(buffer);
     }
     return "failed";
@@ -221,9 +243,20 @@ export class Client {
     this.#metrics.sentEntries.inc({ host: this.host }, entryCount);
   }
 
-  #dropPart(part: Part, tenant: string, answer: PushAnswer): void {
+  async #dropPart(part: Part, tenant: string, answer: PushAnswer): Promise<void> {
     const reason = answer.status === 429 ? "rate_limited" : "ingester_error";
     this.#drop(tenant, reason, part.entryCount, part.body.length, describeAnswer(answer));
+    await this.#deadLetters?.write(refusedEntries(streamsOf(part), this.#refusal(tenant, reason, answer)));
+  }
+
+  /** A server that has stored the rest of a part says how many entries it has not, and not which. */
+  async #dropUnnamed(entryCount: number, part: Part, tenant: string, answer: PushAnswer): Promise<void> {
+    this.#drop(tenant, "ingester_error", entryCount, 0, describeAnswer(answer));
+    await this.#deadLetters?.write([{ ...this.#refusal(tenant, "ingester_error", answer), entries: entryCount, of: part.entryCount }]);
+  }
+
+  #refusal(tenant: string, reason: DropReason, { status, message }: PushAnswer): Refusal {
+    return { time: new Date(this.#shared.clock.nowMs()).toISOString(), tenant, reason, status, message };
   }
 
   #drop(tenant: string, reason: DropReason, entryCount: number, bytes: number, text: string): void {
@@ -247,6 +280,11 @@ export class Client {
       this.#metrics.mutatedBytes.inc(labels, cutBytes);
     }
   }
+}
+
+/** A part taken apart again. */
+function streamsOf(part: Part): TakenStream[] {
+  return takeApart(kernels.snappyDecompress(part.body, part.lineBytes * 2 + DECOMPRESSED_SLACK_BYTES).slice());
 }
 
 function countEntries(streams: readonly TakenStream[]): number {

@@ -1,6 +1,7 @@
 // All endpoints of the agent, as one sink: each entry goes to every client, and is acknowledged when all of them have confirmed or
-// dropped it.
+// dropped it. Optional clients get what they have room for, and nothing waits for them.
 
+import { within } from "../../lib/runtime/clock.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import type { Sink } from "../sink.ts";
 import { Client } from "./client.ts";
@@ -11,7 +12,7 @@ import { groupEntries } from "./entry-grouping.ts";
 export type { ClientOptions, ClientsShared } from "./client-options.ts";
 
 export interface Clients extends Sink {
-  /** Whether nothing waits for an answer. */
+  /** Whether nothing that counts waits for an answer; optional clients do not count. */
   idle(): boolean;
   /** Sends what is there without waiting for batches to fill, with retries, for at most `deadlineMs`; then stops. */
   drain(deadlineMs: number): Promise<void>;
@@ -20,6 +21,8 @@ export interface Clients extends Sink {
 }
 
 const OBSERVE_PERIOD_MS = 5_000;
+/** What optional clients get to end, after the others have. */
+const OPTIONAL_DRAIN_MS = 2_000;
 
 /** @throws Error when a certificate cannot be read or an address is malformed */
 export function openClients(options: readonly ClientOptions[], shared: ClientsShared): Clients {
@@ -35,12 +38,15 @@ export function openClients(options: readonly ClientOptions[], shared: ClientsSh
   };
   return {
     consume: (batch) => consume(batch, clients, shared),
-    idle: () => clients.every((client) => client.isIdle),
+    idle: () => clients.every((client) => client.isOptional || client.isIdle),
     stopNow,
     drain: async (deadlineMs) => {
-      const abort = new AbortController();
-      await Promise.race([Promise.all(clients.map((client) => client.drain())), shared.clock.sleep(deadlineMs, abort.signal)]);
-      abort.abort();
+      const endMs = shared.clock.nowMs() + deadlineMs;
+      const draining = clients.map((client) => ({ client, drained: client.drain() }));
+      const drainedOf = (optional: boolean): Promise<unknown> =>
+        Promise.all(draining.filter(({ client }) => client.isOptional === optional).map(({ drained }) => drained));
+      await within(drainedOf(false), deadlineMs, shared.clock);
+      await within(drainedOf(true), Math.min(OPTIONAL_DRAIN_MS, endMs - shared.clock.nowMs()), shared.clock);
       stopNow();
     },
   };

@@ -44,12 +44,14 @@ export class OpenBatch {
   lineBytes = 0;
   entryCount = 0;
   readonly #pool: BufferPool;
+  readonly #holdsTickets: boolean;
   readonly #streams = new Map<ResolvedStream, StreamBuffer>();
   readonly #tickets = new Set<Ticket>();
 
-  constructor(pool: BufferPool, openedMs: number) {
+  constructor(pool: BufferPool, openedMs: number, holdsTickets = true) {
     this.#pool = pool;
     this.openedMs = openedMs;
+    this.#holdsTickets = holdsTickets;
   }
 
   get streamCount(): number {
@@ -67,7 +69,7 @@ export class OpenBatch {
   /** Takes entries whose size is `lineBytes` in sum. The source's bytes are not needed afterwards. */
   append(segment: Segment, lineBytes: number): void {
     const { batch, picks, from, to } = segment;
-    for (const ticket of batch.tickets) {
+    for (const ticket of this.#holdsTickets ? batch.tickets : []) {
       if (this.#tickets.has(ticket)) continue;
       ticket.hold();
       this.#tickets.add(ticket);

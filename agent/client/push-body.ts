@@ -10,8 +10,10 @@ import type { EntryBatch, MetadataPair } from "../../lib/wire/entry-batch.ts";
 const TAG_STREAM = 0x0a;
 const TAG_LABELS = 0x0a;
 export const TAG_ENTRY = 0x12;
-const TAG_LINE = 0x12;
-const TAG_METADATA = 0x1a;
+export const TAG_TIMESTAMP = 0x0a;
+export const TAG_LINE = 0x12;
+export const TAG_METADATA = 0x1a;
+export const TAG_NAME = 0x0a;
 
 /** An upper bound of the bytes an entry takes besides its line and metadata. */
 export const ENTRY_OVERHEAD_BYTES = 40;
@@ -101,7 +103,7 @@ export function encodeEntry(batch: EntryBatch, i: number, out: Buffer, at: numbe
   writer.out[writer.at++] = TAG_ENTRY;
   writer.varint(length);
   const bodyAt = writer.at;
-  writer.bytes(0x0a, head.out.subarray(0, head.at));
+  writer.bytes(TAG_TIMESTAMP, head.out.subarray(0, head.at));
   if (line.length > 0) writer.bytes(TAG_LINE, line);
   for (const pair of pairs) writer.bytes(TAG_METADATA, pair);
   invariant(writer.at - bodyAt === length, "an entry is as long as it was announced");
@@ -110,7 +112,7 @@ export function encodeEntry(batch: EntryBatch, i: number, out: Buffer, at: numbe
 
 function encodePair([name, value]: MetadataPair): Buffer {
   const writer = new BodyWriter(Buffer.allocUnsafe(metadataPairBytes([name, value]) + 12));
-  if (name !== "") writer.bytes(0x0a, Buffer.from(name));
+  if (name !== "") writer.bytes(TAG_NAME, Buffer.from(name));
   if (value !== "") writer.bytes(0x12, Buffer.from(value));
   return writer.out.subarray(0, writer.at);
 }
@@ -157,10 +159,10 @@ export interface TakenStream {
 /** @param request what `writeRequest` has written; views into it are returned */
 export function takeApart(request: Uint8Array): TakenStream[] {
   const streams: TakenStream[] = [];
-  for (const [, streamStart, streamEnd] of fields(request, 0, request.length)) {
+  for (const [, streamStart, streamEnd] of lengthFields(request, 0, request.length)) {
     let labels = new Uint8Array(0);
     const entries: Uint8Array[] = [];
-    for (const [tag, start, end, from] of fields(request, streamStart, streamEnd)) {
+    for (const [tag, start, end, from] of lengthFields(request, streamStart, streamEnd)) {
       if (tag === TAG_LABELS) labels = request.slice(start, end);
       else if (tag === TAG_ENTRY) entries.push(request.subarray(from, end));
     }
@@ -169,7 +171,12 @@ export function takeApart(request: Uint8Array): TakenStream[] {
   return streams;
 }
 
-function* fields(bytes: Uint8Array, from: number, to: number): Iterable<[tag: number, start: number, end: number, from: number]> {
+/** Fields of a message of ours that has only such with a length. */
+export function* lengthFields(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+): Iterable<[tag: number, start: number, end: number, from: number]> {
   for (let at = from; at < to; ) {
     const fieldAt = at;
     const tag = bytes[at++]!;

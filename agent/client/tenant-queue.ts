@@ -17,6 +17,19 @@ export interface QueueSettings {
   /** Bytes that may wait before `add` asks to be waited for. */
   readonly roomBytes: number;
   readonly lanes: number;
+  /** Nobody waits for this queue: it holds no tickets, and what it has no room for is dropped. Its room is shared by its client's queues. */
+  readonly optional?: Backlog | undefined;
+}
+
+/** Bytes waiting in all queues of an optional client. */
+export interface Backlog {
+  bytes: number;
+}
+
+/** What a queue had when it was stopped. */
+export interface Abandoned {
+  readonly entryCount: number;
+  readonly lineBytes: number;
 }
 
 /** What happened to a batch on its way: delivered or dropped (both end it), or put back because the client is stopping. */
@@ -25,7 +38,7 @@ export type Outcome = "done" | "failed" | "kept";
 export interface QueueHooks {
   /** Sends a batch, however long that takes. */
   readonly deliver: (batch: SealedBatch, onTrouble: () => void) => Promise<Outcome>;
-  readonly onStreamLimited: (entryCount: number, bytes: number) => void;
+  readonly onDropped: (reason: "stream_limited" | "queue_full", entryCount: number, bytes: number) => void;
   readonly nowMs: () => number;
 }
 
@@ -65,8 +78,9 @@ export class TenantQueue {
 
   /** Takes the entries `picks[0, count)`; resolves when there is room for more. */
   add(batch: EntryBatch, picks: Int32Array, count: number, slots: Int32Array, streams: readonly ResolvedStream[]): Promise<void> | void {
+    const { batchBytes, optional } = this.#settings;
+    if (optional !== undefined && (this.#stopped || optional.bytes >= this.#settings.roomBytes)) return this.#dropAll(batch, picks, count);
     if (this.#stopped) return holdForever(batch);
-    const { batchBytes } = this.#settings;
     for (let from = 0; from < count; ) {
       const open = this.#opened();
       const allowed = this.#settings.streamsMax === 0 ? undefined : this.#limitStreams(open, picks, from, count, slots, streams);
@@ -80,11 +94,11 @@ export class TenantQueue {
         bytes += entryBytes;
       }
       if (to > from) {
-        this.#pendingBytes += bytes - open.lineBytes;
+        this.#addPending(bytes - open.lineBytes);
         open.append({ batch, picks, from, to, slots, streams }, bytes - open.lineBytes);
       }
       if (to < count && allowed !== undefined && allowed[slots[picks[to]!]!] === 0) {
-        this.#hooks.onStreamLimited(1, batch.lineLength(picks[to]!));
+        this.#hooks.onDropped("stream_limited", 1, batch.lineLength(picks[to]!));
         from = to + 1;
         continue;
       }
@@ -93,8 +107,19 @@ export class TenantQueue {
     }
     if (this.#open?.entryCount === 0) this.#discardOpen();
     if (this.#draining) this.#pump();
-    if (this.#pendingBytes <= this.#settings.roomBytes) return;
+    if (optional !== undefined || this.#pendingBytes <= this.#settings.roomBytes) return;
     return new Promise((resolve) => this.#room.push(resolve));
+  }
+
+  #addPending(bytes: number): void {
+    this.#pendingBytes += bytes;
+    if (this.#settings.optional !== undefined) this.#settings.optional.bytes += bytes;
+  }
+
+  #dropAll(batch: EntryBatch, picks: Int32Array, count: number): void {
+    let bytes = 0;
+    for (let k = 0; k < count; k++) bytes += batch.lineLength(picks[k]!);
+    this.#hooks.onDropped("queue_full", count, bytes);
   }
 
   /** Which streams may enter the open batch, by slot: those in it, and new ones up to the bound, in order of arrival. */
@@ -135,17 +160,22 @@ export class TenantQueue {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  /** Takes nothing more and sends nothing more; what was not acknowledged keeps its tickets. */
-  stop(): void {
+  /** Takes nothing more and sends nothing more; what was not acknowledged keeps its tickets. Returns what that is. */
+  stop(): Abandoned {
+    const batches = this.#stopped ? [] : [...(this.#open === undefined ? [] : [this.#open]), ...this.#sealed, ...this.#inFlight];
     this.#stopped = true;
     clearTimeout(this.#timer);
     for (const wake of this.#room.splice(0)) wake();
     for (const wake of this.#idle.splice(0)) wake();
+    return {
+      entryCount: batches.reduce((sum, batch) => sum + batch.entryCount, 0),
+      lineBytes: batches.reduce((sum, batch) => sum + batch.lineBytes, 0),
+    };
   }
 
   #opened(): OpenBatch {
     if (this.#open === undefined) {
-      this.#open = new OpenBatch(this.#pool, this.#hooks.nowMs());
+      this.#open = new OpenBatch(this.#pool, this.#hooks.nowMs(), this.#settings.optional === undefined);
       this.#due = false;
       this.#timer = setTimeout(() => {
         this.#due = true;
@@ -209,7 +239,7 @@ export class TenantQueue {
     if (outcome === "done") this.#width = Math.min(this.#settings.lanes, this.#width + 1);
     for (const stream of batch.streams) this.#locked.delete(stream);
     this.#pool.give(batch.buffer);
-    this.#pendingBytes -= batch.lineBytes;
+    this.#addPending(-batch.lineBytes);
     for (const ticket of batch.tickets) ticket.release();
     this.#pump();
     if (this.#pendingBytes <= this.#settings.roomBytes) for (const wake of this.#room.splice(0)) wake();

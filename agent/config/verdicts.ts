@@ -4,6 +4,8 @@ import type { ConfigIssue, ConfigPath } from "../../lib/runtime/config-file.ts";
 import { isLabelName } from "../../lib/wire/labels.ts";
 import { DISCOVERY_KEYS } from "../discovery/open.ts";
 import { SOURCE_KEYS } from "../targets/open-sources.ts";
+import type { ClientConfig } from "./clients.ts";
+import type { ProxyConfig } from "./http-client.ts";
 import type { AgentConfig } from "./schema.ts";
 import { RARE_DISCOVERIES, RARE_SOURCES, type RareBlock, type ScrapeConfig } from "./scrape-config.ts";
 
@@ -27,6 +29,7 @@ export function refusalsOf(config: AgentConfig): ConfigIssue[] {
     }
     names.add(client.name);
   }
+  issues.push(...sharedDeadLetters(config));
   for (const [i, scrape] of config.scrape_configs.entries()) {
     for (const key of rareKeysOf(scrape)) {
       if (SUPPORTED_BLOCKS.has(key)) continue;
@@ -37,6 +40,21 @@ export function refusalsOf(config: AgentConfig): ConfigIssue[] {
         ),
       );
     }
+  }
+  return issues;
+}
+
+function sharedDeadLetters({ clients }: AgentConfig): ConfigIssue[] {
+  const seen = new Set<string>();
+  const issues: ConfigIssue[] = [];
+  for (const [i, { dead_letter: deadLetter }] of clients.entries()) {
+    if (deadLetter === undefined) continue;
+    if (seen.has(deadLetter.path)) {
+      issues.push(
+        error(["clients", i, "dead_letter", "path"], `dead_letter.path ${deadLetter.path} is another client's: each needs its own`),
+      );
+    }
+    seen.add(deadLetter.path);
   }
   return issues;
 }
@@ -55,15 +73,40 @@ export function warningsOf(config: AgentConfig): ConfigIssue[] {
   if (config.server.profiling_enabled) issues.push(warning(["server", "profiling_enabled"], "profiling_enabled has no effect"));
   if (config.options.stream_lag_labels !== undefined)
     issues.push(warning(["options", "stream_lag_labels"], "stream_lag_labels has no effect"));
-  for (const [i, client] of config.clients.entries()) {
-    issues.push(...labelNameIssues(client.external_labels, ["clients", i, "external_labels"]));
-    if (client.url !== "" && !/^https?:\/\/[^/]/i.test(client.url)) {
-      const example = "a URL such as http://host:3100/loki/api/v1/push is needed";
-      issues.push(warning(["clients", i, "url"], `nothing can be sent to ${JSON.stringify(client.url)}: ${example}`));
-    }
+  for (const [i, client] of config.clients.entries()) issues.push(...clientWarnings(client, ["clients", i]));
+  if (config.clients.length > 0 && config.clients.every((client) => client.optional)) {
+    issues.push(warning(["clients"], "every client is optional: positions wait for none of them, and what none has taken is lost"));
   }
   for (const [i, scrape] of config.scrape_configs.entries()) issues.push(...scrapeWarnings(scrape, ["scrape_configs", i]));
   return issues;
+}
+
+function clientWarnings(client: ClientConfig, path: ConfigPath): ConfigIssue[] {
+  const issues = labelNameIssues(client.external_labels, [...path, "external_labels"]);
+  if (client.url !== "" && !/^https?:\/\/[^/]/i.test(client.url)) {
+    const example = "a URL such as http://host:3100/loki/api/v1/push is needed";
+    issues.push(warning([...path, "url"], `nothing can be sent to ${JSON.stringify(client.url)}: ${example}`));
+  }
+  if (client.stream_lag_labels !== undefined) issues.push(warning([...path, "stream_lag_labels"], "stream_lag_labels has no effect"));
+  const { basic_auth: basic, authorization, oauth2 } = client;
+  const references: [string, string, unknown][] = [
+    ["basic_auth", "username_ref", basic?.username_ref],
+    ["basic_auth", "password_ref", basic?.password_ref],
+    ["authorization", "credentials_ref", authorization?.credentials_ref],
+    ["oauth2", "client_secret_ref", oauth2?.client_secret_ref],
+  ];
+  for (const [block, key, value] of references) {
+    if (value === undefined) continue;
+    issues.push(warning([...path, block, key], `${key} has no effect: there is no manager of secrets to ask; use a file`));
+  }
+  issues.push(...proxyWarnings(client, path), ...proxyWarnings(oauth2 ?? {}, [...path, "oauth2"]));
+  return issues;
+}
+
+function proxyWarnings({ proxy_url: url = "" }: ProxyConfig, path: ConfigPath): ConfigIssue[] {
+  const scheme = /^([a-zA-Z][\w+.-]*):\/\//.exec(url)?.[1] ?? "http";
+  if (url === "" || /^https?$/i.test(scheme)) return [];
+  return [warning([...path, "proxy_url"], `nothing can be sent through a proxy of the kind ${scheme}: http and https can be used`)];
 }
 
 function scrapeWarnings(scrape: ScrapeConfig, path: ConfigPath): ConfigIssue[] {

@@ -78,3 +78,10 @@ export function seededRandom(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
 }
+
+/** Waits for work, but no longer than `ms`. Work that has not ended by then goes on; what it throws in time is thrown. */
+export async function within(work: Promise<unknown>, ms: number, clock: Clock): Promise<void> {
+  const abort = new AbortController();
+  await Promise.race([work, clock.sleep(Math.max(0, ms), abort.signal)]);
+  abort.abort();
+}

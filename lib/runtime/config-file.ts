@@ -159,7 +159,8 @@ function knownKeys(schema: z.ZodType, path: ConfigPath): string[] {
     here = unwrapSchema(here);
     const shape = (here as { shape?: Record<string, unknown> }).shape;
     if (step === undefined) return shape === undefined ? [] : Object.keys(shape);
-    here = shape !== undefined ? shape[step] : (here as { element?: unknown }).element;
+    const { element, valueType } = here as { element?: unknown; valueType?: unknown };
+    here = shape !== undefined ? shape[step] : (element ?? valueType);
     if (here === undefined) return [];
   }
   return [];

@@ -241,6 +241,40 @@ describe("flags and labels", () => {
   );
 });
 
+const client = (rest: string): string => `clients: [{url: http://h/, ${rest}}]`;
+
+describe("reaching a server", () => {
+  for (const [rest, words] of [
+    ["tls_config: {min_version: TLS14}", /tls_config\.min_version: unknown TLS version: TLS14; it is one of TLS10/],
+    ["tls_config: {ca: x, ca_file: y}", /at most one of ca and ca_file/],
+    ["tls_config: {cert: x}", /exactly one of key or key_file must be configured/],
+    ["tls_config: {key_file: x}", /exactly one of cert or cert_file must be configured/],
+    ["no_proxy: x", /if no_proxy is configured, proxy_url must also be configured/],
+    ["proxy_from_environment: true, proxy_url: http://p/", /if proxy_from_environment is configured, proxy_url must not/],
+    ["proxy_from_environment: true, no_proxy: p", /if proxy_from_environment is configured, no_proxy must not/],
+    ["proxy_connect_header: {a: [b]}", /if proxy_connect_header is configured, proxy_url or proxy_from_environment/],
+    ["oauth2: {client_id: a, token_url: http://t/, no_proxy: x}", /if no_proxy is configured/],
+    ["http_headers: {Content-Type: {values: [a]}}", /setting header "Content-Type" is not allowed/],
+    ["http_headers: {x-a: {value: a}}", /unknown key .*value; did you mean "values"/],
+    ["dead_letter: {path: ''}", /dead_letter\.path: path is empty/],
+    ["dead_letter: {max_bytes: 1MB}", /dead_letter\.path/],
+  ] as const) {
+    refuses(rest, client(rest), words);
+  }
+  for (const [rest, words] of [
+    ["proxy_url: socks5://p:1080", /:1:\d+: nothing can be sent through a proxy of the kind socks5/],
+    ["basic_auth: {username: a, password_ref: b}", /password_ref has no effect/],
+    ["optional: true", /every client is optional/],
+  ] as const) {
+    warns(rest, client(rest), words);
+  }
+  refusesStart(
+    "not with one file of dead letters for two clients",
+    "clients: [{url: http://a/, dead_letter: {path: /d}}, {url: http://b/, dead_letter: {path: /d}}]",
+    /:1:\d+: dead_letter\.path \/d is another client's/,
+  );
+});
+
 describe("prints", () => {
   takes("what is in force", BASE, ({ config }) => {
     const text = printConfig(config);
@@ -257,6 +291,26 @@ describe("prints", () => {
       expect(text).not.toMatch(/pass@|sesame|tok/);
       expect(text).toMatch(/http:\/\/me:xxxxx@h\/push/);
       expect(text).toMatch(/x-b: c/);
+    },
+  );
+  takes(
+    "no secret of any kind",
+    `clients:
+- url: http://h/
+  tls_config: {cert: C, key: s3cret1}
+  oauth2: {client_id: c, client_secret: s3cret2, token_url: 'http://u:s3cret3@t/', tls_config: {cert: C, key: s3cret4}}
+  proxy_url: http://u:s3cret5@p:1/
+  proxy_connect_header: {Proxy-Authorization: [s3cret6]}
+  http_headers: {X-Key: {values: [plain], secrets: [s3cret7], files: [/f]}}
+- {url: http://i/, bearer_token: s3cret8}
+- {url: http://j/, authorization: {credentials: s3cret9}}
+`,
+    ({ config }) => {
+      const text = printConfig(config);
+      expect(text).not.toMatch(/s3cret/);
+      expect(text.match(/<secret>/g)).toHaveLength(7);
+      expect(text).toMatch(/- plain/);
+      expect(text).toMatch(/proxy_url: http:\/\/u:xxxxx@p:1\//);
     },
   );
 });
