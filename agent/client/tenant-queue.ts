@@ -3,6 +3,7 @@
 // Several batches may be in flight, but never two with entries of one stream, so that each stream arrives in order. What waits longer
 // than there is room for makes `add` return a promise: whoever reads sources waits for it.
 
+import { TIMER_MS_MAX } from "../../lib/runtime/clock.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import { OpenBatch, type SealedBatch } from "./open-batch.ts";
@@ -177,10 +178,13 @@ export class TenantQueue {
     if (this.#open === undefined) {
       this.#open = new OpenBatch(this.#pool, this.#hooks.nowMs(), this.#settings.optional === undefined);
       this.#due = false;
-      this.#timer = setTimeout(() => {
-        this.#due = true;
-        this.#pump();
-      }, this.#settings.batchWaitMs);
+      this.#timer = setTimeout(
+        () => {
+          this.#due = true;
+          this.#pump();
+        },
+        Math.min(this.#settings.batchWaitMs, TIMER_MS_MAX),
+      );
     }
     return this.#open;
   }

@@ -2,7 +2,7 @@
 
 import { createRequire } from "node:module";
 import type { AxiosInstance, AxiosRequestConfig } from "axios";
-import type { Clock } from "../../lib/runtime/clock.ts";
+import { type Clock, TIMER_MS_MAX } from "../../lib/runtime/clock.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import { parseRetryAfterMs } from "./backoff.ts";
@@ -97,10 +97,13 @@ export class Transport {
   async #request(request: AxiosRequestConfig, stop: AbortSignal): Promise<PushAnswer> {
     const abort = new AbortController();
     let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      abort.abort();
-    }, this.#options.timeoutMs);
+    const timer = setTimeout(
+      () => {
+        late = true;
+        abort.abort();
+      },
+      Math.min(this.#options.timeoutMs, TIMER_MS_MAX),
+    );
     const onStop = (): void => abort.abort();
     stop.addEventListener("abort", onStop, { once: true });
     try {
@@ -139,7 +142,7 @@ export class Transport {
         ...(basic !== undefined && { Authorization: basic }),
       },
       ...this.#tokenRoutes.to(new URL(url)),
-      timeout: this.#options.timeoutMs,
+      timeout: Math.min(this.#options.timeoutMs, TIMER_MS_MAX),
       responseType: "text",
       transformResponse: (data: string) => data,
       maxContentLength: ANSWER_BYTES_MAX,

@@ -62,7 +62,12 @@ export const int = (min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER
     return number;
   });
 
-export const float = (): z.ZodType<number> => field((value) => readNumber("a number", value));
+export const float = (): z.ZodType<number> =>
+  field((value) => {
+    const number = readNumber("a number", value);
+    if (Number.isNaN(number)) throw expected("a number", value);
+    return number;
+  });
 
 export const bool = (): z.ZodType<boolean> =>
   field((value) => {
@@ -70,10 +75,17 @@ export const bool = (): z.ZodType<boolean> =>
     throw expected("true or false", value);
   });
 
+/** Go's durations are nanoseconds in 64 bits: 292 years. */
+const DURATION_NS_MAX = 2 ** 63;
+
 /** Go's durations (`1h30m`, `1.5s`; no days); a bare number is nanoseconds. Milliseconds. */
 export const goDuration = (): z.ZodType<number> =>
   field((value) => {
-    if (value instanceof Plain) return readNumber("a duration such as 10s or 1h30m", value) / 1e6;
+    if (value instanceof Plain) {
+      const nanoseconds = readNumber("a duration such as 10s or 1h30m", value);
+      if (!(Math.abs(nanoseconds) < DURATION_NS_MAX)) throw expected("a duration such as 10s or 1h30m, of at most 292 years", value);
+      return nanoseconds / 1e6;
+    }
     if (typeof value !== "string") throw expected("a duration such as 10s or 1h30m", value);
     return parseGoDurationMs(value);
   });

@@ -95,7 +95,16 @@ function readConfigFile(files: readonly string[]): { file: string; text: string 
   return { file, text: readText(file) };
 }
 
+/** Parsing keeps the place of everything, which takes fifty times the file's size. Kubernetes' own bound of a ConfigMap is 1 MiB. */
+const CONFIG_BYTES_MAX = 4 * 1024 * 1024;
+
 function readText(file: string): string {
+  const { size } = statSync(file);
+  if (size > CONFIG_BYTES_MAX) {
+    throw new ConfigError([
+      `${file} has ${size} bytes, more than the ${CONFIG_BYTES_MAX} a configuration may have; move lists of targets into files of file_sd_configs`,
+    ]);
+  }
   try {
     return readFileSync(file, "utf8");
   } catch (error) {

@@ -5,6 +5,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { z } from "zod";
+import { TIMER_MS_MAX } from "../../lib/runtime/clock.ts";
 import { type ConfigDocument, ConfigError, describe, issuesOf, parseYaml } from "../../lib/runtime/config-file.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
@@ -40,7 +41,7 @@ class FileDiscovery implements Discovery {
 
   async start(update: (groups: readonly TargetGroup[]) => void): Promise<void> {
     this.#update = update;
-    this.#timer = setInterval(() => this.#refresh(), Math.max(this.#config.refresh_interval, 1_000));
+    this.#timer = setInterval(() => this.#refresh(), Math.min(Math.max(this.#config.refresh_interval, 1_000), TIMER_MS_MAX));
     this.#timer.unref();
     this.#refresh();
     await this.#running;

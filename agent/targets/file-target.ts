@@ -1,6 +1,7 @@
 // A file target: all files that a pattern matches, now and later, followed and read from where earlier runs have got acknowledged.
 
 import { dirname, join } from "node:path";
+import { TIMER_MS_MAX } from "../../lib/runtime/clock.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import { digest, type FileRecord } from "../file-records.ts";
 import type { PositionSource, Positions } from "../positions.ts";
@@ -332,7 +333,7 @@ class GlobTarget implements FileTarget, PositionSource {
     let nextMs = this.#nextReconcileMs;
     for (const follower of this.#followers.values()) nextMs = Math.min(nextMs, follower.nextLookMs);
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#tick(), Math.max(5, nextMs - this.#options.clock.nowMs()));
+    this.#timer = setTimeout(() => this.#tick(), Math.min(Math.max(5, nextMs - this.#options.clock.nowMs()), TIMER_MS_MAX));
   }
 
   #tick(): void {

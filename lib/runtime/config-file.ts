@@ -58,7 +58,7 @@ export function parseYaml(text: string, file: string, prepare?: PrepareDocument)
     return `${file}:${line}:${col}`;
   };
   const errors = document.errors.filter((error) => error.code !== "MULTIPLE_DOCS");
-  if (errors.length > 0) throw new ConfigError(errors.map((error) => `${at(error.pos[0])}: ${error.message.split("\n")[0]}`));
+  if (errors.length > 0) throw new ConfigError(errors.map((error) => `${at(error.pos[0])}: ${faultOf(error.message)}`));
   const faults = prepare?.(document) ?? [];
   if (faults.length > 0) throw new ConfigError(faults.map(([offset, message]) => `${at(offset)}: ${message}`));
   let value: unknown;
@@ -68,6 +68,11 @@ export function parseYaml(text: string, file: string, prepare?: PrepareDocument)
     throw new ConfigError([`${file}:1:1: ${error instanceof Error ? error.message : String(error)}`]);
   }
   return { file, value, where: (path) => at(offsetOf(document.contents, path)) };
+}
+
+/** The parser goes down by recursion, and says so when it cannot go deeper. */
+function faultOf(message: string): string {
+  return message.startsWith("Maximum call stack") ? "maps and lists are nested too deeply" : message.split("\n")[0]!;
 }
 
 function offsetOf(root: unknown, path: ConfigPath): number {

@@ -14,7 +14,7 @@ export interface GoJsonOptions {
 
 /** JSON text of strings, numbers, booleans, null, arrays, Maps and plain objects. Anything else, and NaN or infinities: TypeError. */
 export function goJson(value: unknown, options: GoJsonOptions = {}): string {
-  return print(value, options, "\n");
+  return print(value, options);
 }
 
 /**
@@ -61,7 +61,65 @@ export function goJsonString(text: string, plainHtml = false): string {
   return out + '"';
 }
 
-function print(value: unknown, options: GoJsonOptions, newLine: string): string {
+/** An array or object that is being printed. */
+interface Level {
+  /** Each with what stands before its value: nothing, or a key and a colon. */
+  readonly items: readonly (readonly [before: string, value: unknown])[];
+  readonly close: string;
+  /** Line feed and white space of the items; empty without indentation. */
+  readonly lead: string;
+  next: number;
+}
+
+/** With a stack of its own: what is nested a hundred thousand deep is printed too. */
+function print(value: unknown, options: GoJsonOptions): string {
+  const levels: Level[] = [];
+  let out = "";
+  const add = (item: unknown): void => {
+    if (typeof item !== "object" || item === null) {
+      out += printScalar(item, options);
+      return;
+    }
+    const own = options.print?.(item);
+    if (own !== undefined) {
+      out += own;
+      return;
+    }
+    const level = levelOf(item, options, levels.length + 1);
+    if (level.items.length === 0) out += Array.isArray(item) ? "[]" : "{}";
+    else {
+      out += Array.isArray(item) ? "[" : "{";
+      levels.push(level);
+    }
+  };
+  add(value);
+  while (levels.length > 0) {
+    const level = levels.at(-1)!;
+    if (level.next === level.items.length) {
+      levels.pop();
+      out += level.close;
+      continue;
+    }
+    const [before, item] = level.items[level.next]!;
+    out += (level.next === 0 ? "" : ",") + level.lead + before;
+    level.next++;
+    add(item);
+  }
+  return out;
+}
+
+function levelOf(value: object, options: GoJsonOptions, depth: number): Level {
+  const { indent, plainHtml } = options;
+  const lead = indent === undefined ? "" : `\n${indent.repeat(depth)}`;
+  const last = indent === undefined ? "" : `\n${indent.repeat(depth - 1)}`;
+  if (Array.isArray(value)) return { items: value.map((item) => ["", item]), close: `${last}]`, lead, next: 0 };
+  const pairs: [string, unknown][] = value instanceof Map ? [...value].map(([key, item]) => [String(key), item]) : Object.entries(value);
+  pairs.sort((a, b) => compareGoStrings(a[0], b[0]));
+  const colon = indent === undefined ? ":" : ": ";
+  return { items: pairs.map(([key, item]) => [goJsonString(key, plainHtml) + colon, item]), close: `${last}}`, lead, next: 0 };
+}
+
+function printScalar(value: unknown, options: GoJsonOptions): string {
   switch (typeof value) {
     case "string":
       return goJsonString(value, options.plainHtml);
@@ -71,39 +129,8 @@ function print(value: unknown, options: GoJsonOptions, newLine: string): string 
     case "bigint":
     case "boolean":
       return String(value);
-    case "object":
-      return value === null ? "null" : printObject(value, options, newLine);
     default:
+      if (value === null) return "null";
       throw new TypeError(`json: unsupported type: ${typeof value}`);
   }
-}
-
-function printObject(value: object, options: GoJsonOptions, newLine: string): string {
-  const own = options.print?.(value);
-  if (own !== undefined) return own;
-  const deeper = newLine + (options.indent ?? "");
-  if (Array.isArray(value)) {
-    return bracket(
-      "[]",
-      value.map((item) => print(item, options, deeper)),
-      options,
-      newLine,
-    );
-  }
-  const pairs: [string, unknown][] = value instanceof Map ? [...value].map(([key, item]) => [String(key), item]) : Object.entries(value);
-  pairs.sort((a, b) => compareGoStrings(a[0], b[0]));
-  const colon = options.indent === undefined ? ":" : ": ";
-  return bracket(
-    "{}",
-    pairs.map(([key, item]) => goJsonString(key, options.plainHtml) + colon + print(item, options, deeper)),
-    options,
-    newLine,
-  );
-}
-
-function bracket(pair: string, items: readonly string[], options: GoJsonOptions, newLine: string): string {
-  if (items.length === 0) return pair;
-  if (options.indent === undefined) return `${pair[0]}${items.join(",")}${pair[1]}`;
-  const deeper = newLine + options.indent;
-  return `${pair[0]}${deeper}${items.join(`,${deeper}`)}${newLine}${pair[1]}`;
 }

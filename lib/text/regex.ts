@@ -73,8 +73,14 @@ export interface Regex {
   replaceAll(text: string, replacement: (match: RegexMatch) => string): string;
 }
 
+/** Above this compiling takes minutes and gigabytes; lists of words belong into labels or several expressions. */
+const PATTERN_UNITS_MAX = 256 * 1024;
+
 /** Compiles an RE2 pattern. @throws RegexError */
 export function compileRegex(pattern: string, options: RegexOptions = {}): Regex {
+  if (pattern.length > PATTERN_UNITS_MAX) {
+    throw new RegexError(`error parsing regexp: expression too large: ${pattern.length} characters, at most ${PATTERN_UNITS_MAX}`, pattern);
+  }
   return new CompiledRegex(pattern, options.anchored === true, options.dotAll === true);
 }
 

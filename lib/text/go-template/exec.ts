@@ -14,6 +14,10 @@ export interface ExecLimits {
 
 /** Templates that call each other no deeper than this. */
 const DEPTH_MAX = 200;
+/** An item of a list counts like so many characters. */
+const ITEM_CHARS = 16;
+/** 4096 characters cost as much as a step. */
+const CHARS_PER_STEP_BITS = 12;
 
 /** What a list of nodes ended with. */
 const RUN_ON = 0;
@@ -231,7 +235,18 @@ export class Execution {
     if (piped !== undefined) args.push(piped);
     if (name === "index" && args.length === 2 && args[0] === this.#root && typeof args[1] === "string")
       return this.#root.get(args[1]) ?? this.#missing;
-    return callFunction(name, called, args);
+    return this.#bounded(name, callFunction(name, called, args));
+  }
+
+  /** What a function makes counts by its size, so that neither memory nor time grows beyond what steps and output may. */
+  #bounded(name: string, value: TemplateValue): TemplateValue {
+    const size = typeof value === "string" ? value.length : Array.isArray(value) ? value.length * ITEM_CHARS : 0;
+    if (size > this.#limits.outputCharsMax) {
+      const what = typeof value === "string" ? `a text of ${size} characters` : `a list of ${size / ITEM_CHARS} items`;
+      throw new TemplateError(`error calling ${name}: ${what} is larger than a template may make`);
+    }
+    this.#steps += size >>> CHARS_PER_STEP_BITS;
+    return value;
   }
 
   #declare(name: string, value: TemplateValue, assigns: boolean): void {

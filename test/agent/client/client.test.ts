@@ -282,6 +282,15 @@ describe("limits", () => {
 });
 
 describe("pressure and end", () => {
+  test("times longer than a timer takes do not fire at once", async () => {
+    await open([], { batchWaitMs: 1e13, timeoutMs: 1e13 });
+    bench.push(["x"]);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(server.requests).toEqual([]);
+    await bench.clients.drain(2_000);
+    expect(server.accepted).toEqual(["x"]);
+  });
+
   test("a remote that is away makes sources wait, and they go on when it is back", async () => {
     let away = true;
     await open(() => (away ? 503 : 204), { batchBytes: 10_000, backoff: { minMs: 20, maxMs: 20, retriesMax: 0 } });

@@ -127,6 +127,35 @@ describe("files", () => {
   refuses("a folder", "", /read .*: is a directory/, { files: [tmpdir()] });
 });
 
+describe("files made to hurt", () => {
+  const bomb = Array.from({ length: 9 }, (_, i) => `x${i + 1}: &x${i + 1} [${Array.from({ length: 9 }, () => `*x${i}`).join()}]\n`).join(
+    "",
+  );
+  refuses("aliases of aliases", `x0: &x0 [a]\n${bomb}`, /:1:1: Excessive alias count/);
+  refuses(
+    "merges of merges",
+    `l0: &l0 {k0: v}\n${Array.from({ length: 40 }, (_, i) => `l${i + 1}: &l${i + 1} {<<: [*l${i}, *l${i}], k${i + 1}: v}\n`).join("")}`,
+    /Excessive alias count/,
+  );
+  refuses("five megabytes", `${BASE}# ${"x".repeat(5_000_000)}\n`, /has 50000\d\d bytes, more than the 4194304 .*file_sd_configs/);
+  refuses("lists nested deeply", `a: ${"[".repeat(100_000)}${"]".repeat(100_000)}`, /:1:\d+: maps and lists are nested too deeply/);
+  refuses("maps nested deeply", `${"{a: ".repeat(50_000)}${"}".repeat(50_000)}`, /nested too deeply/);
+  refuses("a huge number", `${BASE}server: {http_listen_port: 99999999999999999999999999}`, /from 0 to 65535, got 1e\+26/);
+  refuses("a huge duration", "clients: [{url: http://h/, batchwait: 99999999999999h}]", /invalid duration "99999999999999h"/);
+  refuses(
+    "a huge number of nanoseconds",
+    "clients: [{url: http://h/, batchwait: 9999999999999999999999}]",
+    /at most 292 years, got 9999999999999999999999/,
+  );
+  refuses("a huge size", `${BASE}limits_config: {max_line_size: 99999999999999999999999GB}`, /value out of range/);
+  refuses("no number", `${BASE}limits_config: {readline_rate: .nan}`, /expected a number, got \.nan/);
+  refuses(
+    "a relabel expression of a megabyte",
+    job(`relabel_configs: [{source_labels: [a], regex: '${"(a|b)?".repeat(170_000)}', target_label: b}]`),
+    /expression too large: 1020000 characters/,
+  );
+});
+
 describe("keys", () => {
   refuses("an unknown block, with a guess", `${BASE}limit_config: {}\n`, /:2:1: unknown key limit_config; did you mean "limits_config"\?/);
   refuses("a holder", `${BASE}x-a: &a {}\n`, /unknown key x-a/);

@@ -17,3 +17,8 @@ for (const [name, text, want] of [
   ["a lone escape", "a\x1b", "a\x1b"],
 ] as const)
   test(name, () => expect(decolorize(text)).toBe(want));
+
+test("starts of strings that never end are looked at once each", () => {
+  const line = "\u009d".repeat(400_000);
+  expect(decolorize(`${line}\n\u009dtitle\x07after`)).toBe(`${line}\nafter`);
+});

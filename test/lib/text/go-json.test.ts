@@ -3,6 +3,13 @@ import { goJson, goNumber } from "../../../lib/text/go-json.ts";
 import { compareGoStrings, quoteGo, unquoteGo } from "../../../lib/text/go-quote.ts";
 
 describe("json", () => {
+  test("of a hundred thousand levels", () => {
+    const text = `${'{"a":['.repeat(50_000)}1${"]}".repeat(50_000)}`;
+    expect(goJson(JSON.parse(text))).toBe(text);
+  });
+  test("with indentation", () =>
+    expect(goJson({ b: [1, []], a: {} }, { indent: "  " })).toBe('{\n  "a": {},\n  "b": [\n    1,\n    []\n  ]\n}'));
+
   for (const [value, want] of [
     ["a", '"a"'],
     ["<a & b>", '"\\u003ca \\u0026 b\\u003e"'],
