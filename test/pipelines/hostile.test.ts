@@ -54,10 +54,9 @@ describe("templates that would not end leave the value", () => {
     ["random texts", "{{ randAlphaNum 1000000000 }}", /randAlphaNum/],
   ] as const) {
     test(name, () => {
-      const world = makeWorld();
       const errors: string[] = [];
-      world.debug = (fields, _text) => void errors.push(JSON.stringify(fields));
-      world.warn = world.debug;
+      const note = (fields: object): void => void errors.push(JSON.stringify(fields));
+      const world = { ...makeWorld(), debug: note, warn: note };
       const stages = `- regex: {expression: '(?P<o>.*)'}\n- template: {source: o, template: '${template}'}\n- output: {source: o}`;
       expect(linesOut(stages, ["kept"], { world })).toEqual(["kept"]);
       expect(errors.join("\n")).toMatch(words);
