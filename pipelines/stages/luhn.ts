@@ -10,19 +10,24 @@ export const luhn = defineStage({
   config: z.object({
     source: source(),
     replacement: text().default("**REDACTED**"),
+    /** Characters that may stand between the digits, such as blanks and hyphens. */
+    delimiters: text().default(""),
     min_length: wholeNumber()
       .default(13)
       .refine((length) => length > 0, "has to be above 0"),
   }),
-  build({ source: from, replacement, min_length: lengthMin }): Stage {
-    const numbers = new RegExp(`\\d{${lengthMin},}`, "g");
+  build({ source: from, replacement, delimiters, min_length: lengthMin }): Stage {
+    const between = delimiters === "" ? "" : `[${delimiters.replace(/[\\\]^-]/g, "\\$&")}]*`;
+    const numbers = new RegExp(`\\d(?:${between}\\d){${lengthMin - 1},}`, "gu");
     return {
       process(batch) {
         for (let k = 0; k < batch.liveCount; k++) {
           const i = batch.live[k]!;
           const input = sourceText(batch, from, i);
           if (input === undefined) continue;
-          const redacted = input.replace(numbers, (digits) => (passesLuhn(digits) ? replacement : digits));
+          const redacted = input.replace(numbers, (number) =>
+            passesLuhn(between === "" ? number : number.replace(/\D/g, "")) ? replacement : number,
+          );
           if (redacted === input) continue;
           if (from === undefined) batch.setLine(i, redacted);
           else batch.setExtracted(from, i, redacted);
