@@ -6,7 +6,7 @@ import { printGoDuration } from "../../lib/text/duration.ts";
 import type { AgentConfig } from "./schema.ts";
 
 /** Keys whose value is milliseconds here and a duration in the file. */
-const DURATIONS =
+export const DURATIONS =
   /^(sync_period|min_poll_frequency|max_poll_frequency|batchwait|timeout|min_period|max_period|initial_delay|refresh_interval|idle_timeout|poll_interval|pull_range|push_timeout|graceful_shutdown_timeout|http_server_\w+_timeout|grpc_server_(max_connection_\w+|keepalive_\w+|min_time_\w+)|cleanSegmentsOlderThan|minReadFrequency|maxReadFrequency|drainTimeout)$/;
 const SIZES = /^(max_line_size|max_bytes)$/;
 const SECRETS =

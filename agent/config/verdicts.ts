@@ -1,11 +1,14 @@
 // What a well-formed configuration still says wrong: what stops a start, and what Promtail ignores in silence.
 
 import type { ConfigIssue, ConfigPath } from "../../lib/runtime/config-file.ts";
+import { messageOf } from "../../lib/runtime/invariant.ts";
 import { isLabelName } from "../../lib/wire/labels.ts";
 import { DISCOVERY_KEYS } from "../discovery/open.ts";
+import { openEncoding } from "../tail/text-encoding.ts";
 import { SOURCE_KEYS } from "../targets/open-sources.ts";
 import type { ClientConfig } from "./clients.ts";
 import type { ProxyConfig } from "./http-client.ts";
+import { DURATIONS } from "./print.ts";
 import type { AgentConfig } from "./schema.ts";
 import { RARE_DISCOVERIES, RARE_SOURCES, type RareBlock, type ScrapeConfig } from "./scrape-config.ts";
 
@@ -77,8 +80,19 @@ export function warningsOf(config: AgentConfig): ConfigIssue[] {
   if (config.clients.length > 0 && config.clients.every((client) => client.optional)) {
     issues.push(warning(["clients"], "every client is optional: positions wait for none of them, and what none has taken is lost"));
   }
+  for (const path of instants(config, [])) {
+    issues.push(warning(path, `${path.at(-1)} is less than a microsecond: without a unit a duration is nanoseconds, write 5s`));
+  }
   for (const [i, scrape] of config.scrape_configs.entries()) issues.push(...scrapeWarnings(scrape, ["scrape_configs", i]));
   return issues;
+}
+
+/** Where durations of less than a microsecond stand: nobody means them. */
+function instants(value: unknown, path: ConfigPath): ConfigPath[] {
+  if (typeof value === "number") return value > 0 && value < 1e-3 && DURATIONS.test(String(path.at(-1))) ? [path] : [];
+  if (typeof value !== "object" || value === null) return [];
+  if (Array.isArray(value)) return value.flatMap((item, i) => instants(item, [...path, i]));
+  return Object.entries(value).flatMap(([key, inner]) => (key === "pipeline_stages" ? [] : instants(inner, [...path, key])));
 }
 
 function clientWarnings(client: ClientConfig, path: ConfigPath): ConfigIssue[] {
@@ -124,6 +138,11 @@ function scrapeWarnings(scrape: ScrapeConfig, path: ConfigPath): ConfigIssue[] {
         ),
       );
     }
+  }
+  try {
+    openEncoding(scrape.encoding);
+  } catch (error) {
+    issues.push(warning([...path, "encoding"], `${messageOf(error)}; nothing will be read`));
   }
   const decompression = scrape.decompression;
   if (decompression?.enabled === true && !DECOMPRESSIONS.includes(decompression.format)) {

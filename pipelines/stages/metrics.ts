@@ -1,6 +1,7 @@
 // Counts entries and extracted numbers in metrics of the agent's own /metrics page.
 
 import { z } from "zod";
+import { Counter, type Registry } from "../../lib/runtime/metrics.ts";
 import type { EntryBatch, Value } from "../../lib/wire/entry-batch.ts";
 import { CustomMetric, type CustomMetricType } from "../custom-metric.ts";
 import { numberOfValue } from "../metric-number.ts";
@@ -119,7 +120,16 @@ function changeOf(
     if (metric.type === "histogram") metric.observe(labels, number);
     else if (action === "set") metric.set(labels, number);
     else if (metric.type === "counter" && !(number >= 0)) {
+      ignoredValues(context.registry).inc({ metric: metric.name });
       context.debug({ metric: metric.name, value: number }, "a counter cannot go down: value ignored");
     } else metric.add(labels, action === "sub" ? -number : number);
   };
+}
+
+/** There from the first such value on. */
+function ignoredValues(registry: Registry): Counter<"metric"> {
+  const name = "logentry_metric_ignored_values_total";
+  const help = "Values that a counter of the metrics stage could not take, because they are negative.";
+  const known = registry.getSingleMetric(name) as Counter<"metric"> | undefined;
+  return known ?? new Counter({ name, help, labelNames: ["metric"], registers: [registry] });
 }

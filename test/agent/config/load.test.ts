@@ -235,6 +235,8 @@ describe("starts", () => {
 describe("warns of", () => {
   warns("a label name Loki does not take", labelled("{a-b: x}"), /"a-b" is no label name/);
   warns("an unknown compression", job("decompression: {enabled: true, format: rar}"), /:4:\d+: unknown format "rar"/);
+  warns("an unknown encoding", job("encoding: klingon"), /:4:3: encoding "klingon" is not known.*; nothing will be read/);
+  warns("a duration without a unit", "clients:\n- url: http://h/\n  batchwait: 5", /:3:3: batchwait is less than a microsecond/);
   warns("a URL nothing can be sent to", "clients:\n- url: ${LOKI_URL}\n", /:2:3: nothing can be sent to "\$\{LOKI_URL\}"/);
   warns("a wal", `${BASE}wal: {enabled: true}`, /wal has no effect/);
   warns("an unknown key of a stage", job("pipeline_stages:\n- cri: {nope: 1}"), /:5:\d+: .*nope/);

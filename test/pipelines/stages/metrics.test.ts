@@ -13,7 +13,7 @@ describe("metrics", () => {
       const world = makeWorld();
       const lines = values.map((value) => (value.startsWith("{") ? value : `{"v":${value}}`));
       linesOut(`${EXTRACT}- metrics:\n    ${metric}`, lines, { world, labels: { job: "a", __hidden__: "h" } });
-      const samples = (await exposition(world)).filter((line) => !line.startsWith("#"));
+      const samples = (await exposition(world)).filter((line) => line.startsWith("promtail_custom_"));
       expect(samples).toEqual(wanted.map((sample) => `promtail_custom_${sample}`));
     });
 
@@ -79,6 +79,14 @@ describe("metrics", () => {
     );
   }
 
+  test("a counter ignores what is negative, and counts that", async () => {
+    const world = makeWorld();
+    linesOut(`${EXTRACT}- metrics:\n    m: {type: Counter, source: v, config: {action: add}}`, ['{"v":5}', '{"v":-3}', '{"v":"-1"}'], {
+      world,
+    });
+    const lines = (await exposition(world)).filter((line) => !line.startsWith("#"));
+    expect(lines).toEqual(["promtail_custom_m 5", 'logentry_metric_ignored_values_total{metric="promtail_custom_m"} 2']);
+  });
   test("labels are those at the stage, and make series", async () => {
     const world = makeWorld();
     const stages = `${EXTRACT}- labels: {k: }\n- metrics:\n    m: {type: Counter, description: "what \\"it\\" counts", prefix: my_, config: {match_all: true, action: inc}}\n- static_labels: {late: x}`;
