@@ -34,7 +34,7 @@ export class DeadLetters {
 
   /** Appends records. Resolves when they are in the file or given up; never rejects. */
   write(records: Iterable<object>): Promise<void> {
-    this.#last = this.#last.then(() => this.#writeAll(records));
+    this.#last = this.#last.then(() => this.#writeAll(records)).catch((error: unknown) => this.#tell(messageOf(error), 0));
     return this.#last;
   }
 

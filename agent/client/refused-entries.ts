@@ -18,7 +18,8 @@ export interface Refusal {
 
 /** One line of the file. */
 export interface RefusedEntry extends Refusal {
-  readonly labels: Readonly<Record<string, string>>;
+  /** As text where they are no labels that Loki takes: that may be why the entry was refused. */
+  readonly labels: Readonly<Record<string, string>> | string;
   /** RFC 3339 with nanoseconds, UTC. */
   readonly timestamp: string;
   readonly line: string;
@@ -27,8 +28,16 @@ export interface RefusedEntry extends Refusal {
 
 export function* refusedEntries(streams: readonly TakenStream[], refusal: Refusal): Iterable<RefusedEntry> {
   for (const stream of streams) {
-    const labels = Object.fromEntries(parseLabels(Buffer.from(stream.labels).toString()));
+    const labels = readLabels(textOf(stream.labels, 0, stream.labels.length));
     for (const entry of stream.entries) yield { ...refusal, labels, ...readEntry(entry) };
+  }
+}
+
+function readLabels(text: string): Record<string, string> | string {
+  try {
+    return parseLabels(text).toObject();
+  } catch {
+    return text;
   }
 }
 

@@ -113,6 +113,13 @@ describe("a refused entry", () => {
     });
   }
 
+  test("with labels that are none keeps them as text", async () => {
+    await open([400]);
+    bench.push(["x"], { "a-b": "c" });
+    await bench.settled();
+    expect(read()).toMatchObject([{ labels: '{a-b="c"}', line: "x" }]);
+  });
+
   test("that the server does not name is told of by number", async () => {
     await open([{ status: 400, body: "entry too far behind, total ignored: 2 out of 5" }]);
     bench.push(["a", "b", "c", "d", "e"]);
