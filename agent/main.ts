@@ -6,7 +6,7 @@ import { FlagError, usageOf } from "../lib/runtime/flags.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import type { Log, LogLevel } from "../lib/runtime/log.ts";
 import { VERSION } from "../lib/runtime/version.ts";
-import type { LoadedConfig } from "./config/load.ts";
+import type { LoadedConfig, LoadOptions } from "./config/load.ts";
 import { AGENT_FLAGS, type AgentFlags, parseAgentFlags } from "./flags.ts";
 import type { RunOptions } from "./run.ts";
 
@@ -14,8 +14,17 @@ const WRONG_USE = 2;
 /** What is still open this long after the end keeps the process no longer. */
 const LINGER_MS = 1_000;
 
+type Main = (args: readonly string[]) => Promise<number>;
+
+/** `skald agent <word> …`; everything else is Promtail's flags. */
+const COMMANDS: Readonly<Record<string, () => Promise<Main>>> = {
+  check: async () => (await import("./check.ts")).checkCommand,
+};
+
 /** @returns the exit status: 0 ended as asked, 1 cannot run, 2 wrong use of the command line */
 export async function main(args: readonly string[]): Promise<number> {
+  const [word = "", ...rest] = args;
+  if (Object.hasOwn(COMMANDS, word)) return (await COMMANDS[word]!())(rest);
   let flags: AgentFlags;
   try {
     flags = parseAgentFlags(args);
@@ -33,9 +42,8 @@ export async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   try {
-    const loaded = await load(flags);
-    if (flags.checkSyntax) return await checkOnly(loaded, flags.strict);
-    return await run(loaded, flags);
+    if (flags.checkSyntax) return await (await import("./check.ts")).checkSyntax(loadOptions(flags), flags.strict);
+    return await run(await load(flags), flags);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`unable to parse config:\n${error.message}\n`);
@@ -44,20 +52,11 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 async function load(flags: AgentFlags): Promise<LoadedConfig> {
-  const { loadAgentConfig } = await import("./config/load.ts");
-  const { configFiles: files, expandEnv, overrides, externalLabels } = flags;
-  return loadAgentConfig({ files, expandEnv, env: process.env, overrides, externalLabels });
+  return (await import("./config/load.ts")).loadAgentConfig(loadOptions(flags));
 }
 
-async function checkOnly({ config, warnings, refusals }: LoadedConfig, strict: boolean): Promise<number> {
-  const { tryToBuild } = await import("./check.ts");
-  const faults = await tryToBuild(config);
-  const notes = [...refusals, ...warnings];
-  for (const note of notes) process.stderr.write(`${strict ? "" : "warning: "}${note}\n`);
-  for (const fault of faults) process.stderr.write(`${fault}\n`);
-  if (faults.length > 0 || (strict && notes.length > 0)) return 1;
-  process.stdout.write("Valid config file! No syntax issues found\n");
-  return 0;
+function loadOptions({ configFiles: files, expandEnv, overrides, externalLabels }: AgentFlags): LoadOptions {
+  return { files, expandEnv, env: process.env, overrides, externalLabels };
 }
 
 async function run({ config, warnings, refusals }: LoadedConfig, flags: AgentFlags): Promise<number> {

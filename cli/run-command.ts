@@ -1,6 +1,6 @@
 // The frame of a command: flags, help, and errors as one line and an exit status.
 
-import { FlagError, type FlagSpec, type ParsedFlags, parseFlags, usageOf } from "../lib/runtime/flags.ts";
+import { FlagError, type FlagSpec, type ParsedFlags, parseFlagsAnywhere, usageOf } from "../lib/runtime/flags.ts";
 import { ClientError } from "./client.ts";
 
 /** Runs a command's body; 2 for wrong flags, 1 for what went wrong in the world. */
@@ -11,7 +11,7 @@ export async function runCommand(
   body: (flags: ParsedFlags) => Promise<void>,
 ): Promise<number> {
   try {
-    const flags = splitFlags(args, specs);
+    const flags = parseFlagsAnywhere(args, specs);
     if (flags.given.get("help") === "true") {
       process.stdout.write(usageOf(`skald ${name}`, specs));
       return 0;
@@ -29,18 +29,4 @@ export async function runCommand(
     }
     throw error;
   }
-}
-
-/** Flags may stand before and behind the arguments (`skald query '{a="b"}' -limit 5`), which Go's flag package does not allow. */
-function splitFlags(args: readonly string[], specs: Readonly<Record<string, FlagSpec>>): ParsedFlags {
-  const given = new Map<string, string>();
-  const rest: string[] = [];
-  let left = args;
-  while (left.length > 0) {
-    const parsed = parseFlags(left, specs);
-    for (const [key, value] of parsed.given) given.set(key, value);
-    rest.push(...parsed.rest.slice(0, 1));
-    left = parsed.rest.slice(1);
-  }
-  return { given, rest };
 }

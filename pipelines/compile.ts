@@ -27,16 +27,28 @@ export function compilePipeline(stages: unknown, context: PipelineContext, path:
 }
 
 /**
- * Checks `pipeline_stages` whole, nested pipelines included, and builds nothing. What Promtail refuses at start is an error; what it
- * ignores without a word (an unknown key of a stage) is a warning.
+ * Checks `pipeline_stages` whole, nested pipelines included. What Promtail refuses at start is an error; what it ignores without a word
+ * (an unknown key of a stage) is a warning.
+ *
+ * @param world given, every stage is also built, for what no schema can tell (a database that cannot be read); nothing is kept
  */
-export function checkPipeline(stages: unknown, path: ConfigPath): ConfigIssue[] {
+export function checkPipeline(stages: unknown, path: ConfigPath, world?: PipelineContext): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   for (const step of readSteps(stages, path, issues)) {
-    const nested = step.definition.nested?.(step.config);
-    if (nested !== undefined) issues.push(...checkPipeline(nested.stages, [...step.path, ...nested.path]));
+    const nested = step.definition.nested?.(step.given);
+    if (nested !== undefined) issues.push(...checkPipeline(nested.stages, [...step.path, ...nested.path], world));
+    if (world !== undefined && step.sound) issues.push(...buildFaults(step, world));
   }
   return issues;
+}
+
+function buildFaults({ definition, config, name, path }: Step, world: PipelineContext): ConfigIssue[] {
+  try {
+    definition.build(config, { ...world, compile: () => inSequence([]) });
+    return [];
+  } catch (cause) {
+    return [{ severity: "error", path, message: `${name} stage: ${messageOf(cause)}` }];
+  }
 }
 
 /** The stages of a pipeline as one stage. @throws as `compilePipeline` */
@@ -64,11 +76,15 @@ function build(definition: StageDefinition, config: unknown, name: string, path:
   }
 }
 
-/** One stage of the list, its configuration parsed. */
+/** One stage of the list. */
 interface Step {
   readonly name: string;
   readonly definition: StageDefinition;
+  /** The configuration as written, without keys that have no effect. */
+  readonly given: unknown;
+  /** The configuration parsed, when it is sound. */
   readonly config: unknown;
+  readonly sound: boolean;
   readonly path: ConfigPath;
 }
 
@@ -103,18 +119,18 @@ function readStep(item: unknown, path: ConfigPath, issues: ConfigIssue[]): Step 
   return readConfig(definition, name, (item as Record<string, unknown>)[name], [...path, name], issues);
 }
 
-function readConfig(definition: StageDefinition, name: string, given: unknown, path: ConfigPath, issues: ConfigIssue[]): Step | undefined {
+function readConfig(definition: StageDefinition, name: string, given: unknown, path: ConfigPath, issues: ConfigIssue[]): Step {
   const sifted = siftKeys(definition.config, given, path, (at, message) => {
     issues.push({ severity: "warning", path: at, message: `${name} stage: ${message}` });
   });
   const result = definition.config.safeParse(sifted);
   if (!result.success) {
     issues.push(...result.error.issues.map((issue) => errorOf(issue, name, path)));
-    return undefined;
+    return { name, definition, given: sifted, config: undefined, sound: false, path };
   }
   const warning = definition.warn?.(result.data);
   if (warning !== undefined) issues.push({ severity: "warning", path, message: `${name} stage: ${warning}` });
-  return { name, definition, config: result.data, path };
+  return { name, definition, given: sifted, config: result.data, sound: true, path };
 }
 
 function errorOf(issue: z.core.$ZodIssue, name: string, path: ConfigPath): ConfigIssue {

@@ -141,11 +141,11 @@ export function fail(context: z.RefinementCtx, message: string, path: (string | 
 }
 
 /** The result of `read`, or an issue with the text of what it threw. */
-export function attempt<T>(context: z.RefinementCtx, read: () => T, prefix = ""): T {
+export function attempt<T>(context: z.RefinementCtx, read: () => T, prefix = "", path: (string | number)[] = []): T {
   try {
     return read();
   } catch (error) {
-    return fail(context, prefix + messageOf(error));
+    return fail(context, prefix + messageOf(error), path);
   }
 }
 

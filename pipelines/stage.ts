@@ -42,8 +42,8 @@ export interface StageDefinition<Config = unknown> {
   build(config: Config, context: StageContext): Stage;
   /** What an operator should know about a configuration that is taken. */
   warn?(config: Config): string | undefined;
-  /** A pipeline inside the configuration, and where it is. */
-  nested?(config: Config): { readonly path: ConfigPath; readonly stages: unknown } | undefined;
+  /** A pipeline inside the configuration, and where it is. It is looked for before the rest is known to be right, so `given` is as written. */
+  nested?(given: unknown): { readonly path: ConfigPath; readonly stages: unknown } | undefined;
 }
 
 export function defineStage<Config>(definition: StageDefinition<Config>): StageDefinition<Config> {

@@ -1,26 +1,20 @@
 // From a file, the environment and flags to a configuration: expand, parse, check, and say what has no effect.
 //
 // Three degrees of wrong: an error stops every run; a refusal stops a start, but not `-check-syntax`, which in Promtail sees less; a
-// warning is what Promtail ignores in silence.
+// warning is what Promtail ignores in silence. All of a file's are found at once (findings.ts): what is wrong is taken out, so that the
+// rest can be judged.
 
 import { readFileSync, statSync } from "node:fs";
 import { z } from "zod";
-import {
-  type ConfigDocument,
-  ConfigError,
-  type ConfigIssue,
-  type ConfigPath,
-  describe,
-  issuesOf,
-  parseYaml,
-} from "../../lib/runtime/config-file.ts";
+import { type ConfigDocument, ConfigError, type ConfigIssue, type ConfigPath, issuesOf, parseYaml } from "../../lib/runtime/config-file.ts";
 import { expandEnv } from "../../lib/runtime/expand-env.ts";
-import { checkPipeline } from "../../pipelines/compile.ts";
+import { checkPipeline, type PipelineContext } from "../../pipelines/compile.ts";
 import { type ClientConfig, nameOfClient } from "./clients.ts";
+import { type Finding, findingOf, findingOfText, printFinding, sortedFindings, withoutFaults } from "./findings.ts";
 import { type AgentConfig, agentSchema } from "./schema.ts";
 import { RARE_DISCOVERIES, RARE_SOURCES, type RareBlock } from "./scrape-config.ts";
 import { refusalsOf, warningsOf } from "./verdicts.ts";
-import { keepAsWritten, type Plain, withoutNulls } from "./written.ts";
+import { keepAsWritten, type Plain, withoutNulls, withoutWritten } from "./written.ts";
 
 export interface LoadOptions {
   /** Candidates; the first that exists is read. None at all: the defaults, and what flags say. */
@@ -47,43 +41,84 @@ let schema: ReturnType<typeof agentSchema> | undefined;
 
 /** @throws ConfigError with file:line:column for every fault of the file at once */
 export async function loadAgentConfig(options: LoadOptions): Promise<LoadedConfig> {
+  const { config, findings } = await judgeAgentConfig(options);
+  const told = (wanted: Finding["severity"]): string[] =>
+    findings.filter(({ severity }) => severity === wanted).map((finding) => printFinding(finding));
+  if (config === undefined) throw new ConfigError([...told("error"), ...told("hint")]);
+  return { config, warnings: told("warning"), refusals: told("refusal") };
+}
+
+export interface Judgement {
+  /** Absent when there is an error. */
+  readonly config: AgentConfig | undefined;
+  /** By their place in the file. */
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Everything there is to say about a configuration.
+ *
+ * @param world given, stages are also built, for what no schema can tell
+ * @throws ConfigError when there is no file, or none that can be read
+ */
+export async function judgeAgentConfig(options: LoadOptions, world?: PipelineContext): Promise<Judgement> {
   const { file, text } = readConfigFile(options.files);
   try {
-    return await loadText(text, file, options);
+    return await judgeText(text, file, options, world);
   } catch (error) {
-    if (!(error instanceof ConfigError) || options.expandEnv || !text.includes("$" + "{")) throw error;
-    throw new ConfigError([...error.issues, "the file uses $" + "{…}: try -config.expand-env=true"]);
+    // Text that cannot be parsed: nothing else can be said of it.
+    if (!(error instanceof ConfigError)) throw error;
+    return { config: undefined, findings: [...error.issues.map(findingOfText), ...unexpandedHint(text, options)] };
   }
 }
 
-async function loadText(text: string, file: string, options: LoadOptions): Promise<LoadedConfig> {
-  const warnings: string[] = [];
+async function judgeText(text: string, file: string, options: LoadOptions, world: PipelineContext | undefined): Promise<Judgement> {
+  const findings: Finding[] = [];
   const onMissing = (variable: string, word: string, where: string): void => {
-    warnings.push(
-      `${where}: the variable ${variable} is demanded and not set: its message ${JSON.stringify(word)} becomes the value, as in Promtail`,
-    );
+    const message = `the variable ${variable} is demanded and not set: its message ${JSON.stringify(word)} becomes the value, as in Promtail`;
+    findings.push({ ...findingOfText(`${where}: ${message}`), severity: "warning" });
   };
   const document = parseYaml(options.expandEnv ? expandEnv(text, options.env, { file, onMissing }) : text, file, keepAsWritten);
   const value = withOverrides(document.value, options.overrides, document);
   schema ??= agentSchema();
   const parsed = schema.safeParse(value);
+  const sound = parsed.success ? parsed.data : withoutFaults(value, schema);
   const issues: ConfigIssue[] = parsed.success ? [] : issuesOf(parsed.error, value, schema);
-  issues.push(...(await rareIssues(value, parsed.data)), ...jobIssues(value));
-  if (!parsed.success || issues.length > 0) throw new ConfigError(sortedByPlace(document, issues));
-
-  const config = withClients(parsed.data, options.externalLabels);
-  const pipelines = config.scrape_configs.flatMap((scrape, i) =>
-    checkPipeline(scrape.pipeline_stages ?? [], ["scrape_configs", i, "pipeline_stages"]),
-  );
-  const errors = pipelines.filter((issue) => issue.severity === "error");
-  if (errors.length > 0) throw new ConfigError(sortedByPlace(document, errors));
-  const ignored = [...warningsOf(parsed.data), ...pipelines];
-  return {
-    config,
-    warnings: [...warnings, ...sortedByPlace(document, ignored)],
-    refusals: sortedByPlace(document, refusalsOf(config)),
-  };
+  issues.push(...(await rareIssues(value, sound)), ...jobIssues(value), ...pipelineIssues(value, world));
+  const failed = issues.some(({ severity }) => severity === "error");
+  const config = sound === undefined ? undefined : withClients(sound, options.externalLabels);
+  if (sound !== undefined) issues.push(...warningsOf(sound));
+  findings.push(...issues.map((issue) => findingOf(document, issue)));
+  if (config !== undefined)
+    findings.push(...refusalsOf(config).map((issue) => ({ ...findingOf(document, issue), severity: "refusal" as const })));
+  if (failed) findings.push(...unexpandedHint(text, options));
+  return { config: failed ? undefined : config, findings: sortedFindings(findings) };
 }
+
+/** What is likely when a file with variables has a fault. */
+function unexpandedHint(text: string, { expandEnv }: LoadOptions): Finding[] {
+  if (expandEnv || !text.includes("$" + "{")) return [];
+  return [
+    {
+      severity: "hint",
+      place: "",
+      line: Number.POSITIVE_INFINITY,
+      column: 0,
+      message: "the file uses $" + "{…}: try -config.expand-env=true",
+    },
+  ];
+}
+
+/** The stages of every scrape config, looked at also when the rest of it is wrong. */
+function pipelineIssues({ scrape_configs: scrapes }: Record<string, unknown>, world: PipelineContext | undefined): ConfigIssue[] {
+  return listOf(scrapes).flatMap((scrape, i) => {
+    const stages = (scrape as { pipeline_stages?: unknown } | null)?.pipeline_stages;
+    if (!Array.isArray(stages)) return [];
+    return checkPipeline(withoutWritten(stages), ["scrape_configs", i, "pipeline_stages"], world);
+  });
+}
+
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
 function readConfigFile(files: readonly string[]): { file: string; text: string } {
   if (files.length === 0) return { file: "the command line", text: "" };
@@ -131,8 +166,7 @@ function withOverrides(value: unknown, overrides: ReadonlyMap<string, string | P
 /** Blocks that few files have are checked by schemas that are loaded only then. What they read goes into `config`. */
 async function rareIssues(value: Record<string, unknown>, config: AgentConfig | undefined): Promise<ConfigIssue[]> {
   const issues: ConfigIssue[] = [];
-  const scrapeConfigs = Array.isArray(value.scrape_configs) ? (value.scrape_configs as unknown[]) : [];
-  for (const [i, scrape] of scrapeConfigs.entries()) {
+  for (const [i, scrape] of listOf(value.scrape_configs).entries()) {
     if (typeof scrape !== "object" || scrape === null) continue;
     for (const key of [...RARE_DISCOVERIES, ...RARE_SOURCES]) {
       const part = (scrape as Partial<Record<RareBlock, unknown>>)[key];
@@ -158,8 +192,7 @@ function inside(issue: ConfigIssue, prefix: ConfigPath): ConfigIssue {
 function jobIssues(value: Record<string, unknown>): ConfigIssue[] {
   const seen = new Set<unknown>();
   const issues: ConfigIssue[] = [];
-  const scrapeConfigs = Array.isArray(value.scrape_configs) ? (value.scrape_configs as unknown[]) : [];
-  for (const [i, scrape] of scrapeConfigs.entries()) {
+  for (const [i, scrape] of listOf(value.scrape_configs).entries()) {
     const name = (scrape as { job_name?: unknown } | null)?.job_name;
     if (typeof name === "string" && seen.has(name)) {
       issues.push({
@@ -186,12 +219,4 @@ function withClients(config: AgentConfig, externalLabels: Readonly<Record<string
       external_labels: { ...externalLabels, ...client.external_labels },
     })),
   };
-}
-
-function sortedByPlace(document: ConfigDocument, issues: readonly ConfigIssue[]): string[] {
-  const place = (text: string): number => {
-    const [, line = "0", column = "0"] = /:(\d+):(\d+): /.exec(text) ?? [];
-    return Number(line) * 100_000 + Number(column);
-  };
-  return [...new Set(issues.map((issue) => describe(document, issue)))].sort((a, b) => place(a) - place(b));
 }

@@ -43,6 +43,20 @@ export function parseFlags(args: readonly string[], specs: Readonly<Record<strin
   return { given, rest: [] };
 }
 
+/** Flags may stand before and behind the arguments (`skald query '{a="b"}' -limit 5`), which Go's flag package does not allow. @throws as `parseFlags` */
+export function parseFlagsAnywhere(args: readonly string[], specs: Readonly<Record<string, FlagSpec>>): ParsedFlags {
+  const given = new Map<string, string>();
+  const rest: string[] = [];
+  let left = args;
+  while (left.length > 0) {
+    const parsed = parseFlags(left, specs);
+    for (const [key, value] of parsed.given) given.set(key, value);
+    rest.push(...parsed.rest.slice(0, 1));
+    left = parsed.rest.slice(1);
+  }
+  return { given, rest };
+}
+
 /** The usage text, one flag per paragraph, as Go prints it. */
 export function usageOf(program: string, specs: Readonly<Record<string, FlagSpec>>): string {
   const lines = Object.entries(specs)

@@ -85,6 +85,11 @@ export function compileTimestampFormat(format: string, zone: TimeZone = UTC): Ti
   return (text, nowMs) => inRange(layout.tryParse(text, named === undefined ? { zone, nowMs } : {}));
 }
 
+/** Does a format of the timestamp stage have a name (`RFC3339`, `UnixMs`), or is it a layout? */
+export function isNamedFormat(format: string): boolean {
+  return Object.hasOwn(UNIX_FRACTION_DIGITS, format) || Object.hasOwn(NAMED_LAYOUTS, format);
+}
+
 const UNIX_FRACTION_DIGITS: Readonly<Record<string, number>> = { Unix: 0, UnixMs: 3, UnixUs: 6, UnixNs: 9 };
 const SEC_OF_YEAR_1 = -62_135_596_800;
 const SEC_OF_YEAR_10000 = 253_402_300_800;

@@ -25,7 +25,7 @@ export const json = defineStage({
       if (map.size === 0) return fail(context, "is required: a map from extracted names to JMESPath expressions");
       return [...map].map(([name, given]) => {
         const expression = given === "" ? name : given;
-        const evaluate = attempt(context, () => compileJmespath(expression), `could not compile the expression of ${name}: `);
+        const evaluate = attempt(context, () => compileJmespath(expression), "could not compile the expression: ", [name]);
         return { name, keys: plainPath(expression), evaluate };
       });
     }),

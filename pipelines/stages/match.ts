@@ -31,7 +31,10 @@ export const match = defineStage({
       if (action === "keep" && given === 0) problem("at least one stage is needed, or action: drop", ["stages"]);
       if (action === "drop" && given > 0) problem("a match that drops entries cannot have stages; remove them or action: drop", ["stages"]);
     }),
-  nested: ({ stages }) => (stages === undefined ? undefined : { path: ["stages"], stages }),
+  nested: (given) => {
+    const stages = (given as { readonly stages?: unknown } | null)?.stages;
+    return stages === undefined ? undefined : { path: ["stages"], stages };
+  },
   build({ selector, stages, action, drop_counter_reason: reason }, context): Stage {
     if (action === "drop") return dropMatching(selector, reason === "" ? DEFAULT_REASON : reason, context);
     const nested = context.compile(stages as unknown[], ["stages"]);

@@ -3,7 +3,8 @@
 import { z } from "zod";
 import { kernels } from "../../lib/kernels/index.ts";
 import { JSON_PLAIN_STRING } from "../../lib/kernels/kernels.ts";
-import { compileTimestampFormat, type TimestampReader } from "../../lib/text/go-time.ts";
+import { compileTimestampFormat, isNamedFormat, type TimestampReader } from "../../lib/text/go-time.ts";
+import { layoutSteps } from "../../lib/text/go-time-layout.ts";
 import { loadZone } from "../../lib/text/time-zone.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { LastTimes } from "../last-times.ts";
@@ -33,9 +34,14 @@ export const timestamp = defineStage({
     })
     .transform(({ format, fallback_formats: fallbacks, location, ...rest }) => ({
       ...rest,
+      layouts: [format, ...fallbacks],
       isRfc3339: format === "RFC3339" || format === "RFC3339Nano",
       formats: [format, ...fallbacks].map((layout) => compileTimestampFormat(layout, location)),
     })),
+  warn({ layouts }) {
+    const foreign = layouts.find(isForeignLayout);
+    return foreign && `the layout ${JSON.stringify(foreign)} is not in Go's form, 2006-01-02 15:04:05.000 -0700: it fits no time`;
+  },
   build({ source, formats, isRfc3339, action_on_failure: action }, { now }): Stage {
     const times = action === "fudge" ? new LastTimes() : undefined;
     const spans = isRfc3339 ? new SpanTimes() : undefined;
@@ -57,6 +63,12 @@ export const timestamp = defineStage({
     };
   },
 });
+
+/** Letters of strftime or of Java, or nothing of Go's reference time at all. */
+function isForeignLayout(layout: string): boolean {
+  if (isNamedFormat(layout)) return false;
+  return /%[A-Za-z]|yy|YY|dd|DD|HH/.test(layout) || layoutSteps(layout).every(({ element }) => element === null);
+}
 
 /** False when none of the formats fits. */
 function setTime(batch: EntryBatch, i: number, formats: readonly TimestampReader[], given: string | undefined, nowMs: number): boolean {

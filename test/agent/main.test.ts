@@ -71,7 +71,7 @@ describe("-check-syntax", () => {
   });
   checks("of a database that is not there", job("{geoip: {source: ip, db: /nowhere.mmdb, db_type: city}}"), [], {
     status: 1,
-    stderr: /^scrape_configs\[0\] \(job_name a\): /,
+    stderr: /config\.yaml:2:\d+: geoip stage: open database \/nowhere\.mmdb/,
   });
 });
 

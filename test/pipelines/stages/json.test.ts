@@ -65,7 +65,7 @@ describe("json", () => {
     /^error 0.json.expressions.false .*expected a name, got the boolean false; quote it/,
   );
   refuses("a number as expression", "- json: {expressions: {a: 5}}", /expected text, got the number 5/);
-  refuses("a broken expression", "- json: {expressions: {a: 'x['}}", /could not compile the expression of a/);
+  refuses("a broken expression", "- json: {expressions: {a: 'x['}}", /could not compile the expression: /);
   refuses(
     "an unknown key is a warning",
     "- json: {expressions: {a: }, expresions: {}}",
