@@ -19,6 +19,8 @@ type Main = (args: readonly string[]) => Promise<number>;
 /** `skald agent <word> …`; everything else is Promtail's flags. */
 const COMMANDS: Readonly<Record<string, () => Promise<Main>>> = {
   check: async () => (await import("./check.ts")).checkCommand,
+  presets: async () => (await import("./presets-command.ts")).presetsCommand,
+  test: async () => (await import("./pipeline-tests/command.ts")).testCommand,
 };
 
 /** @returns the exit status: 0 ended as asked, 1 cannot run, 2 wrong use of the command line */

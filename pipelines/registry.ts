@@ -19,6 +19,7 @@ import { metrics } from "./stages/metrics.ts";
 import { multiline } from "./stages/multiline.ts";
 import { output } from "./stages/output.ts";
 import { pack } from "./stages/pack.ts";
+import { preset } from "./stages/preset.ts";
 import { regex } from "./stages/regex.ts";
 import { replace } from "./stages/replace.ts";
 import { sampling } from "./stages/sampling.ts";
@@ -48,6 +49,7 @@ const definitions: readonly StageDefinition[] = [
   multiline,
   output,
   pack,
+  preset,
   regex,
   replace,
   sampling,

@@ -172,9 +172,10 @@ function knownKeys(schema: z.ZodType, path: ConfigPath): string[] {
 }
 
 function unwrapSchema(schema: unknown): unknown {
-  let here = schema as { def?: { innerType?: unknown; in?: unknown; schema?: unknown } } | undefined;
+  let here = schema as { def?: { innerType?: unknown; in?: { def?: { type?: string } }; out?: unknown; schema?: unknown } } | undefined;
   for (let depth = 0; depth < 10; depth++) {
-    const inner = here?.def?.innerType ?? here?.def?.in ?? here?.def?.schema;
+    const def = here?.def;
+    const inner = def?.innerType ?? (def?.in?.def?.type === "transform" ? def.out : def?.in) ?? def?.schema;
     if (inner === undefined) break;
     here = inner as typeof here;
   }
