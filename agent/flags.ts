@@ -66,6 +66,7 @@ const CONFIG_FLAGS: Readonly<Record<string, ConfigFlag>> = {
   "server.profiling_enabled": configFlag("bool", "server.profiling_enabled", "Without effect here."),
   "server.register-instrumentation": configFlag("bool", "server.register_instrumentation", "Serve /metrics.", "true"),
   "server.enable-runtime-reload": configFlag("bool", "server.enable_runtime_reload", "Reload the configuration on /reload."),
+  "server.enable-tap": configFlag("bool", "server.enable_tap", "Show log lines on /tap to other machines too."),
   "server.health-check-target": configFlag("bool", "server.health_check_target", "Let /ready depend on the targets.", "true"),
   "server.graceful-shutdown-timeout": configFlag("duration", "server.graceful_shutdown_timeout", "Longest time to end.", "30s"),
   "server.http-listen-address": configFlag("text", "server.http_listen_address", "Address to listen on; empty is every one."),

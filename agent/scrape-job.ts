@@ -5,7 +5,8 @@ import type { Clock } from "../lib/runtime/clock.ts";
 import type { ConfigPath } from "../lib/runtime/config-file.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import type { Log } from "../lib/runtime/log.ts";
-import { compilePipeline } from "../pipelines/compile.ts";
+import type { compilePipeline } from "../pipelines/compile.ts";
+import { compileTapped, type TapPoint } from "../pipelines/tap.ts";
 import type { AgentMetrics } from "./agent-metrics.ts";
 import type { ScrapeConfig } from "./config/scrape-config.ts";
 import type { Discovery } from "./discovery/discovery.ts";
@@ -46,7 +47,7 @@ export function buildPipeline(
 ) {
   const log = context.log.child({ job: scrape.job_name });
   const path: ConfigPath = ["scrape_configs", index, "pipeline_stages"];
-  return (context.compile ?? compilePipeline)(
+  return (context.compile ?? compileTapped)(
     scrape.pipeline_stages,
     {
       now: () => context.clock.nowMs(),
@@ -97,6 +98,11 @@ export class ScrapeJob {
 
   get targets(): readonly Target[] {
     return this.#source?.targets ?? [...this.#targets.values()];
+  }
+
+  /** Where entries of its pipeline may be watched. */
+  get taps(): readonly TapPoint[] {
+    return this.#pipeline.taps;
   }
 
   get dropped(): readonly DroppedTarget[] {

@@ -3,6 +3,7 @@
 
 import type { EntryBatch } from "../lib/wire/entry-batch.ts";
 import type { Pipeline } from "../pipelines/pipeline.ts";
+import type { TapPoint } from "../pipelines/tap.ts";
 
 export interface LeasedPipeline {
   process(batch: EntryBatch): void;
@@ -16,6 +17,10 @@ export class SharedPipeline {
 
   constructor(pipeline: Pipeline) {
     this.#pipeline = pipeline;
+  }
+
+  get taps(): readonly TapPoint[] {
+    return this.#pipeline.taps;
   }
 
   /** For one target, which ends its use by `flush(…, true)`. */

@@ -4,12 +4,16 @@ import type { EntryBatch } from "../lib/wire/entry-batch.ts";
 import { endExtracted, startExtracted } from "./extracted-data.ts";
 import { appendBatch } from "./held-entry.ts";
 import type { Stage } from "./stage.ts";
+import type { TapPoint } from "./tap.ts";
 
 export class Pipeline {
   readonly #stages: Stage;
+  /** Where its entries may be watched, in the order they pass; none unless it was built with taps. */
+  readonly taps: readonly TapPoint[];
 
-  constructor(stages: Stage) {
+  constructor(stages: Stage, taps: readonly TapPoint[] = []) {
     this.#stages = stages;
+    this.taps = taps;
   }
 
   /** Runs the batch's live entries through all stages, in place. Entries that stages hold keep the batch's tickets held. */

@@ -75,6 +75,8 @@ export const serverSchema = () =>
     health_check_target: bool().default(true),
     profiling_enabled: bool().default(false),
     enable_runtime_reload: bool().default(false),
+    /** Beyond Promtail: shows log lines on /tap to other machines too. */
+    enable_tap: bool().default(false),
     ...withoutEffect(),
   });
 

@@ -17,6 +17,7 @@ import type { Log } from "../../lib/runtime/log.ts";
 import { printMetrics } from "../agent-metrics.ts";
 import type { ServerConfig } from "../config/server.ts";
 import { type AgentView, configText, jobsStatus } from "./status.ts";
+import { allTaps, TapStreams } from "./tap.ts";
 
 const NOT_READY = "Not ready: Unable to find any logs to tail. Please verify permissions, volumes, scrape_config, etc.\n";
 const LOG_LEVELS = ["debug", "info", "warn", "error"];
@@ -25,12 +26,13 @@ const LOG_LEVELS = ["debug", "info", "warn", "error"];
 export async function openAgentServer(config: ServerConfig, view: AgentView, registry: Registry, log: Log): Promise<HttpServer> {
   const tls = readTls(config.http_tls_config);
   const prefix = config.http_path_prefix.replace(/\/+$/, "");
+  const taps = new TapStreams(view);
   try {
-    return await listen({
+    const server = await listen({
       address: config.http_listen_address,
       port: config.http_listen_port,
       prefix,
-      routes: routesOf(config, view, registry, log, prefix),
+      routes: [...routesOf(config, view, registry, log, prefix), tapRoute(view, taps, prefix)],
       timeouts: { readMs: config.http_server_read_timeout, idleMs: config.http_server_idle_timeout },
       ...(tls === undefined ? {} : { tls }),
       onError: (error, request, response) => {
@@ -38,6 +40,13 @@ export async function openAgentServer(config: ServerConfig, view: AgentView, reg
         plain(response, 500, `${messageOf(error)}\n`);
       },
     });
+    return {
+      ...server,
+      close(graceMs) {
+        taps.close();
+        return server.close(graceMs);
+      },
+    };
   } catch (error) {
     throw new Error(
       `cannot listen on ${config.http_listen_address}:${config.http_listen_port}: ${messageOf(error)}; change server.http_listen_port, or set server.disable`,
@@ -87,6 +96,25 @@ function routesOf(config: ServerConfig, view: AgentView, registry: Registry, log
   return routes;
 }
 
+/** A browser gets a page, whose script asks again for the events. */
+function tapRoute(view: AgentView, taps: TapStreams, prefix: string): Route {
+  const handler: Handler = async (request, response) => {
+    const { raw, query } = request;
+    if (query.get("format") !== "stream" && (raw.headers.accept ?? "").includes("text/html")) {
+      const { tapListPage, tapPage, TAP_PAGE_POLICY } = await import("./tap-page.ts");
+      const text = query.size === 0 ? tapListPage(prefix, allTaps(view)) : tapPage(prefix, query);
+      return page(response, text, TAP_PAGE_POLICY);
+    }
+    if (wantsJson(request))
+      return json(
+        response,
+        allTaps(view).map(({ job, point }) => ({ job, stage: point.id })),
+      );
+    taps.serve(request, response);
+  };
+  return { methods: ["GET"], noHead: true, path: "/tap", handler };
+}
+
 async function reload(view: AgentView, response: ServerResponse): Promise<void> {
   try {
     await view.reload();
@@ -117,11 +145,10 @@ function json(response: ServerResponse, value: unknown): void {
   plain(response, 200, `${JSON.stringify(value, undefined, 2)}\n`, { "content-type": "application/json; charset=utf-8" });
 }
 
-function page(response: ServerResponse, text: string): void {
-  plain(response, 200, text, {
-    "content-type": "text/html; charset=utf-8",
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-  });
+const NO_SCRIPTS = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+function page(response: ServerResponse, text: string, policy = NO_SCRIPTS): void {
+  plain(response, 200, text, { "content-type": "text/html; charset=utf-8", "content-security-policy": policy });
 }
 
 /** @throws Error naming the file that cannot be read */

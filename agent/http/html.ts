@@ -1,4 +1,4 @@
-// A little HTML: texts are escaped unless they are marked as done, pages share one frame. No scripts, no assets.
+// A little HTML: texts are escaped unless they are marked as done, pages share one frame. No assets, and no scripts but the tap's.
 
 /** Text that is HTML already. */
 export class Html {
@@ -32,6 +32,7 @@ th{font-weight:600;color:light-dark(#5a6675,#93a1b3)}td.number,th.number{text-al
 const PAGES = [
   ["targets", "Targets"],
   ["service-discovery", "Service discovery"],
+  ["tap", "Live tap"],
   ["config", "Configuration"],
   ["metrics", "Metrics"],
 ] as const;
