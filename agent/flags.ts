@@ -116,6 +116,7 @@ export const AGENT_FLAGS: Readonly<Record<string, FlagSpec>> = {
   strict: own("boolean", "With -check-syntax: what has no effect is an error too."),
   "dry-run": own("boolean", "Print entries instead of sending them; positions are not written."),
   inspect: own("boolean", "Print what each stage changes."),
+  "inspect.every-stage": own("boolean", "As -inspect, with the stages of which Promtail shows nothing: json, drop, match, multiline …"),
   "print-config-stderr": own("boolean", "Print the effective configuration, without secrets, on standard error."),
   "log-config-reverse-order": own("boolean", "Log the effective configuration, last line first."),
   "client.external-labels": own("string", "Labels for every entry of every client, as name=value,name2=value2."),
@@ -141,6 +142,7 @@ export interface AgentFlags {
   readonly strict: boolean;
   readonly dryRun: boolean;
   readonly inspect: boolean;
+  readonly inspectEveryStage: boolean;
   readonly printConfig: boolean;
   readonly logConfig: boolean;
   readonly version: boolean;
@@ -167,7 +169,8 @@ export function parseAgentFlags(args: readonly string[]): AgentFlags {
     checkSyntax: on("check-syntax"),
     strict: on("strict"),
     dryRun: on("dry-run"),
-    inspect: on("inspect"),
+    inspect: on("inspect") || on("inspect.every-stage"),
+    inspectEveryStage: on("inspect.every-stage"),
     printConfig: on("print-config-stderr"),
     logConfig: on("log-config-reverse-order"),
     version: on("version"),

@@ -97,7 +97,7 @@ async function runUntilEnd(config: LoadedConfig["config"], flags: AgentFlags, lo
     load: () => reloaded(flags, log),
     stdin: process.stdin,
     write: writeOut,
-    ...(flags.inspect ? { compile: await inspectingCompile() } : {}),
+    ...(flags.inspect ? { compile: await inspectingCompile(flags.inspectEveryStage) } : {}),
   });
   log.info({ version: VERSION, pid: process.pid }, "agent started");
   const hangUp = (): void => void agent.reload().catch(() => {});
@@ -119,9 +119,9 @@ async function openLog(server: { readonly log_level: LogLevel; readonly log_form
 }
 
 /** Pipelines that tell on standard error what each stage changes. */
-async function inspectingCompile(): Promise<RunOptions["compile"]> {
+async function inspectingCompile(everyStage: boolean): Promise<RunOptions["compile"]> {
   const { compileInspected } = await import("../pipelines/inspect.ts");
-  const options = { write: (text: string) => void process.stderr.write(text), color: process.stderr.isTTY === true };
+  const options = { write: (text: string) => void process.stderr.write(text), color: process.stderr.isTTY === true, everyStage };
   return (stages, context, path) => compileInspected(stages, context, options, path);
 }
 

@@ -64,13 +64,30 @@ function inspected(stage: Stage, name: string, options: InspectOptions): Stage {
       stage.process(batch);
       for (const i of batch.live.subarray(0, batch.liveCount)) {
         const was = before.get(i);
-        if (was === undefined) continue;
+        if (was === undefined) {
+          if (options.everyStage) reportLetGo(name, batch, i, options);
+          continue;
+        }
         before.delete(i);
         report(name, differences(was, snapshot(batch, i)), options);
       }
       for (const _ of before) report(name, [{ path: "{stages.Entry}", was: "entry", is: undefined }], options);
     },
+    ...(stage.flush !== undefined && {
+      flush(nowMs: number, closing: boolean) {
+        const batch = stage.flush!(nowMs, closing);
+        if (batch !== undefined && options.everyStage) {
+          for (const i of batch.live.subarray(0, batch.liveCount)) reportLetGo(name, batch, i, options);
+        }
+        return batch;
+      },
+    }),
   };
+}
+
+/** An entry that the stage has held. */
+function reportLetGo(name: string, batch: EntryBatch, i: number, options: InspectOptions): void {
+  report(name, [{ path: "{stages.Entry}", was: undefined, is: batch.line(i) }], options);
 }
 
 interface Snapshot {

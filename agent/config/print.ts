@@ -33,6 +33,8 @@ function withoutEmpty(value: unknown): unknown {
 }
 
 function readable(value: unknown, key: string): unknown {
+  // Keys in stages are names that users gave to what they extract.
+  if (key === "pipeline_stages") return value;
   if (typeof value === "number")
     return DURATIONS.test(key) ? printGoDuration(value * 1e6) : SIZES.test(key) ? printConfigBytes(value) : value;
   if (typeof value === "string") return value !== "" && SECRETS.test(key) ? MASK : /url$/.test(key) ? withoutPassword(value) : value;

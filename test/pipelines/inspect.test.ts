@@ -80,6 +80,48 @@ describe("-inspect", () => {
         "{stages.Entry}.Entry.Entry.StructuredMetadata[?->0]:\n\t+: {Name:l Value:v}\n[inspect: drop stage]: \n{stages.Entry}:\n\t-: entry\n",
     );
   });
+  test("blocks that a stage holds, when it takes a line and when it lets the block go", () => {
+    const written: string[] = [];
+    const options = { write: (text: string) => void written.push(text), color: false, everyStage: true };
+    const pipeline = compileInspected(STAGES("- multiline: {firstline: '^S'}"), makeWorld(), options);
+    pipeline.process(makeBatch(["S 1", "a", "S 2"]));
+    pipeline.flush(0, true);
+    const took = "[inspect: multiline stage]: \n{stages.Entry}:\n\t-: entry\n";
+    const letGo = (line: string): string => `[inspect: multiline stage]: \n{stages.Entry}:\n\t+: ${line}\n`;
+    expect(written).toEqual([took, took, letGo("S 1\na"), took, letGo("S 2")]);
+  });
+  test.each([
+    ["cri: {}", "regex labels timestamp output cri"],
+    ["decolorize: ", "decolorize"],
+    ["docker: ", "json labels timestamp output docker"],
+    ["drop: {expression: x}", "drop"],
+    ["eventlogmessage: {source: m}", "eventlogmessage"],
+    ["json: {expressions: {a: }}", "json"],
+    ["labelallow: [a]", "labelallow"],
+    ["labeldrop: [a]", "labeldrop"],
+    ["labels: {a: }", "labels"],
+    ["limit: {rate: 1, burst: 1}", "limit"],
+    ["logfmt: {mapping: {a: }}", "logfmt"],
+    ["luhn: {}", "luhn"],
+    ["match: {selector: '{job=\"j\"}', stages: [{decolorize: }]}", "decolorize match"],
+    ["metrics: {a: {type: Counter, config: {action: inc}}}", "metrics"],
+    ["multiline: {firstline: x}", "multiline"],
+    ["output: {source: a}", "output"],
+    ["pack: {labels: [job]}", "pack"],
+    ["preset: klog", "regex timestamp template labels preset"],
+    ["regex: {expression: '(?P<a>x)'}", "regex"],
+    ["replace: {expression: '(x)', replace: z}", "replace"],
+    ["sampling: {rate: 1}", "sampling"],
+    ["static_labels: {a: b}", "static_labels"],
+    ["structured_metadata: {a: }", "structured_metadata"],
+    ["template: {source: a, template: b}", "template"],
+    ["tenant: {value: t}", "tenant"],
+    ["timestamp: {source: a, format: RFC3339}", "timestamp"],
+    ["truncate: {rules: [{limit: 1B, source_type: line}]}", "truncate"],
+  ])("every stage, when asked for: %s", (yaml, wanted) => {
+    const { said } = inspect(STAGES(`- ${yaml}`), ["x"], { job: "j" }, { everyStage: true });
+    expect([...said.matchAll(/inspect: (\w+)/g)].map((match) => match[1]).join(" ")).toBe(wanted);
+  });
   test("colours", () => {
     const { said } = inspect(STAGES("- static_labels: {a: b}"), ["x"], {}, { color: true });
     expect(said).toBe(

@@ -344,4 +344,9 @@ describe("prints", () => {
       expect(text).toMatch(/proxy_url: http:\/\/u:xxxxx@p:1\//);
     },
   );
+  takes(
+    "names in stages as they are, whatever they sound like",
+    job("pipeline_stages: [{json: {expressions: {password: token}}}]"),
+    ({ config }) => expect(printConfig(config)).toMatch(/^ +password: token$/m),
+  );
 });
