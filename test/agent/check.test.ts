@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
-import { main } from "../../agent/main.ts";
+import { runMain } from "./run-main.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "agent-check-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -15,15 +15,8 @@ interface Checked {
 }
 
 async function check(args: readonly string[]): Promise<Checked> {
-  const said = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const) {
-    vi.spyOn(process[name], "write").mockImplementation((text) => {
-      said[name] += String(text);
-      return true;
-    });
-  }
-  const status = await main(["check", ...args]);
-  return { status, lines: said.stdout.replaceAll(`${folder}/`, "").trimEnd().split("\n"), stderr: said.stderr };
+  const { status, stdout, stderr } = await runMain(["check", ...args]);
+  return { status, lines: stdout.replaceAll(`${folder}/`, "").trimEnd().split("\n"), stderr };
 }
 
 function file(yaml: string): string {

@@ -1,29 +1,17 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
-import { main } from "../../../agent/main.ts";
+import { type Ran, runMain } from "../run-main.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pipeline-tests-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(() => void vi.restoreAllMocks());
 
-interface Ran {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 async function run(args: readonly string[], words: readonly string[] = ["test"]): Promise<Ran> {
-  const said = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const) {
-    vi.spyOn(process[name], "write").mockImplementation((text) => {
-      said[name] += String(text);
-      return true;
-    });
-  }
-  const status = await main([...words, ...args]);
-  return { status, stdout: said.stdout.replaceAll(`${folder}/`, ""), stderr: said.stderr.replaceAll(`${folder}/`, "") };
+  const { status, stdout, stderr } = await runMain([...words, ...args]);
+  return { status, stdout: stdout.replaceAll(`${folder}/`, ""), stderr: stderr.replaceAll(`${folder}/`, "") };
 }
 
 function file(yaml: string, name = "a.test.yaml"): string {
@@ -269,6 +257,11 @@ describe("files that are wrong", () => {
     const { status, stdout } = await run([file("cases: [", "z.test.yaml"), file(oneCase("lines: [x]\nexpect: {}"))]);
     expect([status, stdout]).toEqual([2, "ok    a.test.yaml (1 case)\n"]);
   });
+});
+
+test("the example's own tests pass", async () => {
+  const { status, stdout } = await run([fileURLToPath(new URL("../../../examples/promtail.test.yaml", import.meta.url))]);
+  expect([status, stdout]).toEqual([0, expect.stringMatching(/^ok .*\(2 cases\)\n$/)]);
 });
 
 describe("the command", () => {
