@@ -36,7 +36,8 @@ export async function main(args: readonly string[]): Promise<number> {
     return WRONG_USE;
   }
   if (flags.help) {
-    process.stdout.write(usageOf("skald agent", AGENT_FLAGS));
+    const others = Object.keys(COMMANDS).map((word) => `skald agent ${word} -help`);
+    process.stdout.write(`${usageOf("skald agent", AGENT_FLAGS)}\nOther uses: ${others.join(", ")}\n`);
     return WRONG_USE;
   }
   if (flags.version) {
