@@ -175,7 +175,7 @@ async function rareIssues(value: Record<string, unknown>, config: AgentConfig | 
       const block = rareSchema(key);
       const result = block.safeParse(part);
       if (!result.success) issues.push(...issuesOf(result.error, part, block).map((issue) => inside(issue, ["scrape_configs", i, key])));
-      else if (config !== undefined) config.scrape_configs[i]![key] = result.data;
+      else if (config?.scrape_configs[i] !== undefined) config.scrape_configs[i][key] = result.data;
     }
   }
   return issues;

@@ -19,6 +19,9 @@ export type Mismatch =
   | { readonly kind: "unexpected"; readonly event: Entry | Drop }
   | { readonly kind: "count"; readonly differences: readonly Difference[] };
 
+/** Expectations times events that are compared each with each, for a diff that is easy to read. */
+const ALIGNED_MAX = 1_000_000;
+
 /** @returns nothing when all is as expected */
 export function compare(testCase: TestCase, { events, metrics }: Outcome, strict: boolean): Mismatch[] {
   const { expect, dropped } = testCase;
@@ -51,18 +54,23 @@ function compareInOrder(expected: readonly ExpectedOutcome[], events: readonly (
   return mismatches;
 }
 
-/** The longest common subsequence: pairs of positions. */
+/** Pairs of positions that agree: all up to the first difference, and behind it the longest common subsequence, unless there is too much. */
 function agreeing(expected: readonly ExpectedOutcome[], events: readonly (Entry | Drop)[], strict: boolean): [number, number][] {
-  const agrees = expected.map((each) => events.map((event) => differencesOf(each, event, strict).length === 0));
-  const length = Array.from({ length: expected.length + 1 }, () => new Int32Array(events.length + 1));
-  for (let e = expected.length - 1; e >= 0; e--) {
-    for (let a = events.length - 1; a >= 0; a--) {
-      length[e]![a] = agrees[e]![a] ? length[e + 1]![a + 1]! + 1 : Math.max(length[e + 1]![a]!, length[e]![a + 1]!);
+  const agrees = (e: number, a: number): boolean => differencesOf(expected[e]!, events[a]!, strict).length === 0;
+  const pairs: [number, number][] = [];
+  let same = 0;
+  while (same < expected.length && same < events.length && agrees(same, same)) pairs.push([same, same++]);
+  if ((expected.length - same) * (events.length - same) > ALIGNED_MAX) return pairs;
+  const [rows, columns] = [expected.length - same, events.length - same];
+  const verdicts = Array.from({ length: rows }, (_, e) => Array.from({ length: columns }, (_, a) => agrees(same + e, same + a)));
+  const length = Array.from({ length: rows + 1 }, () => new Int32Array(columns + 1));
+  for (let e = rows - 1; e >= 0; e--) {
+    for (let a = columns - 1; a >= 0; a--) {
+      length[e]![a] = verdicts[e]![a] ? length[e + 1]![a + 1]! + 1 : Math.max(length[e + 1]![a]!, length[e]![a + 1]!);
     }
   }
-  const pairs: [number, number][] = [];
-  for (let e = 0, a = 0; e < expected.length && a < events.length; ) {
-    if (agrees[e]![a]) pairs.push([e++, a++]);
+  for (let e = 0, a = 0; e < rows && a < columns; ) {
+    if (verdicts[e]![a]) pairs.push([same + e++, same + a++]);
     else if (length[e + 1]![a]! >= length[e]![a + 1]!) e++;
     else a++;
   }

@@ -133,6 +133,17 @@ describe("what is expected of several", () => {
     "  expectation 2, a dropped line:\n    dropped:\n      - other\n      + noise",
   );
   fails(
+    "one too few in the middle: those before and behind it still agree",
+    `lines: [a, b, c, d]\nexpect: [{line: a}, {line: b}, {line: x}, {line: c}, {line: d}]`,
+    "  expectation 3 did not come:\n      - - line: x",
+  );
+  test("thousands that all differ", async () => {
+    const list = (text: string): string => Array.from({ length: 2_000 }, (_, n) => `${text}${n}`).join(", ");
+    const entries = list("x").replace(/x\d+/g, "{line: $&}");
+    const said = await verdict(oneCase(`lines: [${list("y")}]\nexpect: [${entries}]`));
+    expect(said.match(/expectation/g)).toHaveLength(2_000);
+  });
+  fails(
     "counts",
     `${lines}dropped: {other: 1}\nmetrics: {'promtail_custom_seen{job="x",level="warn"}': 2, nope: 1}`,
     `    dropped.other:
