@@ -5,6 +5,7 @@
 import { kernels } from "../kernels/index.ts";
 import { MalformedInput } from "../kernels/kernels.ts";
 import type { MetadataPair } from "./entry-batch.ts";
+import { protoField, protoInteger } from "./protobuf.ts";
 import { type PushColumns, PushError, type PushStream, type PushStreamEntries } from "./push-columns.ts";
 
 /** The declared length of a body is above the limit; nothing was allocated for it. */
@@ -88,37 +89,16 @@ export function encodePushProtobuf(streams: readonly PushStreamEntries[]): Uint8
 export function encodePushRequest(streams: readonly PushStreamEntries[]): Uint8Array {
   return Buffer.concat(
     streams.map(({ labels, entries }) =>
-      field(1, [
-        field(1, [Buffer.from(labels.toString())]),
+      protoField(1, [
+        protoField(1, [Buffer.from(labels.toString())]),
         ...entries.map(({ sec, nanos, line, metadata = [] }) =>
-          field(2, [
-            field(1, [...integer(1, sec), ...integer(2, nanos)]),
-            field(2, [Buffer.from(line)]),
-            ...metadata.map(([name, value]) => field(3, [field(1, [Buffer.from(name)]), field(2, [Buffer.from(value)])])),
+          protoField(2, [
+            protoField(1, [...protoInteger(1, sec), ...protoInteger(2, nanos)]),
+            protoField(2, [Buffer.from(line)]),
+            ...metadata.map(([name, value]) => protoField(3, [protoField(1, [Buffer.from(name)]), protoField(2, [Buffer.from(value)])])),
           ]),
         ),
       ]),
     ),
   );
-}
-
-function field(number: number, parts: readonly Uint8Array[]): Buffer {
-  const content = Buffer.concat(parts);
-  return Buffer.concat([varint((number << 3) | 2), varint(content.length), content]);
-}
-
-/** proto3 leaves zero out. */
-function integer(number: number, value: number): Buffer[] {
-  return value === 0 ? [] : [varint(number << 3), varint(value)];
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = BigInt.asUintN(64, BigInt(value));
-  while (rest >= 0x80n) {
-    bytes.push(Number(rest & 0x7fn) | 0x80);
-    rest >>= 7n;
-  }
-  bytes.push(Number(rest));
-  return Buffer.from(bytes);
 }
