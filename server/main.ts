@@ -1,12 +1,12 @@
 // `skald server`: flags and file to a running server, signals, exit codes.
 
-import { Document } from "yaml";
 import { ConfigError } from "../lib/runtime/config-file.ts";
 import { FlagError, parseFlags, usageOf } from "../lib/runtime/flags.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import { createLog } from "../lib/runtime/log.ts";
 import { VERSION } from "../lib/runtime/version.ts";
 import { type LoadedConfig, loadServerConfig } from "./config/load.ts";
+import { printServerConfig } from "./config/print.ts";
 import { overridesOf, SERVER_FLAGS } from "./flags.ts";
 import { runServer } from "./run.ts";
 
@@ -44,7 +44,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return 1;
   }
   const { config, notes } = loaded;
-  if (on("print-config-stderr")) process.stderr.write(new Document(config, { aliasDuplicateObjects: false }).toString());
+  if (on("print-config-stderr")) process.stderr.write(printServerConfig(config));
   const log = createLog({ level: config.server.log_level, format: config.server.log_format });
   if (on("verify-config")) {
     log.info({}, "config is valid");

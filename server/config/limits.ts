@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { bool, byteSize, count, noEffects, number, promDurationMs, stringList, text } from "./fields.ts";
+import { rulerLimits } from "./ruler.ts";
 
 const otlpAttributes = z.strictObject({
   action: z.enum(["index_label", "structured_metadata", "drop"]).default("structured_metadata"),
@@ -160,31 +161,7 @@ export const limitsSchema = z.strictObject({
     "bloom_gateway_blocks_downloading_parallelism",
     "bloom_compactor_shard_size",
   ]),
-  ...noEffects("the ruler is not part of this version", [
-    "ruler_evaluation_delay_duration",
-    "ruler_max_rules_per_rule_group",
-    "ruler_max_rule_groups_per_tenant",
-    "ruler_alertmanager_config",
-    "ruler_tenant_shard_size",
-    "ruler_remote_write_disabled",
-    "ruler_remote_write_url",
-    "ruler_remote_write_timeout",
-    "ruler_remote_write_headers",
-    "ruler_remote_write_relabel_configs",
-    "ruler_remote_write_queue_capacity",
-    "ruler_remote_write_queue_min_shards",
-    "ruler_remote_write_queue_max_shards",
-    "ruler_remote_write_queue_max_samples_per_send",
-    "ruler_remote_write_queue_batch_send_deadline",
-    "ruler_remote_write_queue_min_backoff",
-    "ruler_remote_write_queue_max_backoff",
-    "ruler_remote_write_queue_retry_on_ratelimit",
-    "ruler_remote_write_sigv4_config",
-    "ruler_remote_write_config",
-    "ruler_remote_evaluation_timeout",
-    "ruler_remote_evaluation_max_response_size",
-    "ruler_enable_wal_replay",
-  ]),
+  ...rulerLimits,
   ...noEffects("it was taken out of Loki long ago", [
     "enforce_metric_name",
     "per_tenant_override_config",

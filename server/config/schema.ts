@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { bool, count, goDurationMs, noEffect, noEffects, text } from "./fields.ts";
 import { limitsSchema } from "./limits.ts";
+import { rulerSchema, rulerStorageSchema } from "./ruler.ts";
 
 const NO_RING = "one process needs no ring";
 const NO_GRPC = "nothing here speaks gRPC";
@@ -353,8 +354,8 @@ export const serverSchema = z.strictObject({
   analytics: noEffect("nothing is reported to anyone"),
   reporting_enabled: noEffect("nothing is reported to anyone"),
   tracing: noEffect("traces are not written"),
-  ruler: noEffect("the ruler is not part of this version"),
-  ruler_storage: noEffect("the ruler is not part of this version"),
+  ruler: rulerSchema.prefault({}),
+  ruler_storage: rulerStorageSchema.prefault({}),
   schema_config: noEffect("there is one format of blocks, whatever the schema"),
   chunk_store_config: noEffect(NO_CACHE),
   table_manager: noEffect("retention is limits_config.retention_period"),

@@ -1,11 +1,11 @@
 // What operators and probes ask: ready, metrics, config, services, build info, log level, flush.
 
 import type { Registry } from "prom-client";
-import { Document } from "yaml";
 import { plain, type Route } from "../../lib/runtime/http-server.ts";
 import type { Log, LogLevel } from "../../lib/runtime/log.ts";
 import { VERSION } from "../../lib/runtime/version.ts";
 import type { TenantLimits } from "../config/overrides.ts";
+import { printServerConfig } from "../config/print.ts";
 import type { ServerConfig } from "../config/schema.ts";
 import { json, parametersOf } from "./answers.ts";
 
@@ -39,11 +39,11 @@ export function statusRoutes(options: StatusOptions): Route[] {
         response.writeHead(200, { "content-type": registry.contentType }).end(text);
       },
     },
-    { methods: ["GET"], path: "/config", handler: (_, response) => plain(response, 200, yaml(options.config)) },
+    { methods: ["GET"], path: "/config", handler: (_, response) => plain(response, 200, printServerConfig(options.config)) },
     {
       methods: ["GET"],
       path: "/runtime_config",
-      handler: (_, response) => plain(response, 200, yaml({ overrides: options.tenantLimits.overrides })),
+      handler: (_, response) => plain(response, 200, printServerConfig({ overrides: options.tenantLimits.overrides })),
     },
     {
       methods: ["GET"],
@@ -99,8 +99,4 @@ export function statusRoutes(options: StatusOptions): Route[] {
       (path): Route => ({ methods: ["GET"], path, handler: (_, response) => plain(response, 200, "one process: there is no ring\n") }),
     ),
   ];
-}
-
-function yaml(value: unknown): string {
-  return new Document(value, { aliasDuplicateObjects: false }).toString();
 }
