@@ -18,6 +18,7 @@ import { pageRoutes } from "./http/page-routes.ts";
 import { patternRoutes } from "./http/pattern-routes.ts";
 import { pushRoutes } from "./http/push-routes.ts";
 import { queryRoutes } from "./http/query-routes.ts";
+import { ruleStateRoutes } from "./http/rule-state-routes.ts";
 import { rulesRoutes } from "./http/rules-routes.ts";
 import { statusRoutes } from "./http/status-routes.ts";
 import { createTails } from "./http/tail-routes.ts";
@@ -28,6 +29,8 @@ import { Ingester } from "./ingest/ingester.ts";
 import { PatternStore } from "./patterns/pattern-store.ts";
 import { createQueryEngine } from "./query/engine.ts";
 import { queryLimitsOf } from "./query/limits.ts";
+import { engineQuery } from "./ruler/query.ts";
+import { openRuler, type RulerFolders } from "./ruler/ruler.ts";
 import { openStorage } from "./storage.ts";
 
 /** Of a push after decompression; a body as large as this needs about three times its size while it is taken in. */
@@ -108,6 +111,16 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
     clock,
   });
 
+  const ruler = await openRuler({
+    config: config.ruler,
+    limitsOf: tenantLimits.of,
+    query: engineQuery(engine),
+    folders: rulerFoldersOf(config),
+    clock,
+    log,
+    registry,
+  });
+
   let state: "Running" | "Stopping" = "Running";
   const http = await listen({
     address: config.server.http_listen_address,
@@ -129,7 +142,7 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
       ...volumeRoutes({ view: storage, index: storage, tenants, limitsOf: tenantLimits.of, clock }),
       ...detectedRoutes({ engine, index: storage, tenants, limitsOf: tenantLimits.of, clock }),
       ...formatRoutes(),
-      ...rulesRoutes(tenants),
+      ...(config.ruler.enable_api ? [...rulesRoutes(ruler, tenants), ...ruleStateRoutes(ruler, tenants)] : []),
       ...statusRoutes({
         config,
         tenantLimits,
@@ -137,7 +150,7 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
         log,
         notReady: () => (state === "Running" ? undefined : "stopping"),
         flush: () => storage.flush(),
-        services: () => ({ server: state, store: state, ingester: state, querier: state }),
+        services: () => ({ server: state, store: state, ingester: state, querier: state, ruler: state }),
       }),
       ...pageRoutes(),
     ],
@@ -155,6 +168,7 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
       tenantLimits.close();
       tails.close();
       await http.close(config.server.graceful_shutdown_timeout);
+      await ruler.close();
       await engine.close();
       await storage.close();
     },
@@ -163,10 +177,27 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
 
 /** Where everything is kept (docs/configuration.md). */
 function foldersOf(config: ServerConfig): { wal: string; blocks: string } {
-  const prefix = config.common.path_prefix === "" ? DEFAULT_FOLDER : config.common.path_prefix;
+  const prefix = prefixOf(config);
   const { filesystem } = config.storage_config;
   return {
     wal: config.ingester.wal.dir === "" ? join(prefix, "wal") : config.ingester.wal.dir,
     blocks: filesystem.directory || config.common.storage.filesystem.chunks_directory || join(prefix, "chunks"),
   };
+}
+
+/** The same of rules, alerts and recorded samples (docs/ruler.md). */
+function rulerFoldersOf(config: ServerConfig): RulerFolders {
+  const prefix = prefixOf(config);
+  const { ruler, ruler_storage: storage, common } = config;
+  const local = ruler.storage.local.directory || storage.local.directory;
+  return {
+    rules: local || storage.filesystem.dir || common.storage.filesystem.rules_directory || join(prefix, "rules"),
+    rulesReadOnly: local !== "",
+    alerts: join(prefix, "ruler-alerts"),
+    samples: ruler.wal.dir === "" ? join(prefix, "ruler-wal") : ruler.wal.dir,
+  };
+}
+
+function prefixOf(config: ServerConfig): string {
+  return config.common.path_prefix === "" ? DEFAULT_FOLDER : config.common.path_prefix;
 }
