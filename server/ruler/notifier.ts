@@ -45,6 +45,7 @@ export class Notifier {
   readonly #stop = new AbortController();
   #queue: PostedAlert[] = [];
   #sending: Promise<void> | undefined;
+  #toldNowhere = false;
 
   /** @throws Error when a certificate cannot be read */
   constructor(options: NotifierOptions) {
@@ -60,7 +61,7 @@ export class Notifier {
   /** Takes alerts for sending. When the queue is full the oldest give way. */
   send(alerts: readonly Alert[], expr: string, validUntilMs: number): void {
     const { settings, tenant, metrics, log } = this.#options;
-    if (settings.urls.length === 0) return;
+    if (settings.urls.length === 0) return this.#tellNowhere();
     this.#queue.push(...alerts.flatMap((alert) => this.#posted(alert, expr, validUntilMs) ?? []));
     const excess = this.#queue.length - settings.queueCapacity;
     if (excess > 0) {
@@ -72,6 +73,11 @@ export class Notifier {
       );
     }
     this.#sending ??= this.#sendAll();
+  }
+
+  #tellNowhere(): void {
+    if (!this.#toldNowhere) this.#options.log.warn({ tenant: this.#options.tenant }, "alerts go nowhere: set ruler.alertmanager_url");
+    this.#toldNowhere = true;
   }
 
   /** Gives what waits a short while to be sent. */

@@ -39,14 +39,17 @@ const text = (charsMax = TEXT_CHARS_MAX) =>
     .transform((value) => value ?? "");
 
 const durationMs = () =>
-  z.string({ error: "expected a duration such as 5m" }).transform((value, context) => {
-    try {
-      return parsePrometheusDurationMs(value);
-    } catch (error) {
-      context.addIssue({ code: "custom", message: messageOf(error) });
-      return z.NEVER;
-    }
-  });
+  z
+    .string({ error: "expected a duration such as 5m" })
+    .nullable()
+    .transform((value, context) => {
+      try {
+        return value === null ? 0 : parsePrometheusDurationMs(value);
+      } catch (error) {
+        context.addIssue({ code: "custom", message: messageOf(error) });
+        return z.NEVER;
+      }
+    });
 
 const texts = () => z.record(z.string(), text()).nullish();
 
@@ -71,7 +74,7 @@ const groupSchema = z.strictObject({
     .string({ error: "expected a number" })
     .regex(/^\d{1,9}$/, { error: "expected a whole number" })
     .transform(Number)
-    .optional(),
+    .nullish(),
   labels: texts(),
   rules: z.array(ruleSchema).nullish(),
   remote_write: foreign(),

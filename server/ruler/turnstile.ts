@@ -2,22 +2,49 @@
 
 export class Turnstile {
   #free: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
 
   constructor(places: number) {
     this.#free = places;
   }
 
-  /** Does the work when there is a place; not at all when `signal` aborts while it waits. */
+  /** Does the work when there is a place; not at all when `signal` aborts before. */
   async pass(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (!(await this.#enter(signal))) return;
     try {
-      if (!signal.aborted) await work();
+      await work();
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
+      this.#leave();
     }
+  }
+
+  #enter(signal: AbortSignal): Promise<boolean> | boolean {
+    if (signal.aborted) return false;
+    if (this.#free > 0) {
+      this.#free--;
+      return true;
+    }
+    return new Promise((resolve) => {
+      const enter = (): void => {
+        signal.removeEventListener("abort", giveUp);
+        resolve(true);
+      };
+      const giveUp = (): void => {
+        this.#waiting.delete(enter);
+        resolve(false);
+      };
+      this.#waiting.add(enter);
+      signal.addEventListener("abort", giveUp, { once: true });
+    });
+  }
+
+  #leave(): void {
+    const next = this.#waiting.values().next().value;
+    if (next === undefined) {
+      this.#free++;
+      return;
+    }
+    this.#waiting.delete(next);
+    next();
   }
 }

@@ -30,6 +30,8 @@ export class RemoteWrite {
   readonly #options: RemoteWriteOptions;
   readonly #disk: Disk;
   readonly #clients = new Map<string, Promise<RemoteClient>>();
+  /** Tenants that were told that they have no remote. */
+  readonly #nowhere = new Set<string>();
   #closed = false;
 
   constructor(options: RemoteWriteOptions) {
@@ -57,7 +59,9 @@ export class RemoteWrite {
   async append(tenant: string, samples: readonly RecordedSample[]): Promise<void> {
     const { settingsOf, metrics, log } = this.#options;
     metrics.samplesAppended.inc({ tenant }, samples.length);
-    for (const settings of settingsOf(tenant)) {
+    const clients = settingsOf(tenant);
+    if (clients.length === 0) this.#tellNowhere(tenant);
+    for (const settings of clients) {
       if (this.#closed) return;
       try {
         await (await this.#client(tenant, settings)).append(samples);
@@ -71,6 +75,15 @@ export class RemoteWrite {
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([...this.#clients.values()].map((client) => client.then((opened) => opened.close()).catch(() => {})));
+  }
+
+  #tellNowhere(tenant: string): void {
+    if (this.#nowhere.has(tenant)) return;
+    this.#nowhere.add(tenant);
+    this.#options.log.warn(
+      { tenant },
+      "recording rules are evaluated and their samples go nowhere: set ruler.remote_write.enabled and clients",
+    );
   }
 
   /** The client, opened anew when its settings have changed; changes follow one another. */

@@ -164,9 +164,11 @@ export class SampleQueue {
     return this.#inTurn(async () => {
       for (;;) {
         const oldest = this.#segments[0];
-        if (oldest === undefined || oldest.bytes <= MAGIC.length) return;
+        if (oldest === undefined) return;
+        const isDone = oldest.samples === 0 && this.#open?.segment !== oldest;
         const tooOld = oldest.samples > 0 && oldest.newestMs < nowMs - ageMaxMs;
-        if (!tooOld && this.bytes <= bytesMax) return;
+        const tooMany = this.bytes > bytesMax && oldest.bytes > MAGIC.length;
+        if (!isDone && !tooOld && !tooMany) return;
         if (oldest.samples > 0) onDropped(oldest.samples, tooOld ? "too_old" : "too_many");
         if (this.#open?.segment === oldest) await this.#closeOpen();
         await this.#removeWhile((segment) => segment === oldest);

@@ -105,6 +105,16 @@ describe("a posted group", () => {
     });
   });
 
+  test("JSON will do, as clients send it", () => {
+    const json = {
+      name: "g",
+      interval: "1m",
+      limit: 5,
+      rules: [{ alert: "A", expr: "vector(1)", for: null, labels: { n: 1 }, annotations: {} }],
+    };
+    expect(readRuleGroup(JSON.stringify(json))).toMatchObject({ limit: 5, rules: [{ forMs: 0, labels: [["n", "1"]] }] });
+  });
+
   test("group labels hold for its rules, unless those say otherwise", () =>
     expect(
       readRuleGroup("name: g\nlabels: {a: '1', b: '2'}\nrules: [{record: r, expr: vector(1), labels: {b: '3'}}]").rules[0]!.labels,
