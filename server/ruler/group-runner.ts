@@ -123,10 +123,7 @@ export class GroupRunner {
   /** The group is gone: its firing alerts are resolved, its series end. */
   async retire(): Promise<void> {
     await this.#end(this.rules);
-    if (!this.#context.groupLabel) return;
-    for (const metric of Object.values(this.#context.metrics)) {
-      if ("labelNames" in metric && (metric.labelNames as string[]).includes("rule_group")) metric.remove(this.#labels as never);
-    }
+    if (this.#context.groupLabel) this.#context.metrics.forgetGroup(this.#labels);
   }
 
   async #end(rules: readonly RuleStatus[]): Promise<void> {

@@ -21,7 +21,7 @@ export function createRulerMetrics(registry: Registry) {
   const summary = (name: string, help: string): Summary =>
     new Summary({ name, help, percentiles: [0.5, 0.9, 0.99], maxAgeSeconds: 600, ageBuckets: 5, registers });
   const remote = (what: string, help: string) => counter(`loki_ruler_wal_prometheus_remote_storage_${what}`, help, ["tenant", "rw_client"]);
-  return {
+  const ofGroups = {
     evaluations: counter("loki_prometheus_rule_evaluations_total", "Rules evaluated.", GROUP_LABELS),
     evaluationFailures: counter("loki_prometheus_rule_evaluation_failures_total", "Rules whose evaluation failed.", GROUP_LABELS),
     iterations: counter("loki_prometheus_rule_group_iterations_total", "Evaluations of groups, those missed included.", GROUP_LABELS),
@@ -39,6 +39,13 @@ export function createRulerMetrics(registry: Registry) {
       "Samples that a group's last evaluation recorded.",
       GROUP_LABELS,
     ),
+  };
+  return {
+    ...ofGroups,
+    /** A group is gone. */
+    forgetGroup(labels: GroupLabels): void {
+      for (const metric of Object.values(ofGroups)) metric.remove({ ...labels });
+    },
     evaluationSeconds: summary("loki_prometheus_rule_evaluation_duration_seconds", "How long rules took to evaluate."),
     groupSeconds: summary("loki_prometheus_rule_group_duration_seconds", "How long groups took to evaluate."),
     reloadSuccessful: gauge("loki_ruler_config_last_reload_successful", "1 when a tenant's rules were all read the last time.", ["user"]),

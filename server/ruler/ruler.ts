@@ -114,7 +114,7 @@ export class Ruler {
     this.#polling = this.#poll();
   }
 
-  /** The rules that the API changes are all there is, or there are files that it must leave alone. */
+  /** The rules API changes nothing: rules are files (Loki's `local` store). */
   get readOnly(): boolean {
     return this.#store.readOnly;
   }

@@ -1,5 +1,5 @@
 // What holds for a tenant: the ruler's block with the tenant's overrides laid over it, and defaults where neither says anything.
-// Defaults are Loki's, of remote write clients Prometheus'.
+// Defaults are Loki's, of remote write clients Prometheus', but that a 429 is asked again: it says nothing against the samples.
 
 import type { RelabelConfig } from "../../lib/text/relabel.ts";
 import type { Limits } from "../config/limits.ts";
