@@ -3,6 +3,7 @@
 import type { z } from "zod";
 import { ConfigError, type ConfigIssue, type ConfigPath, nearest } from "../lib/runtime/config-file.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
+import { contained } from "./contain.ts";
 import { inSequence, Pipeline } from "./pipeline.ts";
 import { findStage, stageNames } from "./registry.ts";
 import { siftKeys } from "./sift-keys.ts";
@@ -60,7 +61,8 @@ export function buildStages(stages: unknown, context: PipelineContext, path: Con
   const compile = (inner: readonly unknown[], at: ConfigPath): Stage => buildStages(inner, context, at);
   return inSequence(
     steps.map(({ definition, name, config, path: at }) => {
-      const stage = build(definition, config, name, at, { ...context, compile: (inner, below) => compile(inner, [...at, ...below]) });
+      const own: StageContext = { ...context, compile: (inner, below) => compile(inner, [...at, ...below]) };
+      const stage = contained(build(definition, config, name, at, own), name, at.join("."), own);
       return context.wrap?.(stage, name, at) ?? stage;
     }),
   );
