@@ -44,6 +44,14 @@ const KEYS: Readonly<Record<string, readonly [key: string, kind: Kind, help: str
   "ruler.storage.type": ["ruler.storage.type", "string", "local: rules are files, and the rules API changes nothing."],
   "ruler.storage.local.directory": ["ruler.storage.local.directory", "string", "Folder of rule files, one folder per tenant."],
   "ruler.remote-write.enabled": ["ruler.remote_write.enabled", "boolean", "Send recorded samples to the configured remotes."],
+  "compactor.retention-enabled": ["compactor.retention_enabled", "boolean", "Apply retention, and take delete requests."],
+  "compactor.compaction-interval": ["compactor.compaction_interval", "string", "How often retention and delete requests are carried out."],
+  "compactor.retention-delete-delay": ["compactor.retention_delete_delay", "string", "How long the objects of replaced blocks are kept."],
+  "compactor.delete-request-cancel-period": [
+    "compactor.delete_request_cancel_period",
+    "string",
+    "How long a delete request can be cancelled before its lines are removed.",
+  ],
   "runtime-config.file": ["runtime_config.file", "string", "File of limits per tenant."],
   "runtime-config.reload-period": ["runtime_config.period", "string", "How often that file is looked at."],
 };

@@ -1,7 +1,7 @@
 // What storage and query agree on: pages. A page is a run of entries of one stream, sorted by time, column by column; it is the unit of
 // compression, pruning and scanning. Storage makes and finds pages; the query engine reads them, in workers or on the main thread.
 
-import type { Matcher } from "../lib/logql/ast.ts";
+import type { LogExpr, Matcher } from "../lib/logql/ast.ts";
 import type { MetadataPair } from "../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../lib/wire/labels.ts";
 
@@ -51,9 +51,21 @@ export type PageLocation =
     }
   | { readonly kind: "memory"; readonly encoded: Uint8Array };
 
+/** What a delete request takes out of pages: entries from the first time to the last one, both inclusive. Structured-clonable. */
+export interface PageDelete {
+  readonly minSec: number;
+  readonly minNanos: number;
+  readonly maxSec: number;
+  readonly maxNanos: number;
+  /** Only entries that pass this query's ops; null: all of the span. */
+  readonly log: LogExpr | null;
+}
+
 export interface PageRef {
   readonly stats: PageStats;
   readonly location: PageLocation;
+  /** Delete requests that may hide some of its entries: whoever opens the page must ask `DeletedLines`, and its statistics count too many. */
+  readonly deletes?: readonly PageDelete[];
 }
 
 /** All pages of one stream that a query may have to read, in no particular order; their times may overlap. */

@@ -29,6 +29,7 @@ import { Ingester } from "./ingest/ingester.ts";
 import { PatternStore } from "./patterns/pattern-store.ts";
 import { createQueryEngine } from "./query/engine.ts";
 import { queryLimitsOf } from "./query/limits.ts";
+import { openCompaction } from "./retention/open-compaction.ts";
 import { engineQuery } from "./ruler/query.ts";
 import { openRuler, type RulerFolders } from "./ruler/ruler.ts";
 import { openStorage } from "./storage.ts";
@@ -72,8 +73,20 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
     log,
     registry,
   });
+  const compaction = await openCompaction({
+    config: config.compactor,
+    storage,
+    blocksFolder: folders.blocks,
+    tenantLimits,
+    tenants,
+    onPastChanged: () => {},
+    clock,
+    log,
+    registry,
+  });
+  const { view } = compaction;
   const engine = createQueryEngine({
-    view: storage,
+    view,
     openReader: () => storage.openReader(),
     workers: {
       count: availableParallelism(),
@@ -106,6 +119,7 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
     tenants,
     limitsOf: tenantLimits.of,
     onAppend: (listener) => storage.onAppend(listener),
+    ...(compaction.deletes === undefined ? {} : { deletes: compaction.deletes }),
     prefix: config.server.http_path_prefix,
     maxDurationMs: config.querier.tail_max_duration,
     clock,
@@ -138,9 +152,10 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
       ...tails.routes,
       ...(patterns === undefined ? [] : patternRoutes(patterns, tenants, clock)),
       ...queryRoutes(engine, tenants, clock),
-      ...labelRoutes({ index: storage, tenants, limitsOf: tenantLimits.of, clock }),
-      ...volumeRoutes({ view: storage, index: storage, tenants, limitsOf: tenantLimits.of, clock }),
-      ...detectedRoutes({ engine, index: storage, tenants, limitsOf: tenantLimits.of, clock }),
+      ...labelRoutes({ index: view, tenants, limitsOf: tenantLimits.of, clock }),
+      ...volumeRoutes({ view, index: view, tenants, limitsOf: tenantLimits.of, clock }),
+      ...detectedRoutes({ engine, index: view, tenants, limitsOf: tenantLimits.of, clock }),
+      ...compaction.routes,
       ...formatRoutes(),
       ...(config.ruler.enable_api ? [...rulesRoutes(ruler, tenants), ...ruleStateRoutes(ruler, tenants)] : []),
       ...statusRoutes({
@@ -168,6 +183,7 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
       tenantLimits.close();
       tails.close();
       await http.close(config.server.graceful_shutdown_timeout);
+      await compaction.close();
       await ruler.close();
       await engine.close();
       await storage.close();

@@ -100,11 +100,15 @@ export class StorageFullError extends Error {
   }
 }
 
-interface Parts {
+/** Blocks, wherever somebody deals with them as such. */
+export interface StoredBlocks {
   readonly store: ObjectStore;
   readonly catalog: Catalog;
   readonly files: BlockFiles;
   readonly blocks: Blocks;
+}
+
+interface Parts extends StoredBlocks {
   readonly wal: Wal;
   readonly head: Head;
   readonly metrics: StorageMetrics;
@@ -234,6 +238,11 @@ export class Storage implements LogView {
       }
     }
     return { streams: streams.size, ...sum };
+  }
+
+  /** For who rewrites blocks: in the catalogue, a new one takes the place of an old one. */
+  get stored(): StoredBlocks {
+    return this.#parts;
   }
 
   tenants(): readonly string[] {

@@ -22,6 +22,14 @@ export function newBlockKey(tenant: string, nowMs: number, segment: number): str
   return `${encodeURIComponent(tenant)}/blocks/${time}-${segment.toString().padStart(10, "0")}-${randomBytes(6).toString("hex")}${BLOCK_SUFFIX}`;
 }
 
+/**
+ * Key of a block that takes the place of another: it stands for the same part of the WAL, so that of the two the one that is not in the
+ * catalogue is a stray.
+ */
+export function rewrittenBlockKey(old: BlockMeta, nowMs: number): string {
+  return newBlockKey(old.tenant, nowMs, Number(KEY.exec(old.key)?.[2] ?? 0));
+}
+
 export interface Strays {
   readonly store: ObjectStore;
   readonly catalog: Catalog;

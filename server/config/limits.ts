@@ -2,6 +2,9 @@
 // Names, defaults and effects: Loki's, reference "limits_config"; what a key without effect would do is said beside it.
 
 import { z } from "zod";
+import { parseMatchers } from "../../lib/logql/index.ts";
+import { messageOf } from "../../lib/runtime/invariant.ts";
+import { printPrometheusDuration } from "../../lib/text/duration.ts";
 import { bool, byteSize, count, noEffects, number, promDurationMs, stringList, text } from "./fields.ts";
 import { rulerLimits } from "./ruler.ts";
 
@@ -19,7 +22,24 @@ const blockedQuery = z.strictObject({
   tags: z.record(z.string(), z.string()).optional(),
 });
 
-const retentionStream = z.strictObject({ selector: text(), priority: count().default(0), period: promDurationMs() });
+/** Shorter than a day is refused, as in Loki; 0 keeps the stream for ever. */
+const RETENTION_MS_MIN = 24 * 3_600_000;
+
+const retentionStream = z
+  .strictObject({ selector: text(), priority: count().default(0), period: promDurationMs() })
+  .superRefine(({ selector, period }, context) => {
+    if (period !== 0 && period < RETENTION_MS_MIN)
+      context.addIssue({
+        code: "custom",
+        path: ["period"],
+        message: `retention period must be >= 24h was ${printPrometheusDuration(period)}`,
+      });
+    try {
+      parseMatchers(selector);
+    } catch (error) {
+      context.addIssue({ code: "custom", path: ["selector"], message: `invalid labels matchers: ${messageOf(error)}` });
+    }
+  });
 
 export const limitsSchema = z.strictObject({
   ingestion_rate_mb: number().default(4),

@@ -16,6 +16,8 @@ const overridesSchema = z.strictObject({
 
 export interface TenantLimits {
   of(tenant: string): Limits;
+  /** limits_config: what holds for a tenant without overrides. */
+  readonly global: Limits;
   /** The overrides as they were read last, for /runtime_config. */
   readonly overrides: Readonly<Record<string, unknown>>;
   close(): void;
@@ -36,6 +38,7 @@ export function watchTenantLimits(
   load();
   return {
     of: (tenant) => byTenant.get(tenant) ?? base,
+    global: base,
     get overrides() {
       return raw;
     },

@@ -236,6 +236,7 @@ const compactor = z.strictObject({
   delete_request_store: text().default(""),
   delete_request_cancel_period: goDurationMs().prefault("24h"),
   delete_max_interval: goDurationMs().prefault("24h"),
+  delete_batch_size: count().min(1).default(70),
   ...noEffects(OWN_STORE, [
     "shared_store",
     "shared_store_key_prefix",
@@ -246,7 +247,6 @@ const compactor = z.strictObject({
     "delete_request_store_key_prefix",
     "delete_request_store_db_type",
     "backup_delete_request_store_db_type",
-    "delete_batch_size",
     "deletion_mode",
     "max_compaction_parallelism",
     "upload_parallelism",

@@ -112,7 +112,8 @@ function secondsToNs(seconds: number): bigint {
 
 const RFC3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:\d\d)$/;
 
-function rfc3339Ns(text: string): bigint | undefined {
+/** Nanoseconds since 1970 of a time in RFC 3339; undefined for anything else. */
+export function rfc3339Ns(text: string): bigint | undefined {
   const match = RFC3339.exec(text);
   if (match === null) return undefined;
   const [, year, month, day, hour, minute, second, fraction = "", zone = "Z"] = match;

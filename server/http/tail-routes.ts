@@ -8,6 +8,7 @@ import type { Clock } from "../../lib/runtime/clock.ts";
 import { plain, type Route } from "../../lib/runtime/http-server.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Limits } from "../config/limits.ts";
+import type { PendingDeletes } from "../deletes/pending-deletes.ts";
 import { RequestError } from "../errors.ts";
 import type { AcceptedPush } from "../ingest/accepted-push.ts";
 import type { QueryEngine } from "../query/engine.ts";
@@ -33,6 +34,8 @@ export interface TailRouteOptions {
   readonly limitsOf: (tenant: string) => Limits;
   /** Calls the listener with each push that is stored, while its columns are valid; returns how to stop. */
   readonly onAppend: (listener: AppendListener) => () => void;
+  /** Absent: nothing is ever deleted. */
+  readonly deletes?: PendingDeletes;
   readonly prefix: string;
   readonly maxDurationMs: number;
   readonly clock: Clock;
@@ -86,7 +89,7 @@ export function createTails(options: TailRouteOptions): Tails {
       server.handleUpgrade(request, socket, head, (client) => {
         counts.set(asked.tenant, (counts.get(asked.tenant) ?? 0) + 1);
         serveTail(client, {
-          open: () => openTail(asked),
+          open: () => openTail(asked, options.deletes),
           history: () => history(asked),
           listen: (onPush) =>
             options.onAppend((tenant, push) => {
@@ -144,10 +147,10 @@ export function createTails(options: TailRouteOptions): Tails {
 }
 
 /** @throws LogqlError, Error: the query cannot be tailed */
-function openTail({ expr }: AskedTail): Tail {
+function openTail({ expr, tenant }: AskedTail, deletes: PendingDeletes | undefined): Tail {
   checkOps(expr, { template: templateFault });
   if (expr.kind !== "log") throw new Error(`unsupported query expression: a tail wants a log query, got a ${expr.kind} expression`);
-  return new Tail(expr);
+  return new Tail(expr, (labels) => deletes?.of(tenant, labels) ?? []);
 }
 
 function refuse(socket: Duplex, status: number, text: string): void {

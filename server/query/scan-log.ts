@@ -4,6 +4,7 @@
 import type { Kernels } from "../../lib/kernels/kernels.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { Page, PageReader, PageRef, StreamPages } from "../page.ts";
+import { DeletedLines } from "./deleted-lines.ts";
 import { compareTimes } from "./duplicates.ts";
 import { EntryKeeper, type LogPartial } from "./entry-keeper.ts";
 import { LineSelector } from "./line-selector.ts";
@@ -41,6 +42,7 @@ export class LogScan {
   readonly #selector: LineSelector;
   readonly #line = new LineState();
   readonly #keeper: EntryKeeper;
+  readonly #deleted: DeletedLines;
   /** Entries lie after the first bound and up to the second. */
   readonly #bounds: { readonly after: readonly [number, number]; readonly upTo: readonly [number, number] };
 
@@ -51,6 +53,7 @@ export class LogScan {
     this.#pipeline = compilePipeline(plan.log, null, plan.hints, kernels);
     this.#selector = new LineSelector(this.#pipeline.lineFilters, kernels, new LineState());
     this.#keeper = new EntryKeeper(plan.limit, plan.direction);
+    this.#deleted = new DeletedLines(kernels);
     this.#bounds = { after: splitNs(plan.startNs - 1n), upTo: splitNs(plan.endNs - 1n) };
   }
 
@@ -86,6 +89,7 @@ export class LogScan {
   async #scanPage({ labels, stream, page: ref }: LogPage): Promise<void> {
     const page = await this.#reader.open(ref);
     await this.#control.openedPage(ref.stats);
+    const deleted = ref.deletes === undefined ? undefined : this.#deleted.of(page, labels, ref.deletes);
     const { after, upTo } = this.#bounds;
     const from = firstAfter(page.sec, page.nanos, 0, ref.stats.entryCount, after[0], after[1]);
     const to = firstAfter(page.sec, page.nanos, from, ref.stats.entryCount, upTo[0], upTo[1]);
@@ -97,6 +101,7 @@ export class LogScan {
       const k = backward ? total - 1 - n : n;
       const i = lines === undefined ? from + k : lines[k]!;
       if (!this.#keeper.wants(page.sec[i]!, page.nanos[i]!)) break;
+      if (deleted?.has(i)) continue;
       this.#take(page, i, labels, stream);
     }
     this.#keeper.fill();

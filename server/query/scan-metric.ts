@@ -5,6 +5,7 @@ import type { Kernels } from "../../lib/kernels/kernels.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { Page, PageReader, PageRef, StreamPages } from "../page.ts";
 import { BucketState, type SeriesState, stateKindOf } from "./bucket-state.ts";
+import { DeletedLines } from "./deleted-lines.ts";
 import { findDuplicates, groupPages, type PageGroup } from "./duplicates.ts";
 import { type JsonColumns, jsonColumnsFor } from "./json-columns.ts";
 import { LineSelector } from "./line-selector.ts";
@@ -37,6 +38,7 @@ export class MetricScan {
   readonly #plain: boolean;
   /** The value of a sample is its line's length, not 1. */
   readonly #countsBytes: boolean;
+  readonly #deleted: DeletedLines;
 
   constructor(plan: MetricPlan, windows: Windows, reader: PageReader, kernels: Kernels, control: ScanControl) {
     const { log, unwrap } = plan.range;
@@ -46,6 +48,7 @@ export class MetricScan {
     this.#columns = jsonColumnsFor(log, plan.hints, kernels);
     this.#pipeline = compilePipeline(log, unwrap, plan.hints, kernels, this.#columns);
     this.#selector = new LineSelector(this.#pipeline.lineFilters, kernels, new LineState());
+    this.#deleted = new DeletedLines(kernels);
     this.#unwrap = unwrap === null ? undefined : compileUnwrap(unwrap);
     this.#plain = this.#pipeline.ops.length === 0 && unwrap === null;
     this.#series = new SeriesTable(plan.grouping, plan.seriesMax);
@@ -87,6 +90,7 @@ export class MetricScan {
   /** A page within one bucket whose lines nobody asks for: true when its statistics were enough. */
   #addFromStatistics(base: LabelSet, ref: PageRef): boolean {
     const { stats } = ref;
+    if (ref.deletes !== undefined) return false;
     const sole = this.#soleBucket(ref);
     const series = sole < 0 ? -1 : this.#series.ofStream(base, stats.metadataBytes > 0);
     if (series < 0) return false;
@@ -103,7 +107,7 @@ export class MetricScan {
       : -1;
   }
 
-  async #addPage(base: LabelSet, ref: PageRef, skip: ReadonlySet<number> | undefined): Promise<void> {
+  async #addPage(base: LabelSet, ref: PageRef, duplicates: ReadonlySet<number> | undefined): Promise<void> {
     const { stats } = ref;
     const sole = this.#soleBucket(ref);
     const series = this.#plain ? this.#series.ofStream(base, stats.metadataBytes > 0) : -1;
@@ -111,6 +115,7 @@ export class MetricScan {
     const opened = this.#reader.open(ref);
     const page = opened instanceof Promise ? await opened : opened;
     await this.#control.openedPage(stats);
+    const skip = ref.deletes === undefined ? duplicates : this.#deleted.of(page, base, ref.deletes, duplicates);
     const [from, to] = sole >= 0 ? [0, stats.entryCount] : this.#linesInWindows(page);
     const count = this.#selector.select(page, from, to);
     const lines = count < 0 ? undefined : this.#selector.hits;

@@ -7,6 +7,8 @@ import { compileMatcher } from "../../lib/logql/index.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import { lineStart } from "../../lib/wire/push-columns.ts";
 import type { AcceptedPush } from "../ingest/accepted-push.ts";
+import type { PageDelete } from "../page.ts";
+import { DeletedLines } from "./deleted-lines.ts";
 import { EntryKeeper, type KeptEntry } from "./entry-keeper.ts";
 import { LOG_QUERY_HINTS } from "./hints.ts";
 import { LineState } from "./line-state.ts";
@@ -31,13 +33,19 @@ export class Tail {
   readonly #matchers: readonly { readonly name: string; readonly test: (value: string) => boolean }[];
   readonly #accepted = new Map<LabelSet, boolean>();
   readonly #line = new LineState();
+  readonly #deleted = new DeletedLines(kernels);
+  readonly #deletesOf: (labels: LabelSet) => readonly PageDelete[];
   readonly #queue: Waiting[] = [];
   #queuedEntries = 0;
   #queuedBytes = 0;
   #dropped: KeptEntry[] = [];
 
-  /** @throws LogqlError for an op that cannot be compiled */
-  constructor(log: LogExpr) {
+  /**
+   * @param deletesOf what delete requests hide of a stream: late entries may be among it
+   * @throws LogqlError for an op that cannot be compiled
+   */
+  constructor(log: LogExpr, deletesOf: (labels: LabelSet) => readonly PageDelete[] = () => []) {
+    this.#deletesOf = deletesOf;
     this.#pipeline = compilePipeline(log, null, LOG_QUERY_HINTS, kernels);
     this.#matchers = log.matchers.map((matcher) => ({ name: matcher.name, test: compileMatcher(matcher) }));
   }
@@ -49,9 +57,11 @@ export class Tail {
     // The ops run kernels, which may overwrite the push's bytes: it gets memory of its own first.
     const bytes = push.bytes.slice();
     const ends = push.ends.slice(0, push.entryCount);
+    const own = { ...push, bytes, ends };
     const keeper = new EntryKeeper(Number.POSITIVE_INFINITY, "forward");
     matching.forEach(({ labels, from, to }, stream) => {
-      for (let i = from; i < to; i++) if (push.keep?.[i] !== 0) this.#take({ ...push, bytes, ends }, i, labels, stream, keeper);
+      const deleted = this.#deletedOf(own, labels);
+      for (let i = from; i < to; i++) if (push.keep?.[i] !== 0 && !deleted?.has(i)) this.#take(own, i, labels, stream, keeper);
     });
     return this.#enqueue(keeper.finish(), nowMs);
   }
@@ -82,6 +92,13 @@ export class Tail {
       this.#accepted.set(labels, accepted);
     }
     return accepted;
+  }
+
+  #deletedOf(push: AcceptedPush, labels: LabelSet): ReadonlySet<number> | undefined {
+    const deletes = this.#deletesOf(labels);
+    if (deletes.length === 0) return undefined;
+    const stats = { entryCount: push.entryCount, lineBytes: 0, metadataBytes: 0, minSec: 0, minNanos: 0, maxSec: 0, maxNanos: 0 };
+    return this.#deleted.of({ ...push, stats }, labels, deletes);
   }
 
   #take(push: AcceptedPush, i: number, base: LabelSet, stream: number, keeper: EntryKeeper): void {
