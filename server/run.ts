@@ -27,6 +27,7 @@ import { volumeRoutes } from "./http/volume-routes.ts";
 import { createIngestMetrics } from "./ingest/ingest-metrics.ts";
 import { Ingester } from "./ingest/ingester.ts";
 import { PatternStore } from "./patterns/pattern-store.ts";
+import { openResultsCache } from "./query/cache/open-cache.ts";
 import { createQueryEngine } from "./query/engine.ts";
 import { queryLimitsOf } from "./query/limits.ts";
 import { openCompaction } from "./retention/open-compaction.ts";
@@ -73,13 +74,14 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
     log,
     registry,
   });
+  const cache = openResultsCache(config.query_range, { onAppend: (listener) => storage.onAppend(listener), clock, registry });
   const compaction = await openCompaction({
     config: config.compactor,
     storage,
     blocksFolder: folders.blocks,
     tenantLimits,
     tenants,
-    onPastChanged: () => {},
+    onPastChanged: (tenant) => cache?.dropTenant(tenant),
     clock,
     log,
     registry,
@@ -94,6 +96,8 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
       readerOptions: { folder: folders.blocks },
     },
     limits: (tenant) => queryLimitsOf(tenantLimits.of(tenant)),
+    ...(cache === undefined ? {} : { cache }),
+    alignsWithStep: config.query_range.align_queries_with_step,
     clock,
     log,
     registry,

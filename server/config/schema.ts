@@ -2,7 +2,7 @@
 // once with the reason, any other key is refused with its position.
 
 import { z } from "zod";
-import { bool, count, goDurationMs, noEffect, noEffects, text } from "./fields.ts";
+import { bool, count, goDurationMs, noEffect, noEffects, number, text } from "./fields.ts";
 import { limitsSchema } from "./limits.ts";
 import { rulerSchema, rulerStorageSchema } from "./ruler.ts";
 
@@ -179,11 +179,42 @@ const querier = z.strictObject({
   ]),
 });
 
-const cache = z.unknown().optional();
+const EMBEDDED_ONLY = "the embedded cache is the only one";
+const resultsCache = z.strictObject({
+  cache: z
+    .strictObject({
+      embedded_cache: z
+        .strictObject({
+          enabled: bool().default(true),
+          max_size_mb: number().default(100),
+          ttl: goDurationMs().prefault("1h"),
+          ...noEffects("the cache is bounded by its bytes, and looks at the age of a piece when it is asked for", [
+            "max_size_items",
+            "purge_interval",
+          ]),
+        })
+        .prefault({}),
+      ...noEffects(EMBEDDED_ONLY, [
+        "memcached",
+        "memcached_client",
+        "redis",
+        "background",
+        "default_validity",
+        "prefix",
+        "async_cache_write_back_concurrency",
+        "async_cache_write_back_buffer_size",
+        "enable_fifocache",
+        "fifocache",
+      ]),
+    })
+    .prefault({}),
+  ...noEffects("values are kept as numbers", ["compression"]),
+});
+
 const queryRange = z.strictObject({
   align_queries_with_step: bool().default(false),
   cache_results: bool().default(false),
-  results_cache: cache,
+  results_cache: resultsCache.prefault({}),
   ...noEffects("answers come from statistics and gram filters", [
     "cache_index_stats_results",
     "index_stats_results_cache",

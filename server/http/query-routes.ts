@@ -49,8 +49,14 @@ export function queryRoutes(engine: QueryEngine, tenants: TenantResolver, clock:
     await answerJson(request, response, legacyJson(answer));
   }
 
-  function commonOf(request: Request): { tenants: readonly string[]; signal: AbortSignal; tags: string } {
-    return { tenants: tenants.many(request.raw), signal: request.signal, tags: String(request.raw.headers["x-query-tags"] ?? "") };
+  function commonOf(request: Request): { tenants: readonly string[]; signal: AbortSignal; tags: string; noCache: boolean } {
+    const { headers } = request.raw;
+    return {
+      tenants: tenants.many(request.raw),
+      signal: request.signal,
+      tags: String(headers["x-query-tags"] ?? ""),
+      noCache: /\bno-(?:cache|store)\b/i.test(String(headers["cache-control"] ?? "")),
+    };
   }
 }
 

@@ -8,6 +8,8 @@ import type { Clock } from "../../lib/runtime/clock.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 
 import type { PageReader, LogView as PageView, TimeRange } from "../page.ts";
+import { answerFromCache, type CachedRange } from "./cache/cached-range.ts";
+import type { ResultsCache } from "./cache/results-cache.ts";
 import { EntryKeeper, type LogPartial } from "./entry-keeper.ts";
 import { QueryError, queryErrors } from "./errors.ts";
 import { evaluate } from "./evaluate.ts";
@@ -30,6 +32,10 @@ export interface QueryEngineOptions {
   /** Threads that scan stored pages; absent: everything is scanned on the main thread. */
   readonly workers?: ScanWorkers;
   readonly limits: (tenant: string) => QueryLimits;
+  /** Of metric queries over time; absent: each is answered anew. */
+  readonly cache?: ResultsCache;
+  /** Start and end of metric queries are taken down to a multiple of their step. */
+  readonly alignsWithStep?: boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly registry?: Registry;
@@ -44,6 +50,8 @@ interface CommonRequest {
   readonly signal?: AbortSignal;
   /** X-Query-Tags, for the log. */
   readonly tags?: string;
+  /** The client wants an answer that no cache had a part in. */
+  readonly noCache?: boolean;
 }
 
 export interface InstantRequest extends CommonRequest {
@@ -83,6 +91,7 @@ export interface QueryEngine {
 /** Series that one scan may make on the way to an answer; beyond it a query would take the process's memory. */
 const SCAN_SERIES_MAX = 500_000;
 const NS_PER_MS = 1_000_000n;
+const DAY_MS = 24 * 3_600_000;
 
 /** What every query works with. */
 interface Engine extends QueryEngineOptions {
@@ -154,10 +163,44 @@ async function runRange(engine: Engine, request: RangeRequest, query: RunningQue
   const limits = checkMetric(engine, request, expr, request);
   const range = clampLookback(request, limits, engine.clock.nowMs());
   if (range === undefined) return { type: "matrix", series: [], timesMs: new Float64Array(0) };
-  const count = Number((range.endNs - range.startNs) / request.stepNs) + 1;
-  const steps: Steps = { startNs: range.startNs, stepNs: request.stepNs, count };
-  const series = await runMetric(engine, request, expr, steps, limits, query);
+  const steps = stepsOf(range, request.stepNs, engine.alignsWithStep === true);
+  const evaluateSteps = (some: Steps): Promise<Series[]> => runMetric(engine, request, expr, some, limits, query);
+  const cached = engine.cache === undefined || request.noCache === true ? undefined : cachedRange(engine, request, expr, steps, limits);
+  const series = cached === undefined ? await evaluateSteps(steps) : await answerFromCache(engine.cache!, cached, evaluateSteps);
+  checkSeries(series, limits);
   return { type: "matrix", series: sortedByLabels(series), timesMs: stepTimesMs(steps) };
+}
+
+function stepsOf({ startNs, endNs }: TimeRange, stepNs: bigint, aligns: boolean): Steps {
+  const down = (ns: bigint): bigint => (aligns ? ns - (((ns % stepNs) + stepNs) % stepNs) : ns);
+  return { startNs: down(startNs), stepNs, count: Number((down(endNs) - down(startNs)) / stepNs) + 1 };
+}
+
+/** Undefined for a query that reads nothing. */
+function cachedRange(
+  engine: Engine,
+  { tenants, query }: CommonRequest,
+  expr: MetricExpr,
+  steps: Steps,
+  limits: QueryLimits,
+): CachedRange | undefined {
+  const ranges = logRangesOf(expr);
+  if (ranges.length === 0) return undefined;
+  const nowMs = engine.clock.nowMs();
+  return {
+    tenants,
+    query,
+    steps,
+    backMs: Math.max(...ranges.map(({ rangeMs, offsetMs }) => rangeMs + offsetMs)),
+    aheadMs: Math.max(...ranges.map(({ offsetMs }) => -offsetMs)),
+    intervalMs: limits.splitIntervalMs > 0 ? limits.splitIntervalMs : DAY_MS,
+    newestMs: nowMs - limits.maxCacheFreshnessMs,
+    nowMs,
+  };
+}
+
+function checkSeries(series: readonly Series[], { maxQuerySeries }: QueryLimits): void {
+  if (maxQuerySeries > 0 && series.length > maxQuerySeries) throw queryErrors.tooManySeries(maxQuerySeries);
 }
 
 function checkMetric(engine: Engine, request: CommonRequest, expr: MetricExpr, range: TimeRange): QueryLimits {
@@ -181,7 +224,7 @@ async function runMetric(
 ): Promise<Series[]> {
   const evaluated = await evaluate(expr, { steps, scanSeriesMax: SCAN_SERIES_MAX, scan });
   const series = evaluated.filter(({ present }) => present.includes(1));
-  if (limits.maxQuerySeries > 0 && series.length > limits.maxQuerySeries) throw queryErrors.tooManySeries(limits.maxQuerySeries);
+  checkSeries(series, limits);
   return series;
 
   async function scan(plan: MetricPlan, windows: Windows): Promise<readonly MetricPartial[]> {

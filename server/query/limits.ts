@@ -19,6 +19,10 @@ export interface QueryLimits {
   readonly maxStreamsMatchersPerQuery: number;
   readonly maxQueryBytesRead: number;
   readonly queryTimeoutMs: number;
+  /** Answers about a time this young are not cached; the longest counts. */
+  readonly maxCacheFreshnessMs: number;
+  /** Time that one cached piece of an answer covers; 0: a day. The longest counts. */
+  readonly splitIntervalMs: number;
   readonly requiredLabels: readonly string[];
   readonly minimumLabelsNumber: number;
   readonly blockedQueries: readonly BlockedQuery[];
@@ -119,6 +123,8 @@ function strictestOf(a: QueryLimits, b: QueryLimits): QueryLimits {
     maxStreamsMatchersPerQuery: smaller(a.maxStreamsMatchersPerQuery, b.maxStreamsMatchersPerQuery),
     maxQueryBytesRead: smaller(a.maxQueryBytesRead, b.maxQueryBytesRead),
     queryTimeoutMs: smaller(a.queryTimeoutMs, b.queryTimeoutMs),
+    maxCacheFreshnessMs: Math.max(a.maxCacheFreshnessMs, b.maxCacheFreshnessMs),
+    splitIntervalMs: Math.max(a.splitIntervalMs, b.splitIntervalMs),
     requiredLabels: [...new Set([...a.requiredLabels, ...b.requiredLabels])],
     minimumLabelsNumber: Math.max(a.minimumLabelsNumber, b.minimumLabelsNumber),
     blockedQueries: [...a.blockedQueries, ...b.blockedQueries],
@@ -140,6 +146,8 @@ export function queryLimitsOf(limits: Limits): QueryLimits {
     maxStreamsMatchersPerQuery: limits.max_streams_matchers_per_query,
     maxQueryBytesRead: limits.max_query_bytes_read,
     queryTimeoutMs: limits.query_timeout,
+    maxCacheFreshnessMs: limits.max_cache_freshness_per_query,
+    splitIntervalMs: limits.split_queries_by_interval,
     requiredLabels: limits.required_labels,
     minimumLabelsNumber: limits.minimum_labels_number,
     blockedQueries: limits.blocked_queries,

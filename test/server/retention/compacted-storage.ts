@@ -9,6 +9,8 @@ import type { DeleteRequest } from "../../../server/deletes/delete-request.ts";
 import { type DeleteStore, openDeleteStore } from "../../../server/deletes/delete-store.ts";
 import { PendingDeletes } from "../../../server/deletes/pending-deletes.ts";
 import { VisibleView } from "../../../server/deletes/visible-view.ts";
+import { tellOfPush } from "../../../server/query/cache/open-cache.ts";
+import { ResultsCache } from "../../../server/query/cache/results-cache.ts";
 import { createQueryEngine, type QueryEngine } from "../../../server/query/engine.ts";
 import { queryLimitsOf } from "../../../server/query/limits.ts";
 import { Compactor } from "../../../server/retention/compactor.ts";
@@ -29,6 +31,9 @@ export interface Compacted {
   readonly view: VisibleView;
   readonly compactor: Compactor;
   readonly engine: QueryEngine;
+  /** The same with a results cache before it. */
+  readonly cachedEngine: QueryEngine;
+  readonly cache: ResultsCache;
   readonly clock: ReturnType<typeof manualClock>;
   readonly registry: Registry;
   /** Tenants whose past changed, in order. */
@@ -51,6 +56,7 @@ export interface CompactedOptions {
   readonly clock?: ReturnType<typeof manualClock>;
   readonly batchSize?: number;
   readonly flushBytes?: number;
+  readonly cacheBytes?: number;
 }
 
 export async function openCompacted(folder: string, options: CompactedOptions = {}): Promise<Compacted> {
@@ -78,6 +84,9 @@ export async function openCompacted(folder: string, options: CompactedOptions = 
   const pending = new PendingDeletes(deletes, (tenant) => limitsOf(tenant).deletion_mode, silentLog);
   const view = new VisibleView(storage, pending);
   const changed: string[] = [];
+  const cache = new ResultsCache({ bytesMax: options.cacheBytes ?? 1e6, ttlMs: HOUR_MS, clock, registry });
+  storage.onAppend((tenant, push) => tellOfPush(cache, tenant, push));
+  deletes.onChange((tenant) => cache.dropTenant(tenant));
   const compactor = new Compactor({
     storage,
     deletes,
@@ -87,18 +96,23 @@ export async function openCompacted(folder: string, options: CompactedOptions = 
     deleteDelayMs: 2 * HOUR_MS,
     cancelPeriodMs: CANCEL_MS,
     batchSize: options.batchSize ?? 70,
-    onRemoved: (tenant) => changed.push(tenant),
+    onRemoved: (tenant) => {
+      changed.push(tenant);
+      cache.dropTenant(tenant);
+    },
     clock,
     log: silentLog,
     registry,
   });
-  const engine = createQueryEngine({
+  const engineOptions = {
     view,
     openReader: () => storage.openReader(),
-    limits: (tenant) => queryLimitsOf(limitsOf(tenant)),
+    limits: (tenant: string) => queryLimitsOf(limitsOf(tenant)),
     clock,
     log: silentLog,
-  });
+  };
+  const engine = createQueryEngine(engineOptions);
+  const cachedEngine = createQueryEngine({ ...engineOptions, cache });
   const common = (query: string, tenant: string) => ({ tenants: [tenant], query, limit: 1e6, direction: "forward" as const });
   return {
     storage,
@@ -107,6 +121,8 @@ export async function openCompacted(folder: string, options: CompactedOptions = 
     view,
     compactor,
     engine,
+    cachedEngine,
+    cache,
     clock,
     registry,
     changed,
@@ -135,6 +151,7 @@ export async function openCompacted(folder: string, options: CompactedOptions = 
     async close() {
       await compactor.close();
       await engine.close();
+      await cachedEngine.close();
       await storage.close();
     },
   };
