@@ -1,6 +1,7 @@
 // A push, decoded: columns over all its entries and the streams as runs of entries. What every encoding of a push becomes.
 
 import type { MetadataPair } from "./entry-batch.ts";
+import { type FarSeconds, SEC_MAX, SEC_MIN } from "./far-times.ts";
 import type { LabelSet } from "./labels.ts";
 
 /** A body that is not a push. The text names what is wrong and where. */
@@ -19,6 +20,8 @@ export interface PushColumns {
   readonly streams: readonly PushStream[];
   /** Structured metadata by entry; sparse. */
   readonly metadata: (readonly MetadataPair[] | undefined)[] | undefined;
+  /** True seconds of entries whose time `sec` cannot hold; absent: there are none. */
+  readonly farSeconds?: FarSeconds;
 }
 
 export interface PushStream {
@@ -43,6 +46,7 @@ export class PushBuilder {
   readonly #nanos: number[] = [];
   readonly #streams: PushStream[] = [];
   #metadata: (readonly MetadataPair[] | undefined)[] | undefined;
+  #farSeconds: Map<number, number> | undefined;
 
   beginStream(labelsText: string): void {
     this.#endStream();
@@ -61,9 +65,11 @@ export class PushBuilder {
       this.#metadata ??= [];
       this.#metadata[this.#ends.length] = metadata;
     }
+    const held = Math.max(SEC_MIN, Math.min(SEC_MAX, sec));
+    if (held !== sec) (this.#farSeconds ??= new Map()).set(this.#ends.length, sec);
     this.#ends.push(this.#used);
     this.#bytes[this.#used++] = 10;
-    this.#sec.push(sec);
+    this.#sec.push(held);
     this.#nanos.push(nanos);
   }
 
@@ -82,6 +88,7 @@ export class PushBuilder {
       nanos: Int32Array.from(this.#nanos),
       streams: this.#streams,
       metadata: this.#metadata,
+      ...(this.#farSeconds === undefined ? {} : { farSeconds: this.#farSeconds }),
     };
   }
 }

@@ -6,6 +6,7 @@ import { kernels } from "../kernels/index.ts";
 import { MalformedInput } from "../kernels/kernels.ts";
 import type { MetadataPair } from "./entry-batch.ts";
 import { protoField, protoInteger } from "./protobuf.ts";
+import { farSecondsOf } from "./far-times.ts";
 import { type PushColumns, PushError, type PushStream, type PushStreamEntries } from "./push-columns.ts";
 
 /** The declared length of a body is above the limit; nothing was allocated for it. */
@@ -60,7 +61,9 @@ function columnsOf(request: Uint8Array): PushColumns {
       to: decoded.streams[at + 3]!,
     });
   }
-  return { ...decoded, streams, metadata: metadataOf(text, decoded.metadataCount, decoded.metadata) };
+  const farSeconds = farSecondsOf(text, decoded.sec, decoded.entryCount);
+  const columns = { ...decoded, streams, metadata: metadataOf(text, decoded.metadataCount, decoded.metadata) };
+  return farSeconds === undefined ? columns : { ...columns, farSeconds };
 }
 
 function metadataOf(text: Buffer, count: number, spans: Int32Array): (MetadataPair[] | undefined)[] | undefined {

@@ -22,6 +22,7 @@ import {
   summarise,
   type TimeBounds,
   timeBounds,
+  timeNotHeld,
 } from "./validate.ts";
 
 export interface IngesterOptions {
@@ -331,8 +332,10 @@ function checkEntries(
   for (let i = stream.from; i < stream.to; i++) {
     const sec = push.sec[i]!;
     const lineBytes = push.ends[i]! - lineStart(push.ends, i);
+    const farSec = push.farSeconds?.get(i);
     let rejection: Rejection | undefined;
-    if (sec < bounds.oldestSec || sec > bounds.newestSec) rejection = checkTime(name, sec, bounds);
+    if (farSec !== undefined) rejection = checkTime(name, farSec, bounds) ?? timeNotHeld(name, farSec);
+    else if (sec < bounds.oldestSec || sec > bounds.newestSec) rejection = checkTime(name, sec, bounds);
     else if (lineBytes > mostBytes) rejection = lineTooLong(name, lineBytes, mostBytes);
     else if (metadata?.[i] !== undefined && metadata[i]!.length > 0) rejection = checkMetadata(name, metadata[i]!, limits);
     if (rejection === undefined) continue;

@@ -1,6 +1,7 @@
 // What of a push is taken and what is refused, with Loki's reasons and texts (reference server-features §1.3 "Rejection table").
 
 import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
+import { SEC_MAX, SEC_MIN } from "../../lib/wire/far-times.ts";
 import { type LabelPair, type LabelSet, quoteGo } from "../../lib/wire/labels.ts";
 import type { Limits } from "../config/limits.ts";
 
@@ -64,6 +65,11 @@ export function checkTime(stream: string, sec: number, bounds: TimeBounds): Reje
   }
   if (sec > bounds.newestSec) return reject("too_far_in_future", `entry for stream '${stream}' has timestamp too new: ${rfc3339(sec)}`);
   return undefined;
+}
+
+/** Whatever the limits: a time that 32-bit seconds cannot hold is refused, not changed to one that they can. */
+export function timeNotHeld(stream: string, farSec: number): Rejection {
+  return checkTime(stream, farSec, { oldestSec: SEC_MIN, newestSec: SEC_MAX })!;
 }
 
 export function lineTooLong(stream: string, bytes: number, limitBytes: number): Rejection {

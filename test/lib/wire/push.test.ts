@@ -85,3 +85,40 @@ describe("push codec", () => {
   ] as const)
     test(`JSON: refuses ${name}`, () => expect(() => decodePushJson(Buffer.from(body), false)).toThrow(PushError));
 });
+
+describe("times that 32-bit seconds cannot hold", () => {
+  const far: PushStreamEntries[] = [
+    { labels: LabelSet.fromObject({ a: "1" }), entries: [{ sec: 5, nanos: 0, line: "near" }] },
+    {
+      labels: LabelSet.fromObject({ a: "2" }),
+      entries: [
+        { sec: 4_102_444_800, nanos: 7, line: "2100", metadata: [["k", "v"]] },
+        { sec: 2 ** 31 - 1, nanos: 0, line: "the last second" },
+        { sec: -3_000_000_000, nanos: 1, line: "1874" },
+      ],
+    },
+  ];
+  const want = {
+    sec: [5, 2 ** 31 - 1, 2 ** 31 - 1, -(2 ** 31)],
+    far: [
+      [1, 4_102_444_800],
+      [3, -3_000_000_000],
+    ],
+  };
+  for (const [name, decoded] of [
+    ["protobuf", () => decodePushProtobuf(encodePushProtobuf(far), 1e6)],
+    ["JSON", () => decodePushJson(Buffer.from(encodePushJson(far)), false)],
+  ] as const) {
+    test(`${name}: columns have the nearest second, the true ones are kept`, () => {
+      const push = decoded();
+      expect([...push.sec.subarray(0, push.entryCount)]).toEqual(want.sec);
+      expect([...(push.farSeconds ?? [])]).toEqual(want.far);
+    });
+  }
+
+  test("a push without one keeps none", () => {
+    expect(decodePushProtobuf(encodePushProtobuf(MANY), 1e7).farSeconds).toBeUndefined();
+    const last = [{ labels: LabelSet.fromObject({ a: "1" }), entries: [{ sec: 2 ** 31 - 1, nanos: 0, line: "" }] }];
+    expect(decodePushProtobuf(encodePushProtobuf(last), 1e7).farSeconds).toBeUndefined();
+  });
+});

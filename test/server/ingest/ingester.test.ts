@@ -113,6 +113,29 @@ describe("ingest", () => {
     );
   });
 
+  for (const [name, limits, sec, text] of [
+    ["of the year 2100", {}, 4_102_444_800, "too new: 2100-01-01T00:00:00Z"],
+    ["of the year 2100, though any future is allowed", { creation_grace_period: "0s" }, 4_102_444_800, "too new: 2100-01-01T00:00:00Z"],
+    ["of the year 1874", {}, -3_000_000_000, "too old: 1874-12-07T18:40:00Z, oldest acceptable timestamp is: 2027-01-08T08:00:00Z"],
+    [
+      "of the year 1874, though any age is allowed",
+      { reject_old_samples: false },
+      -3_000_000_000,
+      "too old: 1874-12-07T18:40:00Z, oldest acceptable timestamp is: 1901-12-13T20:45:52Z",
+    ],
+  ] as const) {
+    test(`an entry ${name} is refused by its true time`, async () => {
+      const { stored, error } = await push(limits, {
+        '{a="1"}': [
+          [1, "fine"],
+          [NOW_S - sec, "far"],
+        ],
+      });
+      expect(stored.map(({ line }) => line)).toEqual(["fine"]);
+      expect(error?.message).toBe(`entry for stream '{a="1"}' has timestamp ${text}`);
+    });
+  }
+
   test("labels that are no labels refuse the whole push", async () => {
     const result = await push({}, { '{a="1"}': [[1, "x"]], "{a=": [[1, "y"]] });
     expect([linesOf(result), result.error?.message]).toEqual([
