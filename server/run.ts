@@ -56,8 +56,8 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
   const tenantLimits = watchTenantLimits(config.limits_config, raw.limits_config ?? {}, {
     file: config.runtime_config.file,
     periodMs: config.runtime_config.period,
-    clock,
     log,
+    registry,
   });
   const tenants = createTenantResolver({
     authEnabled: config.auth_enabled,

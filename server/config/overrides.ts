@@ -1,8 +1,12 @@
-// Limits per tenant: limits_config, overlaid with the tenant's part of the overrides file, which is read again while the server runs.
+// Limits per tenant: limits_config, overlaid with the tenant's part of the overrides file, which is read again while the server runs. A file
+// that cannot be read or is wrong changes nothing: the limits that were read last stay. At the start there are none, and to run on
+// limits_config alone could delete what a tenant's own retention keeps: the server does not start then, as Loki does not.
 
+import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
+import { Gauge, type Registry } from "prom-client";
 import { z } from "zod";
-import type { Clock } from "../../lib/runtime/clock.ts";
 import { checkConfig, parseYaml } from "../../lib/runtime/config-file.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
@@ -18,60 +22,117 @@ export interface TenantLimits {
   of(tenant: string): Limits;
   /** limits_config: what holds for a tenant without overrides. */
   readonly global: Limits;
-  /** The overrides as they were read last, for /runtime_config. */
-  readonly overrides: Readonly<Record<string, unknown>>;
+  /** The overrides as they were read last, by tenant; undefined when there is no file for them. */
+  readonly overrides: Overrides | undefined;
+  /** Those that differ from what holds without them. */
+  readonly differences: Overrides | undefined;
   close(): void;
 }
 
-/** @param base limits_config as the file has it, before defaults: an override of one key leaves the others as they are there */
-export function watchTenantLimits(
-  base: Limits,
-  rawBase: unknown,
-  options: { file: string; periodMs: number; clock: Clock; log: Log },
-): TenantLimits {
-  const { file, log } = options;
-  let byTenant = new Map<string, Limits>();
-  let raw: Record<string, unknown> = {};
+export type Overrides = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+export interface OverridesOptions {
+  /** Empty: none. */
+  readonly file: string;
+  readonly periodMs: number;
+  readonly log: Log;
+  readonly registry: Registry;
+}
+
+interface Loaded {
+  readonly limits: ReadonlyMap<string, Limits>;
+  readonly raw: Overrides;
+}
+
+/**
+ * @param base limits_config
+ * @param rawBase the same as the file has it, before defaults: an override of one key leaves the others as they are there
+ * @throws ConfigError, or the error of reading the file, when it cannot be loaded at the start
+ */
+export function watchTenantLimits(base: Limits, rawBase: unknown, { file, periodMs, log, registry }: OverridesOptions): TenantLimits {
+  if (file === "") return { of: () => base, global: base, overrides: undefined, differences: undefined, close: () => {} };
+  const metrics = createMetrics(registry);
   let seen = "";
-  const timer = file === "" ? undefined : setInterval(load, options.periodMs);
-  timer?.unref();
+  let loaded: Loaded = { limits: new Map(), raw: {} };
   load();
+  const timer = setInterval(reload, periodMs);
+  timer.unref();
   return {
-    of: (tenant) => byTenant.get(tenant) ?? base,
+    of: (tenant) => loaded.limits.get(tenant) ?? base,
     global: base,
     get overrides() {
-      return raw;
+      return loaded.raw;
+    },
+    get differences() {
+      return differencesOf(loaded, base);
     },
     close: () => clearInterval(timer),
   };
 
   function load(): void {
-    if (file === "") return;
-    const stat = statSync(file, { throwIfNoEntry: false });
-    const version = stat === undefined ? "absent" : `${stat.mtimeMs}:${stat.size}:${stat.ino}`;
+    const { mtimeMs, ctimeMs, size, ino } = statSync(file);
+    const version = `${mtimeMs}:${ctimeMs}:${size}:${ino}`;
     if (version === seen) return;
+    // Noted first: a file that is wrong is wrong once, not at each look.
     seen = version;
-    if (stat === undefined) {
-      log.warn({ file }, "runtime_config.file does not exist: limits_config holds for every tenant");
-      byTenant = new Map();
-      raw = {};
-      return;
-    }
+    const text = readFileSync(file, "utf8");
+    loaded = readOverrides(text, file, rawBase);
+    metrics.loaded(text);
+    log.info({ file, tenants: loaded.limits.size }, "overrides loaded");
+  }
+
+  function reload(): void {
+    const before = seen;
     try {
-      [byTenant, raw] = readOverrides(file, rawBase);
-      log.info({ file, tenants: byTenant.size }, "overrides loaded");
+      load();
     } catch (error) {
-      log.error({ file, error: messageOf(error) }, "overrides not loaded, the former ones stay");
+      const isGone = (error as NodeJS.ErrnoException).code === "ENOENT";
+      if (isGone) seen = "gone";
+      metrics.failed();
+      if (seen !== before) log.error({ file, error: messageOf(error) }, "overrides not loaded, the former ones stay");
     }
   }
 }
 
-function readOverrides(file: string, rawBase: unknown): [Map<string, Limits>, Record<string, unknown>] {
-  const document = parseYaml(readFileSync(file, "utf8"), file);
+function readOverrides(text: string, file: string, rawBase: unknown): Loaded {
+  const document = parseYaml(text, file);
   const { overrides } = checkConfig(document, overridesSchema);
-  const byTenant = new Map<string, Limits>();
-  for (const [tenant, limits] of Object.entries(overrides ?? {})) {
-    byTenant.set(tenant, checkConfig(document, limitsSchema, { ...(rawBase as object), ...limits }, ["overrides", tenant]));
+  const limits = new Map<string, Limits>();
+  const raw: Record<string, Readonly<Record<string, unknown>>> = {};
+  for (const [tenant, own] of Object.entries(overrides ?? {})) {
+    limits.set(tenant, checkConfig(document, limitsSchema, { ...(rawBase as object), ...own }, ["overrides", tenant]));
+    raw[tenant] = own ?? {};
   }
-  return [byTenant, overrides ?? {}];
+  return { limits, raw };
+}
+
+function differencesOf({ limits, raw }: Loaded, base: Limits): Overrides {
+  const differs = (tenant: string, key: string): boolean =>
+    !isDeepStrictEqual(limits.get(tenant)?.[key as keyof Limits], base[key as keyof Limits]);
+  return Object.fromEntries(
+    Object.entries(raw).map(([tenant, own]) => [tenant, Object.fromEntries(Object.entries(own).filter(([key]) => differs(tenant, key)))]),
+  );
+}
+
+function createMetrics(registry: Registry): { loaded: (text: string) => void; failed: () => void } {
+  const registers = [registry];
+  const successful = new Gauge({
+    name: "loki_runtime_config_last_reload_successful",
+    help: "Whether the overrides file was good when it was looked at last.",
+    registers,
+  });
+  const hash = new Gauge({
+    name: "loki_runtime_config_hash",
+    help: "Hash of the overrides file that is in effect.",
+    labelNames: ["sha256"],
+    registers,
+  });
+  return {
+    loaded(text) {
+      successful.set(1);
+      hash.reset();
+      hash.set({ sha256: createHash("sha256").update(text).digest("hex") }, 1);
+    },
+    failed: () => successful.set(0),
+  };
 }

@@ -43,7 +43,11 @@ export function statusRoutes(options: StatusOptions): Route[] {
     {
       methods: ["GET"],
       path: "/runtime_config",
-      handler: (_, response) => plain(response, 200, printServerConfig({ overrides: options.tenantLimits.overrides })),
+      handler(request, response) {
+        const { overrides, differences } = options.tenantLimits;
+        if (overrides === undefined) return plain(response, 200, "runtime config file doesn't exist");
+        plain(response, 200, printServerConfig({ overrides: request.query.get("mode") === "diff" ? differences : overrides }));
+      },
     },
     {
       methods: ["GET"],
