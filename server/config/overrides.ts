@@ -76,7 +76,7 @@ export function watchTenantLimits(base: Limits, rawBase: unknown, { file, period
     // Noted first: a file that is wrong is wrong once, not at each look.
     seen = version;
     const text = readFileSync(file, "utf8");
-    loaded = readOverrides(text, file, rawBase);
+    loaded = readOverrides(text, file, rawBase, loaded);
     metrics.loaded(text);
     log.info({ file, tenants: loaded.limits.size }, "overrides loaded");
   }
@@ -94,14 +94,16 @@ export function watchTenantLimits(base: Limits, rawBase: unknown, { file, period
   }
 }
 
-function readOverrides(text: string, file: string, rawBase: unknown): Loaded {
+/** Limits that are what they were stay the same object: counts and rates that go with them live on. */
+function readOverrides(text: string, file: string, rawBase: unknown, former: Loaded): Loaded {
   const document = parseYaml(text, file);
   const { overrides } = checkConfig(document, overridesSchema);
   const limits = new Map<string, Limits>();
   const raw: Record<string, Readonly<Record<string, unknown>>> = {};
   for (const [tenant, own] of Object.entries(overrides ?? {})) {
-    limits.set(tenant, checkConfig(document, limitsSchema, { ...(rawBase as object), ...own }, ["overrides", tenant]));
     raw[tenant] = own ?? {};
+    const known = isDeepStrictEqual(former.raw[tenant], raw[tenant]) ? former.limits.get(tenant) : undefined;
+    limits.set(tenant, known ?? checkConfig(document, limitsSchema, { ...(rawBase as object), ...own }, ["overrides", tenant]));
   }
   return { limits, raw };
 }

@@ -117,7 +117,9 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
         const matchers = parseMatchers(parameters.get("query") ?? "");
         const total = { streams: 0, chunks: 0, bytes: 0, entries: 0 };
         for (const tenant of ids) {
-          const part = index.stats(tenant, matchers, range);
+          const visible = clampLookback(range, queryLimitsOf(limitsOf(tenant)), clock.nowMs());
+          if (visible === undefined) continue;
+          const part = index.stats(tenant, matchers, visible);
           total.streams += part.streams;
           total.chunks += part.chunks;
           total.bytes += part.bytes;

@@ -8,6 +8,24 @@ export interface IngestMetrics {
   mutated(tenant: string, reason: string, entries: number, bytes: number): void;
 }
 
+/** What is refused of one push, by reason. */
+export class Discards {
+  readonly #byReason = new Map<string, { entries: number; bytes: number }>();
+
+  add(reason: string, entries: number, bytes: number): void {
+    const sum = this.#byReason.get(reason);
+    if (sum === undefined) this.#byReason.set(reason, { entries, bytes });
+    else {
+      sum.entries += entries;
+      sum.bytes += bytes;
+    }
+  }
+
+  count(metrics: IngestMetrics, tenant: string): void {
+    for (const [reason, { entries, bytes }] of this.#byReason) metrics.discarded(tenant, reason, entries, bytes);
+  }
+}
+
 export function createIngestMetrics(registry: Registry): IngestMetrics {
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> =>
     new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });

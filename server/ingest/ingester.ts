@@ -7,7 +7,7 @@ import { lineStart, type PushColumns, type PushStream } from "../../lib/wire/pus
 import type { Limits } from "../config/limits.ts";
 import { RequestError } from "../errors.ts";
 import type { AcceptedPush } from "./accepted-push.ts";
-import type { IngestMetrics } from "./ingest-metrics.ts";
+import { Discards, type IngestMetrics } from "./ingest-metrics.ts";
 import { createLevelFinder, DETECTED_LEVEL, keepOrNormalise, type LevelFinder } from "./levels.ts";
 import { type KnownStream, TenantStreams } from "./tenant-streams.ts";
 import {
@@ -45,6 +45,7 @@ interface Judged {
   readonly keep: Uint8Array;
   readonly metadata: (readonly MetadataPair[] | undefined)[] | undefined;
   readonly rejections: Rejection[];
+  readonly discards: Discards;
 }
 
 export class Ingester {
@@ -65,7 +66,7 @@ export class Ingester {
   async push(tenant: string, received: PushColumns, options: { readonly discoverServiceName?: boolean } = {}): Promise<void> {
     const nowMs = this.#options.clock.nowMs();
     const limits = this.#options.limitsOf(tenant);
-    refuseBlocked(tenant, limits, nowMs);
+    refuseBlocked(tenant, received, limits, nowMs, this.#options.metrics);
     if (received.streams.length === 0) throw new RequestError(422, "error at least one valid stream is required for ingestion");
 
     const streams = this.#streamsOf(tenant, limits, nowMs);
@@ -117,12 +118,14 @@ export class Ingester {
       keep: new Uint8Array(push.entryCount).fill(1),
       metadata: push.metadata === undefined && levels === undefined ? undefined : [...(push.metadata ?? [])],
       rejections: [],
+      discards: new Discards(),
     };
     const bounds = timeBounds(limits, nowMs);
     for (const { stream, known: judgedStream } of known) {
       if (stream.to === stream.from) continue;
       if (judgedStream.rejection !== undefined) {
         judged.rejections.push(judgedStream.rejection);
+        judged.discards.add(judgedStream.rejection.reason, stream.to - stream.from, streamBytes(push, stream));
         judged.keep.fill(0, stream.from, stream.to);
       } else {
         checkEntries(judged, judgedStream, stream, bounds, limits);
@@ -133,22 +136,11 @@ export class Ingester {
     return judged;
   }
 
-  #count(tenant: string, { push, keep, rejections, metadata }: Judged): void {
-    let bytes = 0;
+  #count(tenant: string, { push, metadata, discards }: Judged): void {
     let metadataBytes = 0;
-    let refusedBytes = 0;
-    let refused = 0;
-    for (let i = 0; i < push.entryCount; i++) {
-      const lineBytes = push.ends[i]! - lineStart(push.ends, i);
-      bytes += lineBytes;
-      if (keep[i] === 0) {
-        refused++;
-        refusedBytes += lineBytes;
-      }
-    }
     if (push.metadata !== undefined) metadata?.forEach((pairs) => (metadataBytes += metadataSize(pairs)));
-    this.#options.metrics.received(tenant, push.entryCount, bytes, metadataBytes);
-    if (refused > 0) this.#options.metrics.discarded(tenant, rejections[0]?.reason ?? "unknown", refused, refusedBytes);
+    this.#options.metrics.received(tenant, push.entryCount, lineBytesOf(push), metadataBytes);
+    discards.count(this.#options.metrics, tenant);
   }
 
   /** The tenant's ingestion rate: a push that does not fit is refused whole. */
@@ -184,7 +176,7 @@ export class Ingester {
       if (limits.per_stream_rate_limit > 0 && !active.bucket.take(bytes, nowMs)) {
         const why = `Per stream rate limit exceeded (limit: ${printSize(limits.per_stream_rate_limit)}/sec) while attempting to ingest for stream '${known.labels}' totaling ${printSize(bytes)}, consider splitting a stream via additional labels or contact your Loki administrator to see if the limit can be increased`;
         const ignored = range(stream.from, stream.to).filter((i) => judged.keep[i] === 1);
-        reply ??= this.#framed(
+        const framed = this.#framed(
           429,
           "per_stream_rate_limit",
           tenant,
@@ -193,30 +185,41 @@ export class Ingester {
           judged,
           ignored.map((i) => [i, why]),
         );
+        reply ??= framed;
         judged.keep.fill(0, stream.from, stream.to);
         continue;
       }
-      const behind = this.#tooFarBehind(judged, stream, active);
+      const behind = this.#tooFarBehind(judged, stream, active, limits.unordered_writes);
       if (behind.length > 0) {
         for (const [i] of behind) judged.keep[i] = 0;
-        reply ??= this.#framed(400, "too_far_behind", tenant, known, stream, judged, behind);
+        const reason = limits.unordered_writes ? "too_far_behind" : "out_of_order";
+        const framed = this.#framed(400, reason, tenant, known, stream, judged, behind);
+        reply ??= framed;
       }
     }
     return reply;
   }
 
-  #tooFarBehind({ push, keep }: Judged, stream: PushStream, active: { newestSec: number; newestNanos: number }): [number, string][] {
-    const window = this.#options.maxChunkAgeMs / 2000;
+  /** Entries older than the stream's newest by more than the window; of streams that must be in order, by anything. */
+  #tooFarBehind(
+    { push, keep }: Judged,
+    stream: PushStream,
+    active: { newestSec: number; newestNanos: number },
+    unordered: boolean,
+  ): [number, string][] {
+    const window = unordered ? this.#options.maxChunkAgeMs / 2000 : 0;
     const behind: [number, string][] = [];
     for (let i = stream.from; i < stream.to; i++) {
       if (keep[i] === 0) continue;
       const sec = push.sec[i]!;
       const nanos = push.nanos[i]!;
       const oldest = active.newestSec - window;
-      if (window > 0 && (sec < oldest || (sec === oldest && nanos < active.newestNanos))) {
+      if ((window > 0 || !unordered) && (sec < oldest || (sec === oldest && nanos < active.newestNanos))) {
         behind.push([
           i,
-          `entry too far behind, entry timestamp is: ${rfc3339(sec)}, oldest acceptable timestamp is: ${rfc3339(Math.floor(oldest))}`,
+          !unordered
+            ? "entry out of order"
+            : `entry too far behind, entry timestamp is: ${rfc3339(sec)}, oldest acceptable timestamp is: ${rfc3339(Math.floor(oldest))}`,
         ]);
       } else if (sec > active.newestSec || (sec === active.newestSec && nanos > active.newestNanos)) {
         active.newestSec = sec;
@@ -253,8 +256,9 @@ export class Ingester {
   }
 }
 
-function refuseBlocked(tenant: string, limits: Limits, nowMs: number): void {
+function refuseBlocked(tenant: string, push: PushColumns, limits: Limits, nowMs: number, metrics: IngestMetrics): void {
   if (limits.block_ingestion_until === "" || Date.parse(limits.block_ingestion_until) <= nowMs) return;
+  metrics.discarded(tenant, "blocked_ingestion", push.entryCount, lineBytesOf(push));
   const status = limits.block_ingestion_status_code;
   const until = rfc3339(Math.floor(Date.parse(limits.block_ingestion_until) / 1000));
   throw new RequestError(
@@ -321,7 +325,7 @@ function truncateLines(push: PushColumns, mostBytes: number, metrics: IngestMetr
 }
 
 function checkEntries(
-  { push, keep, metadata, rejections }: Judged,
+  { push, keep, metadata, rejections, discards }: Judged,
   known: KnownStream,
   stream: PushStream,
   bounds: TimeBounds,
@@ -340,6 +344,7 @@ function checkEntries(
     else if (metadata?.[i] !== undefined && metadata[i]!.length > 0) rejection = checkMetadata(name, metadata[i]!, limits);
     if (rejection === undefined) continue;
     rejections.push(rejection);
+    discards.add(rejection.reason, 1, lineBytes);
     keep[i] = 0;
   }
 }
@@ -407,6 +412,10 @@ function metadataSize(pairs: readonly MetadataPair[] | undefined): number {
 
 function streamBytes(push: PushColumns, { from, to }: PushStream): number {
   return to === from ? 0 : push.ends[to - 1]! - lineStart(push.ends, from) - (to - from - 1);
+}
+
+function lineBytesOf({ ends, entryCount }: PushColumns): number {
+  return entryCount === 0 ? 0 : ends[entryCount - 1]! + 1 - entryCount;
 }
 
 function range(from: number, to: number): number[] {

@@ -66,6 +66,15 @@ describe("overrides", () => {
     expect(hashes.map(({ labels, value }) => [String(labels.sha256).length, value])).toEqual([[64, 1]]);
   });
 
+  test("limits that did not change stay the same object", () => {
+    write("overrides: {a: {max_query_series: 9}, b: {max_query_series: 9}}");
+    const limits = watch();
+    const [a, b] = [limits.of("a"), limits.of("b")];
+    write("overrides: {a: {max_query_series: 9}, b: {max_query_series: 10}}");
+    vi.advanceTimersByTime(PERIOD_MS);
+    expect([limits.of("a") === a, limits.of("b") === b]).toEqual([true, false]);
+  });
+
   for (const [name, spoil] of [
     ["no YAML", () => write("overrides: {a: [")],
     ["an unknown key", () => write("overrides: {a: {max_query_serie: 1}}")],

@@ -22,8 +22,9 @@ interface Stored {
 async function push(
   limits: object,
   ...pushes: Record<string, readonly Entry[]>[]
-): Promise<{ stored: Stored[]; error: RequestError | undefined }> {
+): Promise<{ stored: Stored[]; error: RequestError | undefined; discarded: Record<string, string> }> {
   const stored: Stored[] = [];
+  const registry = new Registry();
   const clock = manualClock(NOW_S * 1000);
   const checked = limitsSchema.parse({ discover_service_name: [], discover_log_levels: false, ...limits });
   const ingester = new Ingester({
@@ -33,7 +34,7 @@ async function push(
     streamIdleMs: 1_800_000,
     maxStreamErrors: 10,
     clock,
-    metrics: createIngestMetrics(new Registry()),
+    metrics: createIngestMetrics(registry),
   });
   let error: RequestError | undefined;
   for (const streams of pushes) {
@@ -48,7 +49,19 @@ async function push(
       (refused: RequestError) => refused,
     );
   }
-  return { stored, error };
+  return { stored, error, discarded: await discardedBy(registry) };
+}
+
+/** `entries/bytes` by reason. */
+async function discardedBy(registry: Registry): Promise<Record<string, string>> {
+  const values = async (name: string) => (await registry.getSingleMetric(name)!.get()).values;
+  const bytes = await values("loki_discarded_bytes_total");
+  return Object.fromEntries(
+    (await values("loki_discarded_samples_total")).map(({ labels, value }) => [
+      String(labels.reason),
+      `${value}/${bytes.find((one) => one.labels.reason === labels.reason)!.value}`,
+    ]),
+  );
 }
 
 function rowsOf({ bytes, ends, sec, streams, metadata, keep }: AcceptedPush): Stored[] {
@@ -135,6 +148,101 @@ describe("ingest", () => {
       expect(error?.message).toBe(`entry for stream '{a="1"}' has timestamp ${text}`);
     });
   }
+
+  for (const [name, limits, pushes, want] of [
+    [
+      "each reason by itself",
+      { max_line_size: 5, max_label_value_length: 3 },
+      [
+        {
+          '{a="1"}': [
+            [1, "too long"],
+            [700_000, "old"],
+            [1, "fine"],
+            [1, "much too long"],
+          ],
+          '{a="long"}': [
+            [1, "12"],
+            [1, "345"],
+          ],
+        },
+      ],
+      { line_too_long: "2/21", greater_than_max_sample_age: "1/3", label_value_too_long: "2/5" },
+    ],
+    [
+      "a blocked tenant's push",
+      { block_ingestion_until: "2100-01-01T00:00:00Z" },
+      [
+        {
+          '{a="1"}': [
+            [1, "abc"],
+            [1, "d"],
+          ],
+        },
+      ],
+      { blocked_ingestion: "2/4" },
+    ],
+    [
+      "streams whose rate is too high, all of them",
+      { per_stream_rate_limit: "1B", per_stream_rate_limit_burst: "2B" },
+      [
+        {
+          '{a="1"}': [[1, "abc"]],
+          '{a="2"}': [
+            [1, "abcd"],
+            [1, "e"],
+          ],
+        },
+      ],
+      { per_stream_rate_limit: "3/8" },
+    ],
+    [
+      "streams beyond the limit",
+      { max_global_streams_per_user: 1 },
+      [{ '{a="1"}': [[1, "a"]], '{a="2"}': [[1, "bc"]] }],
+      { stream_limit: "1/2" },
+    ],
+    [
+      "the ingestion rate",
+      { ingestion_rate_mb: 0.000001, ingestion_burst_size_mb: 0.000001 },
+      [{ '{a="1"}': [[1, "abc"]] }],
+      { rate_limited: "1/3" },
+    ],
+    [
+      "entries out of order",
+      { unordered_writes: false },
+      [
+        {
+          '{a="1"}': [
+            [5, "a"],
+            [6, "bc"],
+            [4, "d"],
+          ],
+        },
+      ],
+      { out_of_order: "1/2" },
+    ],
+  ] as const) {
+    test(`discarded entries are counted: ${name}`, async () =>
+      expect((await push(limits, ...(pushes as readonly Record<string, readonly Entry[]>[]))).discarded).toEqual(want));
+  }
+
+  test("streams that must be in order refuse what is older than their newest entry", async () => {
+    const { stored, error } = await push(
+      { unordered_writes: false },
+      {
+        '{a="1"}': [
+          [5, "a"],
+          [6, "b"],
+          [5, "same time"],
+        ],
+      },
+    );
+    expect(stored.map(({ line }) => line)).toEqual(["a", "same time"]);
+    expect(error?.message).toBe(
+      `entry with timestamp 2027-01-15 07:59:54 +0000 UTC ignored, reason: 'entry out of order',\nuser 't', total ignored: 1 out of 3 for stream: {a="1"}`,
+    );
+  });
 
   test("labels that are no labels refuse the whole push", async () => {
     const result = await push({}, { '{a="1"}': [[1, "x"]], "{a=": [[1, "y"]] });
