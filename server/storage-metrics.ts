@@ -1,6 +1,7 @@
 // Counters and gauges of the store, under the names Loki's dashboards and alerts use; Loki's chunks are pages here.
 
 import { Counter, Gauge, type Registry } from "prom-client";
+import { addLiveGauges } from "../lib/runtime/live-gauge.ts";
 
 /** What is there right now. */
 export interface StorageSizes {
@@ -31,22 +32,14 @@ export function createStorageMetrics(registry: Registry, read: () => StorageSize
   const registers = [registry];
   const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
   const byReason = (name: string, help: string): Counter<"reason"> => new Counter({ name, help, labelNames: ["reason"], registers });
-  const gauge = (name: string, help: string, size: keyof StorageSizes): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read()[size]);
-      },
-    });
-  };
-  gauge("loki_ingester_memory_streams", "Streams in the head.", "streams");
-  gauge("loki_ingester_memory_chunks", "Pages in the head.", "pages");
-  gauge("loki_ingester_wal_bytes_in_use", "Bytes of the WAL's segments.", "walBytes");
-  gauge("skald_head_bytes", "Memory of the head's pages.", "memoryBytes");
-  gauge("skald_store_blocks", "Blocks in the catalogue.", "blocks");
-  gauge("skald_store_bytes", "Bytes of the blocks in the catalogue.", "storedBytes");
+  addLiveGauges(registry, read, {
+    loki_ingester_memory_streams: ["Streams in the head.", "streams"],
+    loki_ingester_memory_chunks: ["Pages in the head.", "pages"],
+    loki_ingester_wal_bytes_in_use: ["Bytes of the WAL's segments.", "walBytes"],
+    skald_head_bytes: ["Memory of the head's pages.", "memoryBytes"],
+    skald_store_blocks: ["Blocks in the catalogue.", "blocks"],
+    skald_store_bytes: ["Bytes of the blocks in the catalogue.", "storedBytes"],
+  });
   return {
     corruptions: counter("loki_ingester_wal_corruptions_total", "Damaged places found in WAL segments at a start."),
     walFailures: counter("skald_wal_write_failures_total", "Groups of pushes that were refused because the WAL could not be written."),

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import type { Registry } from "prom-client";
 import type { Matcher } from "../lib/logql/ast.ts";
-import { compileMatcher } from "../lib/logql/index.ts";
+import { compileMatchers } from "../lib/logql/index.ts";
 import type { Clock } from "../lib/runtime/clock.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import type { Log } from "../lib/runtime/log.ts";
@@ -178,7 +178,7 @@ export class Storage implements LogView {
   }
 
   select(tenant: string, matchers: readonly Matcher[], range: TimeRange): StreamPages[] {
-    const accepts = compileMatchers(matchers);
+    const accepts = judgeOnce(matchers);
     const byLabels = new Map<LabelSet, PageRef[]>();
     const add = (labels: LabelSet, pages: readonly PageRef[]): void => {
       if (pages.length === 0) return;
@@ -208,7 +208,7 @@ export class Storage implements LogView {
    * @param anyTimeInHead streams in the head count whatever the time of their entries, as label names and values of Loki's ingesters do
    */
   streams(tenant: string, matchers: readonly Matcher[], range: TimeRange, anyTimeInHead = false): readonly LabelSet[] {
-    const accepts = compileMatchers(matchers);
+    const accepts = judgeOnce(matchers);
     const found = new Set<LabelSet>();
     for (const { index, stream } of this.#parts.blocks.select(tenant, matchers, accepts, range)) {
       if (!found.has(stream.labels) && index.pagesOf(stream, range).length > 0) found.add(stream.labels);
@@ -229,7 +229,7 @@ export class Storage implements LogView {
   ): { streams: number; chunks: number; bytes: number; entries: number } {
     const streams = new Set<LabelSet>();
     const sum = { chunks: 0, bytes: 0, entries: 0 };
-    for (const { index, stream } of this.#parts.blocks.select(tenant, matchers, compileMatchers(matchers), range)) {
+    for (const { index, stream } of this.#parts.blocks.select(tenant, matchers, judgeOnce(matchers), range)) {
       for (const { stats } of index.pagesOf(stream, range)) {
         streams.add(stream.labels);
         sum.chunks++;
@@ -399,12 +399,12 @@ export class Storage implements LogView {
 }
 
 /** All matchers as one predicate; a label set is judged once. */
-function compileMatchers(matchers: readonly Matcher[]): (labels: LabelSet) => boolean {
-  const compiled = matchers.map((matcher) => ({ name: matcher.name, test: compileMatcher(matcher) }));
+function judgeOnce(matchers: readonly Matcher[]): (labels: LabelSet) => boolean {
+  const accepts = compileMatchers(matchers);
   const known = new Map<LabelSet, boolean>();
   return (labels) => {
     let accepted = known.get(labels);
-    if (accepted === undefined) known.set(labels, (accepted = compiled.every(({ name, test }) => test(labels.get(name)))));
+    if (accepted === undefined) known.set(labels, (accepted = accepts(labels)));
     return accepted;
   };
 }

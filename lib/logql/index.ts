@@ -11,7 +11,7 @@ export { checkOps, type OpChecks } from "./check-ops.ts";
 export { LogqlError } from "./errors.ts";
 export { compileIpPattern, IpPatternError } from "./ip-pattern.ts";
 export { logRangesOf } from "./log-ranges.ts";
-export { compileMatcher, matchesEmpty } from "./matcher.ts";
+export { compileMatcher, compileMatchers, matchesEmpty } from "./matcher.ts";
 export { QUERY_BYTES_MAX } from "./parser.ts";
 export { prettyExpr } from "./pretty.ts";
 export { type PrintStyle, printExpr, printLabelFilter, printMatcher, printMatchers, printOp, printRange } from "./print.ts";

@@ -14,6 +14,12 @@ export function compileMatcher(matcher: Matcher): (value: string) => boolean {
   return op === "=~" ? (value) => regex.test(value) : (value) => !regex.test(value);
 }
 
+/** All matchers as one predicate over a label set. @throws LogqlError for a regex RE2 refuses */
+export function compileMatchers(matchers: readonly Matcher[]): (labels: { get(name: string): string }) => boolean {
+  const compiled = matchers.map((matcher) => ({ name: matcher.name, test: compileMatcher(matcher) }));
+  return (labels) => compiled.every(({ name, test }) => test(labels.get(name)));
+}
+
 /** True when the matcher takes streams that lack the label. */
 export function matchesEmpty(matcher: Matcher): boolean {
   return compileMatcher(matcher)("");

@@ -1,7 +1,7 @@
 // Delete requests as they meet streams and pages: which of a tenant's requests speak of a stream, and what they leave of its pages.
 
 import type { LogExpr, Op } from "../../lib/logql/ast.ts";
-import { compileMatcher } from "../../lib/logql/index.ts";
+import { compileMatchers } from "../../lib/logql/index.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { PageDelete, PageRef, PageStats } from "../page.ts";
 import { compareTimes } from "../query/duplicates.ts";
@@ -29,11 +29,10 @@ export function hasFilter(ops: readonly Op[]): boolean {
 export function compileDelete(query: string, { startMs, endMs }: Piece): CompiledDelete {
   const log = parseDeleteQuery(query);
   if (log === undefined) throw new Error(`${query} is a metric query`);
-  const matchers = log.matchers.map((matcher) => ({ name: matcher.name, test: compileMatcher(matcher) }));
   const [minSec, minNanos] = secondsOf(startMs);
   const [maxSec, maxNanos] = secondsOf(endMs);
   return {
-    accepts: (labels) => matchers.every(({ name, test }) => test(labels.get(name))),
+    accepts: compileMatchers(log.matchers),
     span: { minSec, minNanos, maxSec, maxNanos, log: hasFilter(log.ops) ? log : null },
   };
 }

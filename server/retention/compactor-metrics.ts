@@ -2,6 +2,7 @@
 // "boltdb_shipper" are Loki's for whatever index there is.
 
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { addLiveGauges } from "../../lib/runtime/live-gauge.ts";
 
 export interface CompactorMetrics {
   /** `status`: success, failure. */
@@ -34,31 +35,20 @@ export function createCompactorMetrics(registry: Registry, read: () => Compactor
   const counter = <L extends string>(name: string, help: string, ...labelNames: L[]): Counter<L> =>
     new Counter({ name, help, labelNames, registers });
   const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers });
-  const shown = (name: string, help: string, size: keyof CompactorSizes): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read()[size]);
-      },
-    });
-  };
-  shown(
-    "loki_compactor_pending_delete_requests_count",
-    "Delete requests past their cancel period that are not processed yet.",
-    "pendingRequests",
-  );
-  shown(
-    "loki_compactor_oldest_pending_delete_request_age_seconds",
-    "How long the oldest of them has been past its cancel period.",
-    "oldestPendingSeconds",
-  );
-  shown(
-    "loki_boltdb_shipper_retention_sweeper_marker_files_current",
-    "Replaced blocks whose objects wait for retention_delete_delay.",
-    "replacedBlocks",
-  );
+  addLiveGauges(registry, read, {
+    loki_compactor_pending_delete_requests_count: [
+      "Delete requests past their cancel period that are not processed yet.",
+      "pendingRequests",
+    ],
+    loki_compactor_oldest_pending_delete_request_age_seconds: [
+      "How long the oldest of them has been past its cancel period.",
+      "oldestPendingSeconds",
+    ],
+    loki_boltdb_shipper_retention_sweeper_marker_files_current: [
+      "Replaced blocks whose objects wait for retention_delete_delay.",
+      "replacedBlocks",
+    ],
+  });
   const operation = "loki_boltdb_shipper_compact_tables_operation";
   const retention = "loki_compactor_apply_retention";
   return {

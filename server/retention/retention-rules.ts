@@ -1,8 +1,7 @@
 // How long a stream is kept. In this order (reference §3.2): the tenant's own `retention_stream` rules, the global ones, the tenant's own
 // `retention_period`, the global one. Among rules that match, the highest priority wins, and of equal ones the shortest period.
 
-import type { Matcher } from "../../lib/logql/ast.ts";
-import { compileMatcher, parseMatchers } from "../../lib/logql/index.ts";
+import { compileMatchers, parseMatchers } from "../../lib/logql/index.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { Limits } from "../config/limits.ts";
 
@@ -44,7 +43,7 @@ function rulesOf({ retention_stream }: RetentionLimits): Rule[] {
   return retention_stream
     .map(
       ({ selector, priority, period }): Rule => ({
-        accepts: acceptsAll(parseMatchers(selector)),
+        accepts: compileMatchers(parseMatchers(selector)),
         priority,
         periodMs: forEverWhenZero(period),
       }),
@@ -54,9 +53,4 @@ function rulesOf({ retention_stream }: RetentionLimits): Rule[] {
 
 function forEverWhenZero(periodMs: number): number {
   return periodMs > 0 ? periodMs : Number.POSITIVE_INFINITY;
-}
-
-function acceptsAll(matchers: readonly Matcher[]): (labels: LabelSet) => boolean {
-  const compiled = matchers.map((matcher) => ({ name: matcher.name, test: compileMatcher(matcher) }));
-  return (labels) => compiled.every(({ name, test }) => test(labels.get(name)));
 }

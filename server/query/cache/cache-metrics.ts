@@ -1,6 +1,7 @@
 // How the results cache fares, under the names that Loki's embedded caches have.
 
-import { Counter, Gauge, type Registry } from "prom-client";
+import { Counter, type Registry } from "prom-client";
+import { addLiveGauges } from "../../../lib/runtime/live-gauge.ts";
 
 export interface CacheMetrics {
   /** Pieces asked for, and those of them that were there. */
@@ -21,18 +22,10 @@ export function createCacheMetrics(registry: Registry, read: () => { pieces: num
     counter.inc(NAME, 0);
     return { inc: () => counter.inc(NAME) };
   };
-  const shown = (name: string, help: string, size: "pieces" | "bytes"): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read()[size]);
-      },
-    });
-  };
-  shown("loki_embeddedcache_entries", "Pieces of answers in the results cache.", "pieces");
-  shown("loki_embeddedcache_memory_bytes", "Bytes of the results cache.", "bytes");
+  addLiveGauges(registry, read, {
+    loki_embeddedcache_entries: ["Pieces of answers in the results cache.", "pieces"],
+    loki_embeddedcache_memory_bytes: ["Bytes of the results cache.", "bytes"],
+  });
   return {
     requested: named("loki_cache_fetched_keys", "Pieces that the cache was asked for."),
     found: named("loki_cache_hits", "Pieces that were in the cache."),
