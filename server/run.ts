@@ -187,8 +187,8 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
       tenantLimits.close();
       tails.close();
       await http.close(config.server.graceful_shutdown_timeout);
-      await compaction.close();
       await ruler.close();
+      await compaction.close();
       await engine.close();
       await storage.close();
     },

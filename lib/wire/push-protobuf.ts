@@ -5,8 +5,8 @@
 import { kernels } from "../kernels/index.ts";
 import { MalformedInput } from "../kernels/kernels.ts";
 import type { MetadataPair } from "./entry-batch.ts";
-import { protoField, protoInteger } from "./protobuf.ts";
 import { farSecondsOf } from "./far-times.ts";
+import { protoField, protoInteger } from "./protobuf.ts";
 import { type PushColumns, PushError, type PushStream, type PushStreamEntries } from "./push-columns.ts";
 
 /** The declared length of a body is above the limit; nothing was allocated for it. */
