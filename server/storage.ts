@@ -5,6 +5,7 @@ import type { Registry } from "prom-client";
 import type { Matcher } from "../lib/logql/ast.ts";
 import { compileMatchers } from "../lib/logql/index.ts";
 import type { Clock } from "../lib/runtime/clock.ts";
+import { type Disk, systemDisk } from "../lib/runtime/disk.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import type { Log } from "../lib/runtime/log.ts";
 import type { LabelSet } from "../lib/wire/labels.ts";
@@ -19,7 +20,6 @@ import { HEAD_BYTES_FLUSH, HEAD_BYTES_MAX, HEAD_BYTES_REFUSE, HEAD_RAW_BYTES_FLU
 import { countedBytes, type LogView, type PageReader, type PageRef, type StreamPages, type TimeRange } from "./page.ts";
 import { createStorageMetrics, type StorageMetrics, type StorageSizes } from "./storage-metrics.ts";
 import type { BlockMeta, Catalog } from "./store/catalog.ts";
-import { type Disk, systemDisk } from "./store/disk.ts";
 import { openFileCatalog } from "./store/file-catalog.ts";
 import { openFsStore } from "./store/fs-store.ts";
 import type { ObjectStore } from "./store/object-store.ts";

@@ -9,7 +9,7 @@
 import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
-import { type Disk, replaceOnDisk, systemDisk } from "../store/disk.ts";
+import { type Disk, replaceOnDisk, systemDisk } from "../../lib/runtime/disk.ts";
 import { cutToDone, type DeleteRequest, isProcessed } from "./delete-request.ts";
 
 const MAGIC = "SKD1 ";

@@ -11,10 +11,10 @@
 
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
+import { type Disk, type DiskFile, replaceOnDisk, systemDisk } from "../../lib/runtime/disk.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import type { BlockMeta, Catalog, CatalogChange } from "./catalog.ts";
-import { type Disk, type DiskFile, replaceOnDisk, systemDisk } from "./disk.ts";
 
 const MAGIC = Buffer.from("SKC1");
 const HEADER_BYTES = 12;

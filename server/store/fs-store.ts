@@ -3,8 +3,8 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { type Disk, systemDisk, writeNew } from "../../lib/runtime/disk.ts";
 import { invariant, messageOf } from "../../lib/runtime/invariant.ts";
-import { type Disk, systemDisk, writeNew } from "./disk.ts";
 import { isObjectKey, type ObjectStore, StoreError } from "./object-store.ts";
 
 /** Names of objects that are being written; left over by a crash, removed at the next start. */

@@ -3,11 +3,11 @@
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { MalformedInput } from "../../lib/kernels/kernels.ts";
+import { type Disk, type DiskFile, systemDisk } from "../../lib/runtime/disk.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import type { AcceptedPush } from "../ingest/accepted-push.ts";
 import { WAL_RECORD_BYTES_MAX, WAL_SEGMENT_BYTES_TARGET } from "../limits.ts";
-import { type Disk, type DiskFile, systemDisk } from "../store/disk.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { decodeRecord, encodeRecord, RECORD_HEADER_BYTES, SEGMENT_MAGIC } from "./record.ts";
 

@@ -7,7 +7,7 @@ import { parseSelector } from "../../lib/logql/index.ts";
 import { manualClock, seededRandom } from "../../lib/runtime/clock.ts";
 import { createLog } from "../../lib/runtime/log.ts";
 import { openStorage, type Storage, type StorageOptions } from "../../server/storage.ts";
-import { FaultDisk } from "./model/fault-disk.ts";
+import { FaultDisk } from "../lib/runtime/fault-disk.ts";
 import { ALL_TIME, type ModelEntry, pushOf, readAll } from "./storage-entries.ts";
 
 const NOW_SEC = 1_700_000_000;

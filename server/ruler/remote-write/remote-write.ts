@@ -3,9 +3,9 @@
 
 import { join } from "node:path";
 import type { Clock } from "../../../lib/runtime/clock.ts";
+import { type Disk, systemDisk } from "../../../lib/runtime/disk.ts";
 import { messageOf } from "../../../lib/runtime/invariant.ts";
 import type { Log } from "../../../lib/runtime/log.ts";
-import { type Disk, systemDisk } from "../../store/disk.ts";
 import type { RecordedSample } from "../evaluate-recording.ts";
 import type { RulerMetrics } from "../ruler-metrics.ts";
 import type { RemoteWriteSettings } from "../settings.ts";

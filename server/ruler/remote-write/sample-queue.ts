@@ -8,9 +8,9 @@
 
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
+import { type Disk, type DiskFile, replaceOnDisk } from "../../../lib/runtime/disk.ts";
 import { messageOf } from "../../../lib/runtime/invariant.ts";
 import type { Log } from "../../../lib/runtime/log.ts";
-import { type Disk, type DiskFile, replaceOnDisk } from "../../store/disk.ts";
 
 export interface SampleQueueOptions {
   readonly folder: string;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openDeleteStore } from "../../../server/deletes/delete-store.ts";
-import { FaultDisk } from "../model/fault-disk.ts";
+import { FaultDisk } from "../../lib/runtime/fault-disk.ts";
 
 let folder: string;
 let path: string;

@@ -8,9 +8,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { manualClock, seededRandom } from "../../../lib/runtime/clock.ts";
 import { isProcessed } from "../../../server/deletes/delete-request.ts";
+import { FaultDisk } from "../../lib/runtime/fault-disk.ts";
 import { CANCEL_MS, type Compacted, NOW_SEC, openCompacted } from "../retention/compacted-storage.ts";
 import { type ModelEntry, readAll } from "../storage-entries.ts";
-import { FaultDisk } from "./fault-disk.ts";
 
 const SEED = Number(process.env.SKALD_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const STEPS = Number(process.env.SKALD_STEPS ?? 40);

@@ -9,8 +9,8 @@ import { describe, expect, test } from "vitest";
 import { manualClock, seededRandom } from "../../../lib/runtime/clock.ts";
 import { silentLog } from "../../../lib/runtime/log.ts";
 import { openStorage, type Storage } from "../../../server/storage.ts";
+import { FaultDisk } from "../../lib/runtime/fault-disk.ts";
 import { type ModelEntry, pushOf, readAll } from "../storage-entries.ts";
-import { FaultDisk } from "./fault-disk.ts";
 
 const SEED = Number(process.env.SKALD_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const STEPS = Number(process.env.SKALD_STEPS ?? 150);

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import { manualClock } from "../../../lib/runtime/clock.ts";
+import { type Disk, systemDisk } from "../../../lib/runtime/disk.ts";
 import { silentLog } from "../../../lib/runtime/log.ts";
 import { type Limits, limitsSchema } from "../../../server/config/limits.ts";
 import type { DeleteRequest } from "../../../server/deletes/delete-request.ts";
@@ -15,7 +16,6 @@ import { createQueryEngine, type QueryEngine } from "../../../server/query/engin
 import { queryLimitsOf } from "../../../server/query/limits.ts";
 import { Compactor } from "../../../server/retention/compactor.ts";
 import { openStorage, type Storage } from "../../../server/storage.ts";
-import { type Disk, systemDisk } from "../../../server/store/disk.ts";
 import { type ModelEntry, pushOf } from "../storage-entries.ts";
 
 /** When the clock begins. */

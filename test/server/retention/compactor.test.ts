@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { FaultDisk } from "../model/fault-disk.ts";
+import { FaultDisk } from "../../lib/runtime/fault-disk.ts";
 import { type ModelEntry, readAll } from "../storage-entries.ts";
 import { CANCEL_MS, type Compacted, type CompactedOptions, DAY_MS, HOUR_MS, NOW_SEC, openCompacted } from "./compacted-storage.ts";
 

@@ -6,7 +6,7 @@ import { seededRandom } from "../../../lib/runtime/clock.ts";
 import { silentLog } from "../../../lib/runtime/log.ts";
 import type { AcceptedPush } from "../../../server/ingest/accepted-push.ts";
 import { openWal, type Wal } from "../../../server/wal/wal.ts";
-import { FaultDisk } from "../model/fault-disk.ts";
+import { FaultDisk } from "../../lib/runtime/fault-disk.ts";
 import { entriesOfPush, type ModelEntry, pushOf } from "../storage-entries.ts";
 
 const folders: string[] = [];

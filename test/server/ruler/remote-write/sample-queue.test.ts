@@ -2,9 +2,9 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncat
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Disk, systemDisk } from "../../../../lib/runtime/disk.ts";
 import { silentLog } from "../../../../lib/runtime/log.ts";
 import { openSampleQueue, type QueuedRecord, type SampleQueue } from "../../../../server/ruler/remote-write/sample-queue.ts";
-import { type Disk, systemDisk } from "../../../../server/store/disk.ts";
 
 let folder: string;
 let dropped: string[];

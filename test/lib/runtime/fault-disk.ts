@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Disk, type DiskFile, systemDisk } from "../../../server/store/disk.ts";
+import { type Disk, type DiskFile, systemDisk } from "../../../lib/runtime/disk.ts";
 
 /** What is known of a file's unsynced changes. */
 interface FileState {
@@ -150,6 +150,10 @@ export class FaultDisk implements Disk {
 
   read(path: string): Promise<Buffer | undefined> {
     return systemDisk.read(path);
+  }
+
+  readPart(path: string, at: number, bytes: number): Promise<Buffer> {
+    return systemDisk.readPart(path, at, bytes);
   }
 
   async link(from: string, to: string): Promise<void> {

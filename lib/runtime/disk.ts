@@ -2,6 +2,7 @@
 // fails at any call, or is full.
 
 import { link, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { syncFolder } from "./replace-file.ts";
 
 export interface Disk {
   /** Makes a file that must not be there yet. */
@@ -10,6 +11,8 @@ export interface Disk {
   open(path: string): Promise<DiskFile>;
   /** @returns undefined when there is no such file */
   read(path: string): Promise<Buffer | undefined>;
+  /** Bytes `[at, at + bytes)` of a file, fewer at its end. @throws when there is no such file */
+  readPart(path: string, at: number, bytes: number): Promise<Buffer>;
   /** Gives a file a second name; fails with EEXIST when that is taken. */
   link(from: string, to: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
@@ -41,6 +44,7 @@ export const systemDisk: Disk = {
       if (cause.code === "ENOENT") return undefined;
       throw cause;
     }),
+  readPart,
   link,
   rename,
   remove: (path) => rm(path, { force: true }),
@@ -53,6 +57,17 @@ export const systemDisk: Disk = {
   list: (path) => readdir(path),
   syncFolder,
 };
+
+async function readPart(path: string, at: number, bytes: number): Promise<Buffer> {
+  const file = await open(path, "r");
+  try {
+    const part = Buffer.allocUnsafeSlow(bytes);
+    const { bytesRead } = await file.read(part, 0, bytes, at);
+    return part.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
 
 type Handle = Awaited<ReturnType<typeof open>>;
 
@@ -87,15 +102,6 @@ async function writeParts(handle: Handle, given: readonly Uint8Array[], at: numb
     if (bytesWritten > 0) parts[0] = parts[0]!.subarray(bytesWritten);
   }
   return position;
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 function parentOf(path: string): string {
