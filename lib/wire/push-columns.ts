@@ -6,7 +6,15 @@ import type { LabelSet } from "./labels.ts";
 
 /** A body that is not a push. The text names what is wrong and where. */
 export class PushError extends Error {
-  override readonly name = "PushError";
+  override readonly name: string = "PushError";
+}
+
+/** A body is longer than it may be, by its own account or as far as it was inflated; no more than the limit was allocated for it. */
+export class PushTooLarge extends PushError {
+  override readonly name = "PushTooLarge";
+  constructor(gotBytes: number, limitBytes: number) {
+    super(`request body too large: ${gotBytes} bytes, limit: ${limitBytes} bytes`);
+  }
 }
 
 export interface PushColumns {

@@ -7,10 +7,7 @@ import { MalformedInput } from "../kernels/kernels.ts";
 import type { MetadataPair } from "./entry-batch.ts";
 import { farSecondsOf } from "./far-times.ts";
 import { protoField, protoInteger } from "./protobuf.ts";
-import { type PushColumns, PushError, type PushStream, type PushStreamEntries } from "./push-columns.ts";
-
-/** The declared length of a body is above the limit; nothing was allocated for it. */
-export class PushTooLarge extends PushError {}
+import { type PushColumns, PushError, type PushStream, type PushStreamEntries, PushTooLarge } from "./push-columns.ts";
 
 /**
  * @param packed a snappy block (not framed) of a PushRequest
@@ -20,7 +17,7 @@ export class PushTooLarge extends PushError {}
  */
 export function decodePushProtobuf(packed: Uint8Array, limitBytes: number): PushColumns {
   const declared = declaredBytes(packed);
-  if (declared > limitBytes) throw new PushTooLarge(`request body too large: ${declared} bytes, limit: ${limitBytes} bytes`);
+  if (declared > limitBytes) throw new PushTooLarge(declared, limitBytes);
   try {
     return columnsOf(unpack(packed, limitBytes));
   } catch (error) {

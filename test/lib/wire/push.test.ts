@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { LabelSet } from "../../../lib/wire/labels.ts";
-import { lineStart, type PushColumns, PushError, type PushStreamEntries } from "../../../lib/wire/push-columns.ts";
+import { lineStart, type PushColumns, PushError, type PushStreamEntries, PushTooLarge } from "../../../lib/wire/push-columns.ts";
 import { decodePushJson, encodePushJson } from "../../../lib/wire/push-json.ts";
-import { decodePushProtobuf, encodePushProtobuf, encodePushRequest, PushTooLarge } from "../../../lib/wire/push-protobuf.ts";
+import { decodePushProtobuf, encodePushProtobuf, encodePushRequest } from "../../../lib/wire/push-protobuf.ts";
 
 const VECTOR: PushStreamEntries[] = [
   { labels: LabelSet.fromObject({ job: "x" }), entries: [{ sec: 1_700_000_000, nanos: 5, line: "hi", metadata: [["trace_id", "abc"]] }] },
