@@ -20,8 +20,10 @@ import { type Outlet, openOutlet, openPrinter } from "./outlet.ts";
 import { openPositions, type Positions } from "./positions.ts";
 import { limitLines } from "./readline-limiter.ts";
 import { buildPipeline, type JobContext, ScrapeJob } from "./scrape-job.ts";
+import type { Spools } from "./spool/spools.ts";
 import { SwitchSink } from "./switch-sink.ts";
 import { createTailMetrics } from "./tail/tail-metrics.ts";
+import { sourceKeyOf } from "./targets/open-sources.ts";
 
 export interface RunOptions {
   readonly log: Log;
@@ -72,6 +74,7 @@ class Agent implements RunningAgent, AgentView {
   readonly #registry = new Registry();
   readonly #metrics: AgentMetrics;
   #positions: Positions | undefined;
+  #spools: Spools | undefined;
   #outlet: Outlet | undefined;
   #switch: SwitchSink | undefined;
   #context: JobContext | undefined;
@@ -102,6 +105,7 @@ class Agent implements RunningAgent, AgentView {
     this.#outlet = await this.#openOutlet(config);
     this.#switch = new SwitchSink(this.#outletOf(config, this.#outlet));
     this.#positions = await this.#openPositions(config);
+    this.#spools = await this.#openSpools(config);
     this.#context = this.#contextOf(config, this.#positions, this.#switch);
     this.jobs = stdin ? [] : config.scrape_configs.map((scrape, i) => new ScrapeJob(scrape, i, this.#context!));
     const stdinPipeline = stdin ? buildPipeline(stdinScrape(config, this.#options.log), 0, this.#context) : undefined;
@@ -130,6 +134,7 @@ class Agent implements RunningAgent, AgentView {
   async abandon(): Promise<void> {
     await Promise.all(this.jobs.map((job) => job.stop({ drain: false })));
     await this.#outlet?.stopNow();
+    await this.#spools?.close();
     await this.#positions?.close();
     await this.#server?.close(0);
   }
@@ -155,6 +160,7 @@ class Agent implements RunningAgent, AgentView {
 
     // Everything that can fail comes before anything that runs is touched.
     const newClients = !sameText([next.clients, next.limits_config], [former.clients, former.limits_config]);
+    this.#spools ??= await this.#openSpools({ ...next, spool: former.spool, positions: former.positions });
     const context = this.#contextOf(next, this.#positions!, this.#switch!);
     const kept = new Map(
       sameText(context.reading, this.#context!.reading) ? this.jobs.map((job) => [JSON.stringify(job.scrape), job]) : [],
@@ -163,6 +169,7 @@ class Agent implements RunningAgent, AgentView {
     const outlet = newClients ? await this.#openOutlet(next) : formerOutlet;
 
     this.#warnOfLasting(former, next);
+    const formerEnded = this.#spools?.checkpoint();
     if (newClients) this.#switch!.switchTo(this.#outletOf(next, outlet));
     const formerJobs = new Map(this.jobs.map((job) => [job.scrape.job_name, job]));
     this.config = next;
@@ -175,7 +182,7 @@ class Agent implements RunningAgent, AgentView {
     await Promise.all(
       jobs.filter((job) => formerJobs.get(job.scrape.job_name) !== job).map((job) => job.start(formerJobs.get(job.scrape.job_name), idle)),
     );
-    if (newClients) void this.#retire(formerOutlet, next);
+    if (newClients) void this.#retire(formerOutlet, next).then(formerEnded);
   }
 
   /** Waits a little until what stopped targets have handed out is acknowledged, so that it is not read again. */
@@ -195,6 +202,7 @@ class Agent implements RunningAgent, AgentView {
 
   #warnOfLasting(former: AgentConfig, next: AgentConfig): void {
     if (!sameText(former.server, next.server)) this.#options.log.warn({}, "changes of server take effect at the next start");
+    if (!sameText(former.spool, next.spool)) this.#options.log.warn({}, "changes of spool take effect at the next start");
     if (!sameText(former.positions, next.positions)) this.#options.log.warn({}, "changes of positions take effect at the next start");
   }
 
@@ -205,6 +213,7 @@ class Agent implements RunningAgent, AgentView {
     await within(Promise.all(this.jobs.map((job) => job.stop({ drain: false }))), deadlineMs - clock.nowMs(), clock);
     await this.#outlet?.drain(Math.max(0, deadlineMs - clock.nowMs() - POSITIONS_RESERVE_MS));
     await this.#outlet?.stopNow();
+    await this.#spools?.close();
     await this.#positions?.close();
     await this.#server?.close(SERVER_GRACE_MS);
     log.info({}, "ended");
@@ -234,12 +243,24 @@ class Agent implements RunningAgent, AgentView {
     });
   }
 
+  /** None for configurations that only read files, and for runs that write nothing. */
+  async #openSpools({ spool, positions, scrape_configs: scrapes, target_config }: AgentConfig): Promise<Spools | undefined> {
+    const { clock, log, dryRun } = this.#options;
+    if (!spool.enabled || dryRun || target_config.stdin || scrapes.every((scrape) => sourceKeyOf(scrape) === undefined)) return undefined;
+    const { Spools } = await import("./spool/spools.ts");
+    const directory = spool.directory === "" ? `${positions.filename}.spool` : spool.directory;
+    const spools = new Spools({ directory, bytesMax: spool.max_bytes, onFull: spool.on_full, registry: this.#registry, clock, log });
+    await spools.warnOfOrphans(scrapes.map(({ job_name }) => job_name));
+    return spools;
+  }
+
   #contextOf(config: AgentConfig, positions: Positions, sink: SwitchSink): JobContext {
     const { clock, log, compile } = this.#options;
     const { min_poll_frequency, max_poll_frequency } = config.global.file_watch_config;
     return {
       sink,
       positions,
+      ...(this.#spools === undefined ? {} : { spools: this.#spools }),
       registry: this.#registry,
       metrics: this.#metrics,
       tailMetrics: createTailMetrics(this.#registry),

@@ -17,6 +17,7 @@ import { compileRelabel } from "./relabel.ts";
 import { ScrapeSource } from "./scrape-source.ts";
 import { SharedPipeline } from "./shared-pipeline.ts";
 import type { Sink } from "./sink.ts";
+import type { Spools } from "./spool/spools.ts";
 import type { TailMetrics } from "./tail/tail-metrics.ts";
 import type { Decompression, FileTarget } from "./targets/file-target.ts";
 import { sourceKeyOf } from "./targets/open-sources.ts";
@@ -25,6 +26,8 @@ import type { Target } from "./targets/target.ts";
 export interface JobContext {
   readonly sink: Sink;
   readonly positions: Positions;
+  /** Absent when there are to be none. */
+  readonly spools?: Spools;
   readonly registry: Registry;
   readonly metrics: AgentMetrics;
   readonly tailMetrics: TailMetrics;
@@ -103,6 +106,11 @@ export class ScrapeJob {
   /** Where entries of its pipeline may be watched. */
   get taps(): readonly TapPoint[] {
     return this.#pipeline.taps;
+  }
+
+  /** What waits on disk for its acknowledgement, if the job has that. */
+  get spool(): Target | undefined {
+    return this.#source?.spool;
   }
 
   get dropped(): readonly DroppedTarget[] {

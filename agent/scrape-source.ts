@@ -1,11 +1,13 @@
 // The source of a scrape config at work: opened, tried again while the agent runs, and stopped before its intake.
 
 import { messageOf } from "../lib/runtime/invariant.ts";
+import { LabelSet } from "../lib/wire/labels.ts";
 import type { RareBlock, ScrapeConfig } from "./config/scrape-config.ts";
 import type { DroppedTarget } from "./discovery/target-set.ts";
 import { EntryRelabel } from "./entry-relabel.ts";
 import type { JobContext } from "./scrape-job.ts";
 import type { SharedPipeline } from "./shared-pipeline.ts";
+import type { Spool } from "./spool/spool.ts";
 import { Intake } from "./targets/intake.ts";
 import { openSource } from "./targets/open-sources.ts";
 import type { Source } from "./targets/source.ts";
@@ -22,6 +24,7 @@ export class ScrapeSource {
   readonly #relabel: EntryRelabel;
   readonly #ending = new AbortController();
   #intake: Intake | undefined;
+  #spool: Spool | undefined;
   #source: Source | undefined;
   #opening: Promise<void> = Promise.resolve();
   /** Targets that are counted as active. */
@@ -40,14 +43,31 @@ export class ScrapeSource {
     return this.#source?.targets ?? [];
   }
 
+  /** Its spool, once there is anything in it, as a row among the targets. */
+  get spool(): Target | undefined {
+    const spool = this.#spool;
+    if (spool === undefined || !spool.isOpen) return undefined;
+    return {
+      kind: "Spool",
+      labels: LabelSet.EMPTY,
+      discovered: {},
+      ready: !spool.isFailing,
+      details: () => spool.details(),
+      stop: async () => {},
+    };
+  }
+
   get dropped(): readonly DroppedTarget[] {
     return this.#source?.dropped ?? [];
   }
 
   /** @param how retrying: what cannot begin now is tried again instead of failing. @throws Error when it cannot begin */
   async start(how: { readonly retrying: boolean }): Promise<void> {
-    const { sink, clock, log } = this.#context;
-    this.#intake = new Intake({ pipeline: this.#pipeline.lease(), sink, clock, log });
+    const { sink, clock, log, spools } = this.#context;
+    this.#spool = await spools?.open(this.#scrape.job_name);
+    const spool = this.#spool === undefined ? {} : { spool: this.#spool };
+    this.#intake = new Intake({ pipeline: this.#pipeline.lease(), sink, clock, log, ...spool });
+    await this.#intake.start();
     try {
       await this.#open();
     } catch (error) {

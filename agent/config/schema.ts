@@ -1,4 +1,4 @@
-// The whole Promtail configuration file. Strict: a key that is not here is refused with its position.
+// The whole Promtail configuration file, and `spool`. Strict: a key that is not here is refused with its position.
 
 import { z } from "zod";
 import { clientSchema } from "./clients.ts";
@@ -10,6 +10,7 @@ import {
   limitsSchema,
   optionsSchema,
   positionsSchema,
+  spoolSchema,
   targetConfigSchema,
   tracingSchema,
   walSchema,
@@ -22,6 +23,7 @@ export const agentSchema = () =>
     client: clientSchema().optional(),
     clients: list(clientSchema()).prefault([]),
     positions: positionsSchema().prefault({}),
+    spool: spoolSchema().prefault({}),
     scrape_configs: list(scrapeConfigSchema()).prefault([]),
     target_config: targetConfigSchema().prefault({}),
     limits_config: limitsSchema().prefault({}),

@@ -1,7 +1,7 @@
-// The small top-level blocks: global, positions, target_config, limits_config, options, tracing, wal.
+// The small top-level blocks: global, positions, spool, target_config, limits_config, options, tracing, wal.
 
 import { z } from "zod";
-import { bool, byteSize, float, goDuration, int, text } from "./fields.ts";
+import { bool, byteSize, float, goDuration, int, oneOf, text } from "./fields.ts";
 
 export const globalSchema = () =>
   z.strictObject({
@@ -18,6 +18,22 @@ export const positionsSchema = () =>
     sync_period: goDuration().prefault("10s"),
     filename: text().default("/var/log/positions.yaml"),
     ignore_invalid_yaml: bool().default(false),
+  });
+
+/** Below this a spool would refuse pushes of ordinary size. */
+const SPOOL_BYTES_MIN = 1024 * 1024;
+
+/** Not Promtail's: where entries of senders that cannot send again wait for their acknowledgement. */
+export const spoolSchema = () =>
+  z.strictObject({
+    enabled: bool().default(true),
+    /** Empty: the positions file's name with `.spool` behind it. */
+    directory: text().default(""),
+    /** Of each scrape config. */
+    max_bytes: byteSize()
+      .prefault("512MB")
+      .refine((bytes) => bytes >= SPOOL_BYTES_MIN, "expected 1MB or more; set enabled: false to do without a spool"),
+    on_full: oneOf(["refuse", "drop_oldest"]).default("refuse"),
   });
 
 export const targetConfigSchema = () =>

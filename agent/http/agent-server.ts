@@ -64,7 +64,7 @@ function routesOf(config: ServerConfig, view: AgentView, registry: Registry, log
       if (wantsJson(request))
         return json(
           response,
-          status.map(({ job, targets }) => ({ job, targets })),
+          status.map(({ job, targets, spool }) => ({ job, targets, spool })),
         );
       page(response, (await import("./status-pages.ts")).targetsPage(prefix, status));
     }),

@@ -9,12 +9,12 @@ export function targetsPage(prefix: string, jobs: readonly JobStatus[]): string 
   return frame(prefix, "targets", "Targets", body);
 }
 
-function jobTargets({ job, targets }: JobStatus): Html {
+function jobTargets({ job, targets, spool }: JobStatus): Html {
   const ready = targets.filter((target) => target.ready).length;
   return html`<h2>${job} <small class="quiet">${ready} of ${targets.length} ready</small></h2>${
-    targets.length === 0
+    targets.length === 0 && spool === undefined
       ? html`<p class="quiet">no targets</p>`
-      : html`<table><thead><tr><th>Type</th><th>Ready</th><th>Labels</th><th>Details</th></tr></thead><tbody>${targets.map(targetRow)}</tbody></table>`
+      : html`<table><thead><tr><th>Type</th><th>Ready</th><th>Labels</th><th>Details</th></tr></thead><tbody>${[...targets, ...(spool === undefined ? [] : [spool])].map(targetRow)}</tbody></table>`
   }`;
 }
 

@@ -2,7 +2,8 @@
 //
 //   consume   for sources that can be asked again (journal, Kafka, Docker): resolves when there is room for more; what has been
 //             acknowledged is told by the batch's tickets, whose ledger gives the position to save.
-//   secure    for sources that cannot (a datagram, a push): resolves when the entries are safe, so that the sender may be answered.
+//   secure    for sources that cannot (a datagram, a push): resolves when the entries are safe, so that the sender may be answered:
+//             in the spool on disk, from which they go the same way, or, where there is no spool, acknowledged.
 
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
@@ -10,6 +11,7 @@ import type { Log } from "../../lib/runtime/log.ts";
 import type { EntryBatch, Ticket } from "../../lib/wire/entry-batch.ts";
 import type { LeasedPipeline } from "../shared-pipeline.ts";
 import type { Sink } from "../sink.ts";
+import type { Spool } from "../spool/spool.ts";
 
 /** How often stages that hold entries are asked for what is due. */
 const FLUSH_PERIOD_MS = 250;
@@ -19,6 +21,8 @@ export interface IntakeOptions {
   readonly sink: Sink;
   readonly clock: Clock;
   readonly log: Log;
+  /** What `secure` writes to, and what an agent before has left. */
+  readonly spool?: Spool;
 }
 
 export class Intake {
@@ -45,12 +49,24 @@ export class Intake {
     return taken;
   }
 
+  /** Begins to hand on what is in the spool. */
+  async start(): Promise<void> {
+    await this.#options.spool?.read((batch) => this.consume(batch));
+  }
+
   /**
-   * Takes a batch and resolves when each of its entries is acknowledged by every client that must, or was dropped and counted.
+   * Takes a batch and resolves when its entries are on disk, or each was acknowledged by every client that must or dropped and counted.
+   * The batch and its bytes are then the caller's again, except the tickets.
    *
+   * @throws SpoolFull when there is no room: nothing was taken, and the sender is to come again later
    * @throws Error when the intake stops before that: the entries may not have arrived, and the sender is to send them again
    */
   async secure(batch: EntryBatch): Promise<void> {
+    if ((await this.#options.spool?.append(batch)) === true) for (const ticket of batch.tickets) ticket.release();
+    else await this.#acknowledged(batch);
+  }
+
+  async #acknowledged(batch: EntryBatch): Promise<void> {
     let giveUp = (): void => {};
     const safe = new Promise<boolean>((resolve) => {
       batch.tickets.push(onceReleased(() => resolve(true)));
@@ -67,6 +83,7 @@ export class Intake {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     this.#stop.abort();
+    await this.#options.spool?.stopReading();
     await this.#last;
     this.#flush(true);
     await this.#last;
