@@ -1,30 +1,22 @@
 // The agent's HTTP server: health, metrics, pages for people with a JSON twin each, reload. Paths and answers are Promtail's.
 
-import { readFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import type { Registry } from "prom-client";
-import {
-  type Handler,
-  type HttpServer,
-  type HttpServerOptions,
-  listen,
-  plain,
-  type Request,
-  type Route,
-} from "../../lib/runtime/http-server.ts";
+import { type Handler, type HttpServer, listen, plain, type Request, type Route } from "../../lib/runtime/http-server.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import { printMetrics } from "../agent-metrics.ts";
 import type { ServerConfig } from "../config/server.ts";
 import { type AgentView, configText, jobsStatus } from "./status.ts";
 import { allTaps, TapStreams } from "./tap.ts";
+import { readTls } from "./tls.ts";
 
 const NOT_READY = "Not ready: Unable to find any logs to tail. Please verify permissions, volumes, scrape_config, etc.\n";
 const LOG_LEVELS = ["debug", "info", "warn", "error"];
 
 /** @throws Error when the address is taken or a certificate cannot be read */
 export async function openAgentServer(config: ServerConfig, view: AgentView, registry: Registry, log: Log): Promise<HttpServer> {
-  const tls = readTls(config.http_tls_config);
+  const tls = readTls(config.http_tls_config, "server");
   const prefix = config.http_path_prefix.replace(/\/+$/, "");
   const taps = new TapStreams(view);
   try {
@@ -149,29 +141,4 @@ const NO_SCRIPTS = "default-src 'none'; style-src 'unsafe-inline'; frame-ancesto
 
 function page(response: ServerResponse, text: string, policy = NO_SCRIPTS): void {
   plain(response, 200, text, { "content-type": "text/html; charset=utf-8", "content-security-policy": policy });
-}
-
-/** @throws Error naming the file that cannot be read */
-function readTls(config: ServerConfig["http_tls_config"]): HttpServerOptions["tls"] {
-  const cert = config.cert ?? readPem(config.cert_file);
-  const key = config.key ?? readPem(config.key_file);
-  if (cert === undefined && key === undefined) return undefined;
-  if (cert === undefined || key === undefined) throw new Error("server.http_tls_config needs both cert_file and key_file");
-  const ca = config.client_ca ?? readPem(config.client_ca_file);
-  return {
-    cert,
-    key,
-    ...(ca === undefined ? {} : { ca }),
-    requestCert: !["", "NoClientCert"].includes(config.client_auth_type),
-    rejectUnauthorized: config.client_auth_type === "RequireAndVerifyClientCert",
-  };
-}
-
-function readPem(file: string): string | undefined {
-  if (file === "") return undefined;
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw new Error(`cannot read ${file} of server.http_tls_config: ${messageOf(error)}`);
-  }
 }

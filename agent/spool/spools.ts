@@ -72,7 +72,10 @@ export class Spools {
 
 /** A job's name as a folder's: readable where it can be, and never two jobs the same. */
 function folderName(job: string): string {
-  const name = encodeURIComponent(Buffer.from(job).toString()).replace(/[.*'()!~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+  const name = encodeURIComponent(Buffer.from(job).toString()).replace(
+    /[.*'()!~]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
   if (name.length <= NAME_BYTES_MAX) return name;
   return `${name.slice(0, NAME_BYTES_MAX - 33)}%${createHash("sha256").update(job).digest("hex").slice(0, 32)}`;
 }

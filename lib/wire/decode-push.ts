@@ -9,13 +9,15 @@ import { decodePushProtobuf } from "./push-protobuf.ts";
 /**
  * @param body as it came over the wire
  * @param options limitBytes: of the decompressed body
+ * @param take is called with the columns, which are valid until it returns or uses a kernel
  * @throws PushError for a body that is not what the headers say, PushTooLarge for one that inflates past the limit
  */
-export async function decodePush(
+export async function decodePush<T>(
   body: Buffer,
   headers: IncomingHttpHeaders,
   options: { legacyPath: boolean; limitBytes: number },
-): Promise<PushColumns> {
+  take: (columns: PushColumns) => T,
+): Promise<Awaited<T>> {
   const mediaType = parseMediaType(headers["content-type"]);
   const encoding = String(headers["content-encoding"] ?? "");
   const isJson = mediaType === "application/json";
@@ -23,7 +25,7 @@ export async function decodePush(
     encoding === "" || encoding === "snappy"
       ? body
       : await inflate(body, encoding, isJson ? ["gzip", "deflate"] : ["gzip"], options.limitBytes);
-  return isJson ? decodePushJson(plain, options.legacyPath) : decodePushProtobuf(plain, options.limitBytes);
+  return await take(isJson ? decodePushJson(plain, options.legacyPath) : decodePushProtobuf(plain, options.limitBytes));
 }
 
 /** Go's mime.ParseMediaType, as far as its errors are seen. */

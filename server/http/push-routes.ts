@@ -1,9 +1,9 @@
 // POST /loki/api/v1/push: bytes in, 204 when they are durable.
 
-import type { Request, Route } from "../../lib/runtime/http-server.ts";
+import type { Route } from "../../lib/runtime/http-server.ts";
 import { BodyTooLarge } from "../../lib/runtime/http-server.ts";
 import { decodePush } from "../../lib/wire/decode-push.ts";
-import { type PushColumns, PushError, PushTooLarge } from "../../lib/wire/push-columns.ts";
+import { PushError, PushTooLarge } from "../../lib/wire/push-columns.ts";
 import { RequestError } from "../errors.ts";
 import type { Ingester } from "../ingest/ingester.ts";
 import type { TenantResolver } from "./tenant.ts";
@@ -28,16 +28,19 @@ export function pushRoutes(ingester: Ingester, tenants: TenantResolver, limits: 
         if (error instanceof BodyTooLarge) throw new RequestError(413, error.message, { reason: "request_body_too_large" });
         throw error;
       }
-      await ingester.push(tenant, await decode(body, request, { legacyPath, limitBytes: limits.decodedBytes }));
+      await readable(
+        decodePush(body, request.raw.headers, { legacyPath, limitBytes: limits.decodedBytes }, (columns) => ingester.push(tenant, columns)),
+      );
       response.writeHead(204).end();
     },
   });
   return [route("/loki/api/v1/push", false), route("/api/prom/push", true)];
 }
 
-async function decode(body: Buffer, { raw }: Request, options: { legacyPath: boolean; limitBytes: number }): Promise<PushColumns> {
+/** Of a body that cannot be read the client is told in Loki's way. */
+async function readable(pushing: Promise<void>): Promise<void> {
   try {
-    return await decodePush(body, raw.headers, options);
+    await pushing;
   } catch (error) {
     if (error instanceof PushTooLarge) throw new RequestError(413, error.message, { reason: "request_body_too_large", cause: error });
     if (error instanceof PushError) throw new RequestError(400, error.message, { cause: error });
