@@ -1,0 +1,155 @@
+// Receivers of the agent with real processes: senders get their 204 while the store is away, the agent is killed with SIGKILL again
+// and again, and in the end every line that was confirmed is in the store, repeated at most where it was in flight.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { seededRandom } from "../../lib/runtime/clock.ts";
+import { freePort, isReady, type Program, readStreams, sleep, startSkald, until } from "./processes.ts";
+
+const KILLS = Number(process.env.SKALD_KILLS ?? 4);
+const SEED = Number(process.env.SKALD_SEED ?? 20261126);
+const SENDERS = 3;
+const LINES_PER_PUSH = 20;
+
+const folder = mkdtempSync(join(tmpdir(), "skald-spooled-"));
+const programs: Program[] = [];
+
+afterAll(async () => {
+  await Promise.all(programs.map((program) => program.stop("SIGKILL")));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Pushes numbered lines one request after the other; a request that is not confirmed is sent again, as real clients do. */
+class Sender {
+  readonly kind: "push" | "raw" | "drain";
+  confirmed = 0;
+  refused = 0;
+  #stopped = false;
+  readonly #done: Promise<void>;
+
+  constructor(kind: "push" | "raw" | "drain", port: number) {
+    this.kind = kind;
+    this.#done = this.#run(port);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#done;
+  }
+
+  async #run(port: number): Promise<void> {
+    while (!this.#stopped) {
+      const status = await this.#push(port).catch(() => 0);
+      if (status === 204) this.confirmed += LINES_PER_PUSH;
+      else {
+        this.refused++;
+        await sleep(30);
+      }
+    }
+  }
+
+  async #push(port: number): Promise<number> {
+    const lines = Array.from({ length: LINES_PER_PUSH }, (_, i) => `${this.kind} n=${this.confirmed + i + 1} `);
+    const { path, body, headers = {} } = requestOf(this.kind, lines);
+    const signal = AbortSignal.timeout(5_000);
+    return (await fetch(`http://127.0.0.1:${port}${path}`, { method: "POST", body, headers, signal })).status;
+  }
+}
+
+function requestOf(kind: Sender["kind"], lines: readonly string[]): { path: string; body: string; headers?: Record<string, string> } {
+  if (kind === "raw") return { path: "/promtail/api/v1/raw", body: lines.join("\n") };
+  if (kind === "push") {
+    const body = JSON.stringify({ streams: [{ stream: { kind }, values: lines.map((line) => [`${Date.now()}000000`, line]) }] });
+    return { path: "/loki/api/v1/push", body, headers: { "content-type": "application/json" } };
+  }
+  const messages = lines.map((line) => `<190>1 ${new Date().toISOString()} host app web.1 - ${line}`);
+  return { path: "/heroku/api/v1/drain", body: messages.map((message) => `${Buffer.byteLength(message)} ${message}`).join("") };
+}
+
+test(`what was confirmed is in the store after ${KILLS} kills (seed ${SEED})`, { timeout: 60_000 + KILLS * 10_000 }, async () => {
+  const random = seededRandom(SEED);
+  const startedMs = Date.now() - 60_000;
+  const [serverPort, agentPort, pushPort, drainPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
+  writeFileSync(join(folder, "server.yaml"), serverConfig(serverPort));
+  writeFileSync(join(folder, "agent.yaml"), agentConfig(serverPort, agentPort, pushPort, drainPort));
+  const start = (kind: "server" | "agent"): Program => {
+    const program = startSkald([kind, `-config.file=${join(folder, `${kind}.yaml`)}`], join(folder, `${kind}.log`));
+    programs.push(program);
+    return program;
+  };
+  let agent = start("agent");
+  await until("agent ready", () => isReady(agentPort));
+  const senders = [new Sender("push", pushPort), new Sender("raw", pushPort), new Sender("drain", drainPort)];
+  expect(senders).toHaveLength(SENDERS);
+  // There is no store yet.
+  await until("pushes confirmed without a store", () => senders.every(({ confirmed }) => confirmed >= 200));
+
+  let server: Program | undefined;
+  for (let kill = 0; kill < KILLS; kill++) {
+    if (kill === Math.floor(KILLS / 2)) server = start("server");
+    await sleep(200 + random() * 400);
+    await agent.stop("SIGKILL");
+    agent = start("agent");
+    await until("agent ready again", () => isReady(agentPort));
+    if (server !== undefined) await until("server ready", () => isReady(serverPort));
+  }
+  await Promise.all(senders.map((sender) => sender.stop()));
+  server ??= start("server");
+
+  let found = new Map<string, number[]>();
+  await until(
+    "every confirmed line in the store",
+    async () => {
+      found = await readNumbers(serverPort, startedMs);
+      return senders.every(({ kind, confirmed }) => new Set(found.get(kind)?.filter((n) => n <= confirmed)).size === confirmed);
+    },
+    30_000,
+  ).catch((error: unknown) => {
+    const counts = senders.map(({ kind, confirmed }) => `${kind}: ${new Set(found.get(kind)).size} of ${confirmed}`);
+    throw new Error(`${String(error)}: ${counts.join(", ")}\n${readFileSync(join(folder, "agent.log"), "utf8").slice(-3000)}`);
+  });
+  for (const { kind, confirmed, refused } of senders) {
+    const numbers = found.get(kind)!;
+    expect(confirmed, `${kind}: ${refused} refused`).toBeGreaterThan(200);
+    expect(Math.max(...numbers), `${kind}: nothing that was not sent`).toBeLessThanOrEqual(confirmed + LINES_PER_PUSH);
+  }
+  await agent.stop();
+  await server.stop();
+});
+
+async function readNumbers(port: number, sinceMs: number): Promise<Map<string, number[]>> {
+  const byKind = new Map<string, number[]>();
+  for (const entries of (await readStreams(port, '{job="received"}', sinceMs)).values()) {
+    for (const { line } of entries) {
+      const [, kind, number] = /^(\w+) n=(\d+) /.exec(line)!;
+      const numbers = byKind.get(kind!);
+      if (numbers === undefined) byKind.set(kind!, [Number(number)]);
+      else numbers.push(Number(number));
+    }
+  }
+  return byKind;
+}
+
+function serverConfig(port: number): string {
+  return `
+auth_enabled: false
+server: {http_listen_address: 127.0.0.1, http_listen_port: ${port}, log_level: warn}
+common: {path_prefix: ${folder}/data}
+limits_config: {ingestion_rate_mb: 1000, ingestion_burst_size_mb: 1000, per_stream_rate_limit: 1GB, per_stream_rate_limit_burst: 1GB, max_entries_limit_per_query: 5000000, discover_log_levels: false}
+`;
+}
+
+function agentConfig(serverPort: number, agentPort: number, pushPort: number, drainPort: number): string {
+  return `
+server: {http_listen_address: 127.0.0.1, http_listen_port: ${agentPort}, grpc_listen_port: 0}
+positions: {filename: ${folder}/positions.yaml}
+clients: [{url: "http://127.0.0.1:${serverPort}/loki/api/v1/push", batchwait: 100ms, backoff_config: {min_period: 50ms, max_period: 500ms, max_retries: 0}}]
+scrape_configs:
+  - job_name: push
+    loki_push_api: {server: {http_listen_address: 127.0.0.1, http_listen_port: ${pushPort}}, labels: {job: received}}
+  - job_name: drain
+    heroku_drain: {server: {http_listen_address: 127.0.0.1, http_listen_port: ${drainPort}}, labels: {job: received}}
+`;
+}
