@@ -81,7 +81,7 @@ export class Spool {
   #isFailing = false;
   #closed = false;
   readonly #told = new Map<string, { atMs: number; unsaid: number }>();
-  readonly #counts = { in: 0, out: 0, dropped: 0, refused: 0 };
+  readonly #counts = { entriesIn: 0, entriesOut: 0, dropped: 0, refused: 0 };
 
   constructor(options: SpoolOptions) {
     this.#options = options;
@@ -96,12 +96,18 @@ export class Spool {
     return this.#isFailing;
   }
 
-  /** For people, on the page of targets. */
+  /** For people, on the page of targets. Entries are counted since the start of the agent. */
   details(): object {
     const { folder, bytesMax } = this.#options;
-    const { in: entriesIn, out, dropped, refused } = this.#counts;
     const segments = this.#opened?.segments;
-    return { folder, bytes: segments?.bytes ?? 0, bytesMax, segments: segments?.count ?? 0, entriesIn, entriesOut: out, dropped, refused };
+    return {
+      folder,
+      bytes: segments?.bytes ?? 0,
+      bytesMax,
+      lagBytes: Math.max(0, (segments?.end ?? 0) - this.#ledger.committed()),
+      segments: segments?.count ?? 0,
+      ...this.#counts,
+    };
   }
 
   /**
@@ -223,7 +229,7 @@ export class Spool {
   #newLedger(position: number): TicketLedger {
     const ledger: TicketLedger = new TicketLedger(position, "", {
       onDone: (entryCount) => {
-        this.#counts.out += entryCount;
+        this.#counts.entriesOut += entryCount;
         this.#options.metrics.entriesOut(entryCount);
       },
       onCommit: (committed) => {
@@ -271,7 +277,7 @@ export class Spool {
     this.#worked();
     this.#sized();
     const entryCount = group.reduce((sum, append) => sum + append.entryCount, 0);
-    this.#counts.in += entryCount;
+    this.#counts.entriesIn += entryCount;
     this.#options.metrics.entriesIn(entryCount);
     return true;
   }

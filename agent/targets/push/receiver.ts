@@ -105,7 +105,7 @@ class Receiver implements Source {
         labels: this.#labels,
         discovered: {},
         ready: this.#server.server.listening,
-        details: () => ({ address: this.#address(), ...this.#counts, unanswered_bytes: this.#budget.usedBytes }),
+        details: () => ({ address: this.#address(), ...this.#counts, unansweredBytes: this.#budget.usedBytes }),
         stop: (how) => this.stop(how),
       },
     ];

@@ -164,7 +164,7 @@ describe("what is no push", () => {
     await open();
     const bomb = gzipSync(Buffer.alloc(80 * 1024 * 1024));
     expect((await run.post(PUSH, bomb, { ...JSON_TYPE, "content-encoding": "gzip" })).status).toBe(413);
-    expect(run.details.unanswered_bytes).toBe(0);
+    expect(run.details.unansweredBytes).toBe(0);
   });
 
   test("half a body is nothing", async () => {
@@ -172,7 +172,7 @@ describe("what is no push", () => {
     for (let i = 0; i < 3; i++)
       await run.writeAndLeave(`POST ${PUSH} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n{"str`);
     await run.until(async () => (await run.metric("skald_receiver_requests_total", { status_code: "gone" })) === 3);
-    expect(run.details).toMatchObject({ entries: 0, unanswered_bytes: 0 });
+    expect(run.details).toMatchObject({ entries: 0, unansweredBytes: 0 });
     expect((await run.post(PUSH, json([{ a: "b" }, [["1", "after"]]]), JSON_TYPE)).status).toBe(204);
   });
 
@@ -214,7 +214,7 @@ describe("without a spool", () => {
     expect(taken).toBeGreaterThanOrEqual(8);
     expect((await refused).length).toBe(24 - taken);
     expect((await refused).every(({ retryAfter }) => retryAfter === "5")).toBe(true);
-    expect(run.details.unanswered_bytes).toBe(0);
+    expect(run.details.unansweredBytes).toBe(0);
   });
 
   test("who waits when the agent ends is cut off or told so", async () => {
