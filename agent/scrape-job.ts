@@ -95,6 +95,11 @@ export class ScrapeJob {
     if (key !== undefined) this.#source = new ScrapeSource(key, scrape, this.#pipeline, { ...context, log: this.#log });
   }
 
+  /** Files are handed over while they are open. A source may hold what its successor needs, such as an address, so it ends first. */
+  get readsFiles(): boolean {
+    return this.#source === undefined;
+  }
+
   get ready(): boolean {
     return this.targets.some((target) => target.ready);
   }
@@ -123,7 +128,7 @@ export class ScrapeJob {
    * it has handed out.
    */
   async start(former?: ScrapeJob, settle?: () => Promise<void>): Promise<void> {
-    const adopting = former !== undefined && sameReading(former.scrape, this.scrape);
+    const adopting = former?.readsFiles === true && this.readsFiles && sameReading(former.scrape, this.scrape);
     if (adopting) await this.#adopt(former);
     else if (former !== undefined) {
       await former.stop({ drain: false });
