@@ -1,4 +1,4 @@
-// Entries of Google Cloud Logging, as a Pub/Sub subscription pushes them: one JSON message with the LogEntry in base64.
+// Entries of Google Cloud Logging, and the messages in which a Pub/Sub subscription pushes them: JSON with the LogEntry in base64.
 // https://cloud.google.com/pubsub/docs/push, https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry
 
 import { messageOf } from "../../../lib/runtime/invariant.ts";
@@ -50,7 +50,8 @@ export function readPushMessage(body: Buffer, options: GcpOptions): GcpEntry {
   return readLogEntry(decodeBase64(data), internal, options);
 }
 
-function readLogEntry(data: Buffer, internal: Map<string, string>, { keepTime, useFullLine }: GcpOptions): GcpEntry {
+/** @param data JSON of a LogEntry; @param internal labels that are known already, to which those of the entry are added. @throws GcpMessageError */
+export function readLogEntry(data: Buffer, internal: Map<string, string>, { keepTime, useFullLine }: GcpOptions): GcpEntry {
   const entry = asObject("translation", parse("translation", data), "the log entry");
   const resource = asObject("translation", entry.resource ?? {}, "resource");
   internal.set("__gcp_logname", textOf("translation", entry, "logName"));

@@ -11,7 +11,7 @@ import { SharedPipeline } from "../../../agent/shared-pipeline.ts";
 import type { Spool } from "../../../agent/spool/spool.ts";
 import { Intake } from "../../../agent/targets/intake.ts";
 import type { OpenSource, Source } from "../../../agent/targets/source.ts";
-import { systemClock } from "../../../lib/runtime/clock.ts";
+import { type Clock, systemClock } from "../../../lib/runtime/clock.ts";
 import { parseYaml } from "../../../lib/runtime/config-file.ts";
 import { createLog } from "../../../lib/runtime/log.ts";
 import type { EntryBatch, Ticket } from "../../../lib/wire/entry-batch.ts";
@@ -39,7 +39,7 @@ export class ReceiverRun {
     block: RareBlock,
     open: OpenSource,
     yaml: string,
-    options: { relabel?: Partial<RelabelConfig>[]; spool?: Spool; port?: number } = {},
+    options: { relabel?: Partial<RelabelConfig>[]; spool?: Spool; port?: number; clock?: Clock } = {},
   ): Promise<void> {
     const written = parseYaml(
       `server: {http_listen_address: 127.0.0.1, http_listen_port: ${options.port ?? 0}}\n${yaml}`,
@@ -57,7 +57,7 @@ export class ReceiverRun {
       intake: this.#intake,
       positions: undefined as never,
       registry: this.registry,
-      clock: systemClock,
+      clock: options.clock ?? systemClock,
       log,
       onTargetFailed: () => {},
       onTargetsChanged: () => {},

@@ -136,8 +136,10 @@ test("who is not safe in time is told to come again", async () => {
   expect(await run.metric("promtail_gcp_push_target_entries_total")).toBe(0);
 });
 
-test("a subscription that is pulled is refused with a way out", () =>
-  expect(run.open("gcplog", openGcplog, "project_id: p\nsubscription: s")).rejects.toThrow("set subscription_type: push"));
+test.each([
+  ["subscription_type: both", 'subscription_type is "both", expected push or pull'],
+  ["subscription_type: pull", "needs project_id and subscription"],
+])("%s is refused", (yaml, says) => expect(run.open("gcplog", openGcplog, yaml)).rejects.toThrow(says));
 
 test.each([
   ["logging.googleapis.com/timestamp", "logging_googleapis_com_timestamp"],
