@@ -17,8 +17,10 @@ import type { Log } from "../../lib/runtime/log.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { TicketLedger } from "../tickets.ts";
 import { PositionFile } from "./position-file.ts";
+import { RecentRecords } from "./recent-records.ts";
 import { decodeRecord, encodeRecords, entryCountOf } from "./record.ts";
 import { Segments, type SpooledRecord } from "./segments.ts";
+import { Seldom } from "./seldom.ts";
 import type { SpoolMetrics } from "./spool-metrics.ts";
 
 export interface SpoolOptions {
@@ -43,11 +45,8 @@ const SEGMENT_BYTES_MAX = 8 * 1024 * 1024;
 const SEGMENTS_MIN = 8;
 /** Appends that wait for the disk. */
 const PENDING_BYTES_MAX = 64 * 1024 * 1024;
-/** Records that are kept in memory for a reader that keeps up. */
-const RECENT_BYTES_MAX = 4 * 1024 * 1024;
 /** A disk that failed is left alone for this long. */
 const RETRY_MS = 5_000;
-const TELL_PERIOD_MS = 60_000;
 
 interface Append {
   readonly records: readonly Buffer[];
@@ -63,6 +62,8 @@ interface Opened {
 
 export class Spool {
   readonly #options: SpoolOptions;
+  /** A segment is closed when it has this many bytes, and no more are written at once unless one append has. */
+  readonly #segmentBytes: number;
   readonly #stop = new AbortController();
   #opened: Opened | undefined;
   #appends: Append[] = [];
@@ -74,17 +75,17 @@ export class Spool {
   /** Where the next record to read begins, at the earliest. */
   #readAt = 0;
   #ledger = new TicketLedger(0);
-  /** What was written last and not yet read, one after the other up to the end. */
-  #recent: SpooledRecord[] = [];
-  #recentBytes = 0;
+  readonly #recent = new RecentRecords();
   #retryAtMs = 0;
   #isFailing = false;
   #closed = false;
-  readonly #told = new Map<string, { atMs: number; unsaid: number }>();
+  readonly #seldom: Seldom;
   readonly #counts = { entriesIn: 0, entriesOut: 0, dropped: 0, refused: 0 };
 
   constructor(options: SpoolOptions) {
     this.#options = options;
+    this.#seldom = new Seldom(options.clock);
+    this.#segmentBytes = Math.min(SEGMENT_BYTES_MAX, Math.ceil(options.bytesMax / SEGMENTS_MIN));
   }
 
   /** Whether anything has been written, now or by an agent before. */
@@ -139,7 +140,7 @@ export class Spool {
     if (full !== undefined) {
       metrics.refused(entryCount);
       this.#counts.refused += entryCount;
-      this.#tell("refused", entryCount, (entries) =>
+      this.#seldom.say("refused", entryCount, (entries) =>
         this.#options.log.warn(
           { folder: this.#options.folder, entries, reason: full },
           "the spool is full, senders are told to come again",
@@ -187,8 +188,6 @@ export class Spool {
   #rewind(): void {
     this.#readAt = this.#ledger.committed();
     this.#ledger = this.#newLedger(this.#readAt);
-    this.#recent = [];
-    this.#recentBytes = 0;
     this.#wakeReader?.();
   }
 
@@ -203,8 +202,7 @@ export class Spool {
 
   async #open(): Promise<Opened | undefined> {
     if (this.#opened !== undefined) return this.#opened;
-    const { disk, folder, bytesMax, log, metrics } = this.#options;
-    const segmentBytes = Math.min(SEGMENT_BYTES_MAX, Math.ceil(bytesMax / SEGMENTS_MIN));
+    const { disk, folder, log, metrics } = this.#options;
     const onDamage = (file: string, offset: number, lostBytes: number): void => {
       metrics.damaged(lostBytes);
       log.error({ file, offset, lost_bytes: lostBytes }, "a part of the spool is damaged and its entries are lost, reading on behind it");
@@ -213,7 +211,7 @@ export class Spool {
     try {
       await disk.makeFolder(folder);
       position = await PositionFile.open(disk, folder, (error) => this.#failed(error));
-      const segments = await Segments.open({ disk, folder, segmentBytes, onDamage }, position.position);
+      const segments = await Segments.open({ disk, folder, segmentBytes: this.#segmentBytes, onDamage }, position.position);
       this.#opened = { segments, position };
       this.#readAt = Math.max(position.position, segments.first);
       this.#ledger = this.#newLedger(this.#readAt);
@@ -250,9 +248,11 @@ export class Spool {
     // What comes in the same turn of the event loop shares the first sync.
     await Promise.resolve();
     while (this.#appends.length > 0) {
-      const group = this.#appends;
-      this.#appends = [];
-      const bytes = group.reduce((sum, append) => sum + append.bytes, 0);
+      let bytes = this.#appends[0]!.bytes;
+      let count = 1;
+      for (; count < this.#appends.length && bytes + this.#appends[count]!.bytes <= this.#segmentBytes; count++)
+        bytes += this.#appends[count]!.bytes;
+      const group = this.#appends.splice(0, count);
       const kept = await this.#writeGroup(group, bytes);
       this.#pendingBytes -= bytes;
       for (const { done } of group) done(kept);
@@ -269,7 +269,7 @@ export class Spool {
     try {
       await this.#makeRoom(segments, bytes);
       const position = await segments.write(records);
-      this.#remember(records, position);
+      this.#recent.add(records, position);
     } catch (error) {
       this.#failed(error);
       return false;
@@ -293,24 +293,10 @@ export class Spool {
       if (lost === 0) continue;
       this.#counts.dropped += lost;
       metrics.dropped("full", lost);
-      this.#tell("dropped", lost, (entries) =>
+      this.#seldom.say("dropped", lost, (entries) =>
         log.error({ folder, entries, max_bytes: bytesMax }, "the spool is full, oldest entries dropped"),
       );
     }
-  }
-
-  #remember(records: readonly Buffer[], from: number): void {
-    let position = from;
-    for (const bytes of records) {
-      this.#recent.push({ bytes, position, end: position + bytes.length });
-      this.#recentBytes += bytes.length;
-      position += bytes.length;
-    }
-    while (this.#recentBytes > RECENT_BYTES_MAX) this.#recentBytes -= this.#recent.shift()!.bytes.length;
-  }
-
-  #forgetBefore(position: number): void {
-    while (this.#recent.length > 0 && this.#recent[0]!.position < position) this.#recentBytes -= this.#recent.shift()!.bytes.length;
   }
 
   async #readAll(): Promise<void> {
@@ -326,9 +312,9 @@ export class Spool {
 
   /** Waits when there is nothing at a position or behind it, and then moves `#readAt` to where something may come. */
   async #nextRecord(from: number): Promise<SpooledRecord | undefined> {
-    this.#forgetBefore(from);
+    const recent = this.#recent.at(from);
+    if (recent !== undefined) return recent;
     const { segments } = this.#opened!;
-    if (this.#recent[0]?.position === from) return this.#recent[0];
     const { end } = segments;
     if (from >= end) {
       await this.#written();
@@ -393,16 +379,5 @@ export class Spool {
     if (!this.#isFailing) return;
     this.#isFailing = false;
     this.#options.log.info({ folder: this.#options.folder }, "the spool's disk works again");
-  }
-
-  /** Says it at most once a minute, with the entries of all that was not said. */
-  #tell(kind: string, entryCount: number, say: (entryCount: number) => void): void {
-    const nowMs = this.#options.clock.nowMs();
-    const told = this.#told.get(kind) ?? { atMs: Number.NEGATIVE_INFINITY, unsaid: 0 };
-    told.unsaid += entryCount;
-    if (nowMs - told.atMs >= TELL_PERIOD_MS) {
-      say(told.unsaid);
-      this.#told.set(kind, { atMs: nowMs, unsaid: 0 });
-    } else this.#told.set(kind, told);
   }
 }

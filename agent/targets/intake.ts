@@ -16,6 +16,8 @@ import type { Spool } from "../spool/spool.ts";
 /** How often stages that hold entries are asked for what is due. */
 const FLUSH_PERIOD_MS = 250;
 
+const ENDING = "the agent is ending";
+
 export interface IntakeOptions {
   readonly pipeline: LeasedPipeline;
   readonly sink: Sink;
@@ -67,6 +69,7 @@ export class Intake {
   }
 
   async #acknowledged(batch: EntryBatch): Promise<void> {
+    if (this.#stop.signal.aborted) throw new Error(ENDING);
     let giveUp = (): void => {};
     const safe = new Promise<boolean>((resolve) => {
       batch.tickets.push(onceReleased(() => resolve(true)));
@@ -76,7 +79,7 @@ export class Intake {
     await this.consume(batch);
     const arrived = await safe;
     this.#waiting.delete(giveUp);
-    if (!arrived) throw new Error("the agent is ending");
+    if (!arrived) throw new Error(ENDING);
   }
 
   /** Lets go what stages hold and takes nothing more. What waits for an acknowledgement may still get it. */

@@ -235,6 +235,20 @@ describe("a full spool", () => {
     expect(await run.metric("skald_spool_entries_out_total")).toBe(got.length);
   });
 
+  test("keeps to its size when much comes at once", async () => {
+    const spool = await run.open({ bytesMax: 1024 * 1024, onFull: "drop_oldest" });
+    let goOn = (): void => {};
+    run.taker.room = new Promise((resolve) => {
+      goOn = resolve;
+    });
+    await Promise.all(Array.from({ length: 60 }, (_, i) => spool.append(batchOf(long(i)))));
+    const onDisk = segments().reduce((sum, name) => sum + readFileSync(join(folder(), name)).length, 0);
+    expect(onDisk).toBeLessThanOrEqual(1024 * 1024);
+    goOn();
+    await run.until(() => run.taker.lines.at(-1)?.startsWith("59 ") === true);
+    expect((await run.metric("logentry_dropped_lines_total")) + run.taker.lines.length).toBe(60);
+  });
+
   test("never takes what it could never hold", async () => {
     const spool = await run.open({ bytesMax: 1024 * 1024, onFull: "drop_oldest" });
     await expect(spool.append(batchOf("x".repeat(2 * 1024 * 1024)))).rejects.toThrow("more than spool.max_bytes");

@@ -121,6 +121,11 @@ describe("secure", () => {
     await intake!.stop();
     expect(await state).toBe("rejected: the agent is ending");
   });
+
+  test("rejects after the intake has stopped", async () => {
+    await open(new HoldingSink()).stop();
+    expect(await settled(intake!.secure(batchOf("a")))).toBe("rejected: the agent is ending");
+  });
 });
 
 describe("stop", () => {
