@@ -10,7 +10,8 @@ import type { lokiPushApiSchema } from "../../config/rare-blocks.ts";
 import type { Source, SourceContext } from "../source.ts";
 import { openRelabelCounter } from "./entry-labels.ts";
 import { batchOfPush, batchOfText } from "./push-batch.ts";
-import { DECODED_BYTES_MAX, openReceiver, Refusal, tenantOf } from "./receiver.ts";
+import { DECODED_BYTES_MAX, openReceiver, tenantOf } from "./receiver.ts";
+import { Refusal } from "./refusal.ts";
 
 export type LokiPushConfig = z.infer<ReturnType<typeof lokiPushApiSchema>>;
 

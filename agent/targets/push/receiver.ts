@@ -15,24 +15,17 @@ import { LabelSet } from "../../../lib/wire/labels.ts";
 import type { ServerConfig } from "../../config/server.ts";
 import { readTls } from "../../http/tls.ts";
 import { counter } from "../../metric.ts";
+import { Seldom } from "../../spool/seldom.ts";
 import { InFlightBudget } from "../../tail/in-flight-budget.ts";
 import type { Source, SourceContext } from "../source.ts";
+import { type Held, readBody } from "./read-body.ts";
+import { Refusal } from "./refusal.ts";
 
 /** What a request brought. */
 export interface Received {
   readonly batch: EntryBatch;
   /** What was wrong with a part of it. The rest is taken, and the answer is 400 with this text. */
   readonly fault?: string;
-}
-
-/** The whole request is refused with a status and this text, and nothing of it taken. */
-export class Refusal extends Error {
-  override readonly name = "Refusal";
-  readonly status: number;
-  constructor(status: number, text: string, options?: ErrorOptions) {
-    super(text, options);
-    this.status = status;
-  }
 }
 
 export interface ReceiverRoute {
@@ -84,6 +77,7 @@ class Receiver implements Source {
   readonly #budget: InFlightBudget;
   readonly #labels: LabelSet;
   readonly #answered: (status: string) => void;
+  readonly #seldom: Seldom;
   readonly #counts = { entries: 0, requests: 0, refused: 0 };
   #server: HttpServer | undefined;
   /** Bodies are translated one after the other: what they become in memory is bounded by the largest. */
@@ -92,6 +86,7 @@ class Receiver implements Source {
   constructor(options: ReceiverOptions, context: SourceContext) {
     this.#options = options;
     this.#context = context;
+    this.#seldom = new Seldom(context.clock);
     this.#budget = new InFlightBudget(options.bytesMax ?? UNANSWERED_BYTES_MAX);
     this.#labels = LabelSet.fromObject(options.labels);
     this.#answered = openAnswerCounter(context.registry, context.jobName);
@@ -146,9 +141,9 @@ class Receiver implements Source {
       methods: ["POST"],
       path: route.path,
       handler: async (request, response) => {
-        const reserved = this.#reserve(request);
+        const held: Held = { bytes: 0 };
         try {
-          const { fault, batch } = await this.#take(request, route, reserved);
+          const { fault, batch } = await this.#take(request, route, held);
           const { liveCount } = batch;
           await this.#secure(batch);
           this.#counts.requests++;
@@ -161,34 +156,21 @@ class Receiver implements Source {
           if (error instanceof Refusal && error.status === 400) route.onFault?.();
           throw error;
         } finally {
-          this.#budget.release(reserved.bytes);
+          this.#budget.release(held.bytes);
         }
       },
     };
   }
 
-  /** Counts a body before it is read. @throws Refusal when there is no room for it, or it is too large */
-  #reserve({ raw }: Request): { bytes: number } {
-    const declared = raw.headers["content-length"];
-    const bytes = declared === undefined ? BODY_BYTES_MAX : Number(declared);
-    if (bytes > BODY_BYTES_MAX) throw new BodyTooLarge(bytes, BODY_BYTES_MAX);
-    if (this.#budget.usedBytes > 0 && this.#budget.usedBytes + bytes > this.#budget.limitBytes) {
-      throw new Refusal(503, "too many entries are under way and not yet acknowledged");
-    }
-    this.#budget.take(bytes);
-    return { bytes };
-  }
-
-  async #take(request: Request, route: ReceiverRoute, reserved: { bytes: number }): Promise<Received> {
-    const body = await request.body(BODY_BYTES_MAX);
+  async #take(request: Request, route: ReceiverRoute, held: Held): Promise<Received> {
+    const body = await readBody(request.raw, BODY_BYTES_MAX, this.#budget, held);
     const translating = this.#translating.then(() => route.translate(body, request));
     this.#translating = translating.catch(() => {});
     const received = await translating;
     // The batch is what stays in memory until the answer.
-    const bytes = received.batch.bytesUsed;
-    this.#budget.take(bytes);
-    this.#budget.release(reserved.bytes);
-    reserved.bytes = bytes;
+    this.#budget.take(received.batch.bytesUsed);
+    this.#budget.release(held.bytes);
+    held.bytes = received.batch.bytesUsed;
     return received;
   }
 
@@ -212,13 +194,14 @@ class Receiver implements Source {
 
   #refuse(error: unknown, { raw, path }: Request, response: ServerResponse): void {
     this.#counts.refused++;
-    const status = error instanceof Refusal ? error.status : error instanceof BodyTooLarge ? 413 : 503;
-    this.#context.log.debug({ path, status, error: messageOf(error) }, "request refused");
     if (raw.socket.destroyed) return this.#answered("gone");
+    const status = error instanceof Refusal ? error.status : error instanceof BodyTooLarge ? 413 : 503;
     this.#answered(String(status));
-    // What is left of the body is passed over, so that the sender gets to read the answer.
-    raw.resume();
-    plain(response, status, `${messageOf(error)}\n`, status === 503 ? { "retry-after": String(RETRY_AFTER_SECONDS) } : {});
+    const text = messageOf(error);
+    this.#seldom.say(`${path} ${status}`, 1, (requests) =>
+      this.#context.log.warn({ path, status, requests, error: text }, "requests of senders refused"),
+    );
+    plain(response, status, `${text}\n`, status === 503 ? { "retry-after": String(RETRY_AFTER_SECONDS) } : {});
   }
 }
 

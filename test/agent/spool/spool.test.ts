@@ -186,11 +186,11 @@ describe("segments", () => {
     run.taker.room = new Promise((resolve) => {
       goOn = resolve;
     });
-    const lines = Array.from({ length: 300 }, (_, i) => long(i));
+    const lines = Array.from({ length: 120 }, (_, i) => long(i));
     for (const line of lines) await spool.append(batchOf(line));
     expect(run.taker.lines).toHaveLength(1);
     goOn();
-    await run.until(() => run.taker.lines.length === 300);
+    await run.until(() => run.taker.lines.length === 120);
     expect(numbers(run.taker.lines)).toEqual(lines.map((_, i) => i));
   });
 });

@@ -39,10 +39,10 @@ export class ReceiverRun {
     block: RareBlock,
     open: OpenSource,
     yaml: string,
-    options: { relabel?: Partial<RelabelConfig>[]; spool?: Spool; port?: number; clock?: Clock } = {},
+    options: { relabel?: Partial<RelabelConfig>[]; spool?: Spool; port?: number; server?: string; clock?: Clock } = {},
   ): Promise<void> {
     const written = parseYaml(
-      `server: {http_listen_address: 127.0.0.1, http_listen_port: ${options.port ?? 0}}\n${yaml}`,
+      `server: {http_listen_address: 127.0.0.1, http_listen_port: ${options.port ?? 0}${options.server ?? ""}}\n${yaml}`,
       "test.yaml",
       keepAsWritten,
     ).value;

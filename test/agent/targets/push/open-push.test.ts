@@ -1,4 +1,6 @@
+import { request } from "node:https";
 import { connect } from "node:net";
+import { fileURLToPath } from "node:url";
 import { deflateRawSync, gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { RelabelConfig } from "../../../../agent/relabel.ts";
@@ -160,9 +162,37 @@ describe("what is no push", () => {
     expect(answer).toMatch(/^HTTP\/1.1 413 /);
   });
 
+  test("senders that announce much and send little hold up nobody", async () => {
+    await open();
+    const slow = Array.from({ length: 8 }, () => {
+      const socket = connect(run.port, "127.0.0.1");
+      socket.write(`POST ${PUSH} HTTP/1.1\r\nhost: x\r\ncontent-length: ${BODY_BYTES_MAX}\r\n\r\n${"x".repeat(1000)}`);
+      return socket;
+    });
+    await run.until(() => run.details.unansweredBytes === 8_000);
+    expect((await run.post(PUSH, json([{ a: "b" }, [["1", "x"]]]), JSON_TYPE)).status).toBe(204);
+    for (const socket of slow) socket.destroy();
+    await run.until(() => run.details.unansweredBytes === 0);
+  });
+
+  test("a body without a length is refused when it has grown too large", async () => {
+    await open();
+    const part = Buffer.alloc(1024 * 1024);
+    const body = new ReadableStream({
+      pull: (controller) => controller.enqueue(part),
+    });
+    const answer = await fetch(`${run.origin}${PUSH}`, { method: "POST", body, duplex: "half" } as RequestInit).then(
+      ({ status }) => status,
+      () => "cut",
+    );
+    expect([413, "cut"]).toContain(answer);
+    await run.until(async () => (await run.metric("skald_receiver_requests_total", { status_code: "413" })) === 1);
+    expect(run.details.unansweredBytes).toBe(0);
+  });
+
   test("a small body that inflates is refused", async () => {
     await open();
-    const bomb = gzipSync(Buffer.alloc(80 * 1024 * 1024));
+    const bomb = gzipSync(Buffer.alloc(65 * 1024 * 1024));
     expect((await run.post(PUSH, bomb, { ...JSON_TYPE, "content-encoding": "gzip" })).status).toBe(413);
     expect(run.details.unansweredBytes).toBe(0);
   });
@@ -204,15 +234,15 @@ describe("without a spool", () => {
     await open();
     run.holding = true;
     const body = json([{ a: "b" }, [["1", "x".repeat(4 * 1024 * 1024)]]]);
-    const posting = Array.from({ length: 24 }, () => run.post(PUSH, body, JSON_TYPE));
+    const posting = Array.from({ length: 20 }, () => run.post(PUSH, body, JSON_TYPE));
     const refused = (async () => (await Promise.all(posting)).filter(({ status }) => status === 503))();
-    await run.until(async () => (await run.metric("skald_receiver_requests_total", { status_code: "503" })) + run.entries.length === 24);
+    await run.until(async () => (await run.metric("skald_receiver_requests_total", { status_code: "503" })) + run.entries.length === 20);
     run.acknowledge();
     const answers = await Promise.all(posting);
     const taken = answers.filter(({ status }) => status === 204).length;
     expect(taken).toBe(run.entries.length);
     expect(taken).toBeGreaterThanOrEqual(8);
-    expect((await refused).length).toBe(24 - taken);
+    expect((await refused).length).toBe(20 - taken);
     expect((await refused).every(({ retryAfter }) => retryAfter === "5")).toBe(true);
     expect(run.details.unansweredBytes).toBe(0);
   });
@@ -249,6 +279,27 @@ describe("with a spool", () => {
     run.acknowledge();
     await run.until(async () => (await run.post(PUSH, body, JSON_TYPE)).status === 204);
   });
+});
+
+describe("the server block", () => {
+  const pem = (name: string): string => fileURLToPath(new URL(`../../client/loopback-${name}.pem`, import.meta.url));
+
+  test("may ask for TLS and a prefix", async () => {
+    const server = `, http_path_prefix: /in, http_tls_config: {cert_file: ${pem("cert")}, key_file: ${pem("key")}}`;
+    await run.open("loki_push_api", openLokiPush, "", { server });
+    const status = await new Promise<number>((resolve, reject) => {
+      const options = { port: run.port, method: "POST", path: `/in${PUSH}`, headers: JSON_TYPE, rejectUnauthorized: false };
+      request(options, (response) => resolve(response.statusCode!))
+        .on("error", reject)
+        .end(json([{ a: "b" }, [["1", "x"]]]));
+    });
+    expect([status, run.lines]).toEqual([204, ["x"]]);
+  });
+
+  test("names the certificate that cannot be read", () =>
+    expect(
+      run.open("loki_push_api", openLokiPush, "", { server: ", http_tls_config: {cert_file: /nowhere, key_file: /nowhere}" }),
+    ).rejects.toThrow("cannot read /nowhere of loki_push_api.server.http_tls_config"));
 });
 
 test("an address that is taken is an error that names the key", async () => {
