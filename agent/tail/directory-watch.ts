@@ -88,6 +88,8 @@ export class DirectoryWatch {
         for (const listener of watched.listeners) listener(undefined, true);
       }, STORM_PAUSE_MS);
       watched.pause.unref();
+      // Listeners count on notices, and look seldom by themselves.
+      for (const listener of watched.listeners) listener(undefined, true);
     }
     for (const listener of watched.listeners) listener(name, kind === "rename");
   }

@@ -4,6 +4,7 @@
 
 import { closeSync, fstatSync, openSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
+import { compareNaturally } from "../positions-file.ts";
 import { type FileId, type Fingerprint, idKey, matchesFingerprint } from "./file-identity.ts";
 
 /** Neighbours looked at in a folder of any size; those with the file's own name in theirs come first. */
@@ -57,13 +58,49 @@ export function findCopy(
   return undefined;
 }
 
-/** Generations of a path that came and went between two looks: of its family, not known, written to after `afterMs`; oldest first. */
-export function findUnseen(paths: readonly string[], afterMs: number, isKnown: (id: FileId) => boolean): FoundFile[] {
-  return neighbours(paths, familyOf(paths))
-    .filter((path) => !isCompressed(path))
-    .map(statFile)
-    .filter((file): file is FoundFile => file !== undefined && file.modifiedMs > afterMs && file.bornMs > afterMs && !isKnown(file.id))
-    .sort((a, b) => a.modifiedMs - b.modifiedMs || (a.path < b.path ? 1 : -1));
+/**
+ * Generations of a path that came and went between two looks: of its family, not known, written to after `afterMs`; oldest first.
+ *
+ * @param paths the path, and where links lead now
+ * @param ledTo where links led at the last look: of dated or numbered files a link leads to one after the other (app-1.log, app-2.log …)
+ *   those between the two are of the family
+ */
+export function findUnseen(
+  paths: readonly [name: string, target: string],
+  ledTo: string | undefined,
+  afterMs: number,
+  isKnown: (id: FileId) => boolean,
+): FoundFile[] {
+  const inFamily = familyOf(paths);
+  const isBetween = ledTo === undefined || paths[0] === paths[1] ? () => false : between(ledTo, paths[1]);
+  return (
+    neighbours(paths, (name) => inFamily(name) || isBetween(name))
+      .filter((path) => !isCompressed(path))
+      .map(statFile)
+      .filter((file): file is FoundFile => file !== undefined && file.modifiedMs > afterMs && !isKnown(file.id))
+      // What a link leads to may have been made before the look at which it still led elsewhere.
+      .filter((file) => isBetween(basename(file.path)) || wasMadeAfter(file, afterMs))
+      .sort((a, b) => a.modifiedMs - b.modifiedMs || a.bornMs - b.bornMs || byName(a, b, isBetween))
+  );
+}
+
+/** Of files of one tick of the clock: what links lead to counts up, what is renamed again and again counts down. */
+function byName(a: FoundFile, b: FoundFile, isBetween: (name: string) => boolean): number {
+  const [one, other] = [basename(a.path), basename(b.path)];
+  return isBetween(one) ? compareNaturally(one, other) : compareNaturally(other, one);
+}
+
+/** Some file systems do not note when files were made, which is 0: it may be. */
+function wasMadeAfter({ bornMs }: FoundFile, afterMs: number): boolean {
+  return bornMs > afterMs || bornMs === 0;
+}
+
+/** Names of the same form as both, but for their numbers, and between them in order. */
+function between(first: string, last: string): (name: string) => boolean {
+  const form = (path: string): string => basename(path).replace(/\d+/g, "0");
+  if (form(first) !== form(last) || dirname(first) !== dirname(last)) return () => false;
+  const [low, high] = [basename(first), basename(last)].sort(compareNaturally) as [string, string];
+  return (name) => form(name) === form(low) && compareNaturally(low, name) < 0 && compareNaturally(name, high) < 0;
 }
 
 export function isCompressed(path: string): boolean {

@@ -22,9 +22,9 @@ import {
 } from "./file-identity.ts";
 import { FileTail, FROM_START, type TailStart } from "./file-tail.ts";
 import type { FollowContext } from "./follow-context.ts";
-import { findByIdentity, findCopy, findUnseen } from "./generations.ts";
+import { type FoundFile, findByIdentity, findCopy, findUnseen } from "./generations.ts";
 import { reportLoss } from "./loss-ledger.ts";
-import { resumeFile, startByPath } from "./resume.ts";
+import { resumeElsewhere, resumeInPlace, startByPath } from "./resume.ts";
 import { leavingKey } from "./tail-pool.ts";
 
 /** Files are stamped by the kernel's coarse clock, which lags the precise one by up to a tick. */
@@ -41,6 +41,8 @@ export class PathFollower {
   #seenMs: number | undefined;
   #begun = false;
   #failure = "";
+  /** Where links led when a file was last begun here. */
+  #ledTo: string | undefined;
 
   constructor(name: string, context: FollowContext) {
     this.name = name;
@@ -57,6 +59,11 @@ export class PathFollower {
     return this.chain.length === 0;
   }
 
+  /** Whether there has been a file at the path. */
+  get hasFollowed(): boolean {
+    return this.#seenMs !== undefined;
+  }
+
   /** The oldest file with something to read; later ones wait for it. */
   nextReadable(): FileTail | undefined {
     return this.chain.find((tail) => tail.hasUnread || this.wantsFinal(tail));
@@ -70,6 +77,17 @@ export class PathFollower {
     );
   }
 
+  /**
+   * Takes up what an earlier run or a stopped target has left of this path. To be called for all paths before the first look at any:
+   * what was renamed from one to another is then known to be under way, and not taken for a new file.
+   */
+  resume(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.#takeOverRotated();
+    this.#resume(this.#context.takeRecords(this.name), statFile(this.name));
+  }
+
   /** Compares the path with what is known. Returns whether anything has changed. */
   look(): boolean {
     const nowMs = this.#context.clock.nowMs();
@@ -78,9 +96,7 @@ export class PathFollower {
     const stat = statFile(this.name);
     let changed = false;
     if (!this.#begun) {
-      this.#begun = true;
-      this.#takeOverRotated();
-      this.#resume(this.#context.takeRecords(this.name), stat);
+      this.resume();
       changed = true;
     }
     const current = this.current;
@@ -156,12 +172,24 @@ export class PathFollower {
       former.inherit(tail);
       this.#insertRotated(former, copy.fd, this.chain.indexOf(tail));
       if (isMatched(copy.file.path)) former.nextName = copy.file.path;
-    } else if (tail.sizeBytes > tail.offset) {
-      this.#lose(tail, "truncated", "file was truncated before it was read to its end");
+    } else {
+      if (tail.sizeBytes > tail.offset) this.#lose(tail, "truncated", "file was truncated before it was read to its end");
+      this.#keepUntilSettled(tail);
     }
     tail.restart();
     tail.sizeBytes = sizeBytes;
     notePeek(tail);
+  }
+
+  /** Of content that is gone, what is on its way to the remote is remembered, so that a kill before the answer does not go unnoticed. */
+  #keepUntilSettled(tail: FileTail): void {
+    if (tail.ledger.settled) return;
+    const { setting } = this.#context;
+    const former = new FileTail(setting, tail.name, tail.path, tail.id, tail.offset, FROM_START(), tail.changedMs);
+    former.inherit(tail);
+    former.rotated = true;
+    former.finished = true;
+    this.chain.splice(Math.max(0, this.chain.indexOf(tail)), 0, former);
   }
 
   #lose(tail: FileTail, reason: "truncated" | "rotated_away" | "deleted", text: string): void {
@@ -218,6 +246,9 @@ export class PathFollower {
 
   /** A file that was renamed to another path of the target has been read to its end: from now on it is that path's. */
   #follow(tail: FileTail, name: string): void {
+    const there = this.#context.follower(name)?.current;
+    // The path has not looked yet, and has still to see its own file leave.
+    if (there !== undefined && there !== tail && there.idKey !== tail.idKey) return;
     tail.nextName = undefined;
     const stat = statFile(name);
     if (stat === undefined || !isSame(tail.id, stat)) return;
@@ -281,16 +312,29 @@ export class PathFollower {
   #addUnseen(seenMs: number, id: FileId): void {
     const { byId, isMatched, setting, clock, log, metrics } = this.#context;
     const isKnown = (other: FileId): boolean => byId.has(idKey(other)) || idKey(other) === idKey(id);
-    const last = this.chain.at(-1)?.path ?? this.name;
-    for (const file of findUnseen([this.name, resolveLinks(this.name)], seenMs - CLOCK_TICK_MS, isKnown)) {
-      if (isMatched(file.path) || file.path === last) continue;
+    const led = this.#ledTo;
+    this.#ledTo = resolveLinks(this.name);
+    for (const file of findUnseen([this.name, this.#ledTo], led, seenMs - CLOCK_TICK_MS, isKnown)) {
+      if (isMatched(file.path)) continue;
       const fd = openIfSame(file.path, file.id);
       if (fd === undefined) continue;
+      if (this.#hasRead(file, fd)) {
+        closeSync(fd);
+        continue;
+      }
       log.info({ file: this.name, found: file.path }, "found a generation that was rotated away before it was seen");
       metrics.rotations.inc({ kind: "unseen" });
       const tail = new FileTail(setting, this.name, file.path, file.id, file.sizeBytes, FROM_START(), clock.nowMs());
       this.#insertRotated(tail, fd, this.chain.length);
     }
+  }
+
+  /** Whether it is a file that was read to its end and is only waiting for the answer; another may have its inode by now. */
+  #hasRead(file: FoundFile, fd: number): boolean {
+    return this.chain.some(
+      ({ idKey: key, trace, offset }) =>
+        key === idKey(file.id) && matchesFingerprint(fd, file.sizeBytes, trace.fingerprint(offset, trace.markDigest())),
+    );
   }
 
   #insertRotated(tail: FileTail, fd: number, at: number): void {
@@ -301,7 +345,7 @@ export class PathFollower {
   }
 
   #open(stat: BigIntStats, id: FileId): boolean {
-    const { setting, clock, byId, log } = this.#context;
+    const { setting, clock, log } = this.#context;
     let fd: number;
     try {
       fd = openSync(this.name, "r");
@@ -317,6 +361,7 @@ export class PathFollower {
       return false;
     }
     const sizeBytes = Number(opened.size);
+    this.#ledTo = resolveLinks(this.name);
     const leaving = setting.pool.leaving.get(leavingKey(this.name, id));
     const start = leaving === undefined ? this.#startOf(fd, sizeBytes) : FROM_START();
     const tail = new FileTail(setting, this.name, resolveLinks(this.name), id, sizeBytes, start, clock.nowMs());
@@ -325,10 +370,7 @@ export class PathFollower {
       setting.pool.leaving.delete(leavingKey(this.name, id));
     }
     tail.modifiedNs = stat.mtimeNs;
-    tail.adoptDescriptor(fd);
-    this.chain.push(tail);
-    byId.set(tail.idKey, tail);
-    notePeek(tail);
+    this.#take(tail, fd);
     this.#context.onNewFile();
     this.#failure = "";
     return true;
@@ -354,25 +396,28 @@ export class PathFollower {
     }
   }
 
-  /** Takes up what an earlier run has noted of files read as this path. */
+  /** Takes up what an earlier run has noted of files read as this path: first what is still there, so that nothing else is taken for it. */
   #resume(records: readonly FileRecord[], stat: BigIntStats | undefined): void {
-    const { byId, isMatched } = this.#context;
+    const { isMatched } = this.#context;
+    for (const record of records) this.#seenMs = Math.max(this.#seenMs ?? 0, record.seenMs);
+    const inPlace = records.filter(({ rotated }) => !rotated).at(-1);
+    const current = inPlace === undefined ? undefined : resumeInPlace(inPlace, this.name, stat, this.#context);
+    if (current !== undefined) this.#take(current.tail, current.fd);
     for (const record of records) {
-      this.#seenMs = Math.max(this.#seenMs ?? 0, record.seenMs);
-      if (byId.has(idKey(record))) continue;
-      const resumed = resumeFile(record, this.name, stat, this.#context);
-      if (resumed === undefined) continue;
-      const { tail, fd } = resumed;
-      if (resumed.inPlace) {
-        tail.adoptDescriptor(fd);
-        this.chain.push(tail);
-        byId.set(tail.idKey, tail);
-        notePeek(tail);
-      } else {
-        this.#insertRotated(tail, fd, this.chain.length);
-        if (isMatched(tail.path)) tail.nextName = tail.path;
-      }
+      if (record === inPlace) this.#ledTo = record.path;
+      if (record === inPlace && current !== undefined) continue;
+      const found = resumeElsewhere(record, this.name, stat, this.#context);
+      if (found === undefined) continue;
+      this.#insertRotated(found.tail, found.fd, current === undefined ? this.chain.length : this.chain.length - 1);
+      if (isMatched(found.tail.path)) found.tail.nextName = found.tail.path;
     }
+  }
+
+  #take(tail: FileTail, fd: number): void {
+    tail.adoptDescriptor(fd);
+    this.chain.push(tail);
+    this.#context.byId.set(tail.idKey, tail);
+    notePeek(tail);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { type BigIntStats, closeSync } from "node:fs";
 import type { FileRecord } from "../file-records.ts";
-import { idKey, idOf, isSame, matchesFingerprint, openIfSame, readAt, resolveLinks, traceAt } from "./file-identity.ts";
+import { type FileId, idKey, idOf, isSame, matchesFingerprint, openIfSame, readAt, resolveLinks, traceAt } from "./file-identity.ts";
 import { FileTail, FROM_START, type TailStart } from "./file-tail.ts";
 import type { FollowContext } from "./follow-context.ts";
 import { findByIdentity, findCopy } from "./generations.ts";
@@ -15,42 +15,20 @@ export interface ResumedFile {
   readonly tail: FileTail;
   /** Open for reading, for the tail to adopt. */
   readonly fd: number;
-  /** Whether it is still at its path; else it has been rotated away. */
-  readonly inPlace: boolean;
 }
 
 /**
- * Finds the file of a record again: at its path, or among the neighbours by its identity, or as a copy of its content. Undefined: it
- * is not there any more, which is reported if something of it was not read.
+ * The file of a record where it was, to be gone on with. Undefined: another file is there, or none, or its content was replaced.
  *
  * @param stat of what is at the path now
  */
-export function resumeFile(
+export function resumeInPlace(
   record: FileRecord,
   name: string,
   stat: BigIntStats | undefined,
-  context: FollowContext,
+  { setting, clock, byId }: FollowContext,
 ): ResumedFile | undefined {
-  const { byId, log, setting, clock } = context;
-  const atPath = stat !== undefined && isSame(record, stat);
-  if (atPath) {
-    const resumed = resumeInPlace(record, name, stat, context);
-    if (resumed !== undefined) return resumed;
-  }
-  const found = atPath
-    ? findCopy([name, record.path], record, (id) => byId.has(idKey(id)) || isSame(id, stat))
-    : findByIdentity([name, record.path], record, record);
-  if (found === undefined) {
-    reportGone(record, atPath, context);
-    return undefined;
-  }
-  const { file, fd } = found;
-  const start = { offset: record.offset, trace: traceAt(fd, record.offset) };
-  log.info({ file: name, found: file.path, offset: record.offset }, "found a file again that was rotated away, reading it to its end");
-  return { tail: new FileTail(setting, name, file.path, file.id, file.sizeBytes, start, clock.nowMs()), fd, inPlace: false };
-}
-
-function resumeInPlace(record: FileRecord, name: string, stat: BigIntStats, { setting, clock }: FollowContext): ResumedFile | undefined {
+  if (stat === undefined || !isSame(record, stat) || byId.has(idKey(record))) return undefined;
   const fd = openIfSame(name, record);
   if (fd === undefined) return undefined;
   if (!matchesFingerprint(fd, Number(stat.size), record)) {
@@ -60,7 +38,41 @@ function resumeInPlace(record: FileRecord, name: string, stat: BigIntStats, { se
   const start = { offset: record.offset, trace: traceAt(fd, record.offset) };
   const tail = new FileTail(setting, name, resolveLinks(name), idOf(stat), Number(stat.size), start, clock.nowMs());
   tail.modifiedNs = stat.mtimeNs;
-  return { tail, fd, inPlace: true };
+  return { tail, fd };
+}
+
+/**
+ * The file of a record that has left its path: among the neighbours by its identity, or as a copy of its content. Undefined: it is
+ * read already, or is not there any more, which is reported if something of it was not read.
+ *
+ * @param stat of what is at the path now
+ */
+export function resumeElsewhere(
+  record: FileRecord,
+  name: string,
+  stat: BigIntStats | undefined,
+  context: FollowContext,
+): ResumedFile | undefined {
+  const { byId, log, setting, clock } = context;
+  const sameId = byId.get(idKey(record));
+  if (sameId !== undefined && isRecorded(sameId, record)) return undefined;
+  const atPath = stat !== undefined && isSame(record, stat);
+  const paths = [name, record.path];
+  const isTaken = (id: FileId): boolean => byId.has(idKey(id)) || (stat !== undefined && isSame(id, stat));
+  const found = (sameId === undefined ? findByIdentity(paths, record, record) : undefined) ?? findCopy(paths, record, isTaken);
+  if (found === undefined) {
+    reportGone(record, atPath, context);
+    return undefined;
+  }
+  const { file, fd } = found;
+  const start = { offset: record.offset, trace: traceAt(fd, record.offset) };
+  log.info({ file: name, found: file.path, offset: record.offset }, "found a file again that was rotated away, reading it to its end");
+  return { tail: new FileTail(setting, name, file.path, file.id, file.sizeBytes, start, clock.nowMs()), fd };
+}
+
+/** Whether a file that is being read is the record's, and not one that has its inode by now. */
+function isRecorded(tail: FileTail, record: FileRecord): boolean {
+  return tail.open() && matchesFingerprint(tail.file!.fd, tail.sizeBytes, record);
 }
 
 function reportGone(record: FileRecord, atPath: boolean, { metrics, log }: FollowContext): void {

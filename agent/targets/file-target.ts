@@ -97,7 +97,9 @@ class GlobTarget implements FileTarget, PositionSource {
     // Files that were rotated away are known before what is at their paths now, so that neither is taken for the other.
     const noted = this.#options.positions.records().filter((record) => record.owner === this.#owner || this.#isMatched(record.name));
     const left = [...this.#pool.leaving.values()].filter((tail) => this.#isMatched(tail.name));
-    for (const name of new Set([...left, ...noted].map((file) => file.name))) this.#addFollower(name);
+    const names = new Set([...left, ...noted].map((file) => file.name));
+    for (const follower of [...names].map((name) => this.#newFollower(name))) this.#resume(follower);
+    for (const name of names) this.#look(this.#followers.get(name)!);
     this.#reconcile();
     this.#options.positions.addSource(this);
     this.#flushTimer = setInterval(() => this.#pump.flush(false), FLUSH_PERIOD_MS);
@@ -214,20 +216,26 @@ class GlobTarget implements FileTarget, PositionSource {
   }
 
   #addFollower(path: string): void {
-    if (this.#followers.has(path)) return;
+    if (!this.#followers.has(path)) this.#look(this.#newFollower(path));
+  }
+
+  #newFollower(path: string): PathFollower {
     const follower = new PathFollower(path, this.#context);
     this.#followers.set(path, follower);
     this.#wakeByPath.set(path, follower);
-    this.#look(follower);
+    return follower;
+  }
+
+  #resume(follower: PathFollower): void {
+    try {
+      follower.resume();
+    } catch (error) {
+      this.#options.log.error({ file: follower.name, error: messageOf(error) }, "could not go on with what was noted of a file");
+    }
   }
 
   #moveTo(name: string, tail: FileTail): void {
-    let follower = this.#followers.get(name);
-    if (follower === undefined) {
-      follower = new PathFollower(name, this.#context);
-      this.#followers.set(name, follower);
-      this.#wakeByPath.set(name, follower);
-    }
+    const follower = this.#followers.get(name) ?? this.#newFollower(name);
     follower.chain.push(tail);
     follower.nextLookMs = 0;
     this.#setActive(follower);
@@ -277,6 +285,8 @@ class GlobTarget implements FileTarget, PositionSource {
   #dropFollower(follower: PathFollower): void {
     this.#retire(follower);
     this.#followers.delete(follower.name);
+    // The next file of this name is a new one: it must not begin where the one that is gone has ended.
+    if (follower.hasFollowed) this.#options.positions.remove(follower.name);
     for (const [path, other] of this.#wakeByPath) if (other === follower) this.#wakeByPath.delete(path);
   }
 
@@ -310,7 +320,7 @@ class GlobTarget implements FileTarget, PositionSource {
     if (this.#stopped) return;
     const path = fileName === undefined ? folder : join(folder, fileName);
     const follower = this.#wakeByPath.get(path);
-    if (fileName === undefined) this.#soon(0);
+    if (fileName === undefined) this.#lookSoonIn(folder);
     else if (follower !== undefined) {
       const nowMs = this.#options.clock.nowMs();
       if (nowMs - follower.lookedMs >= WAKE_GAP_MS) this.#look(follower);
@@ -320,6 +330,15 @@ class GlobTarget implements FileTarget, PositionSource {
       if (this.#isMatched(path) && isFile(path)) this.#addFollower(path);
       else if (!isFile(path)) this.#soon(50);
     }
+  }
+
+  /** Nobody says any more which files of the folder change. */
+  #lookSoonIn(folder: string): void {
+    const { pollMinMs } = this.#options.options;
+    const soonMs = this.#options.clock.nowMs() + pollMinMs;
+    for (const [path, follower] of this.#wakeByPath)
+      if (dirname(path) === folder) follower.nextLookMs = Math.min(follower.nextLookMs, soonMs);
+    this.#soon(0);
   }
 
   #soon(delayMs: number): void {

@@ -224,6 +224,115 @@ describe("while the agent is away", () => {
   });
 });
 
+describe("between two looks", () => {
+  test("a generation comes and goes when the one before was seen to have left, where that one was then", async () => {
+    rig = new Rig();
+    writeFileSync(rig.path(LOG), numbered("first ", 10).text);
+    await rig.start();
+    await rig.untilLines(10);
+    renameSync(rig.path(LOG), rig.path(`${LOG}.1`));
+    await rig.until(() => rig.target.details()[0]?.state === "rotated", "the first generation to be seen rotated");
+    writeFileSync(rig.path(LOG), numbered("second ", 10).text);
+    shift(2);
+    writeFileSync(rig.path(LOG), numbered("third ", 10).text);
+    await rig.untilLines(30);
+    expect(rig.lines()).toEqual([...numbered("first ", 10).list, ...numbered("second ", 10).list, ...numbered("third ", 10).list]);
+  });
+
+  for (const how of ["looking on", "stopped", "killed"] as const) {
+    test(`a link leads to another dated file and on to the next (${how})`, async () => {
+      rig = new Rig();
+      const date = (day: number): string => rig.path(`app-2024-01-0${day}.txt`);
+      const lead = (day: number): void => {
+        writeFileSync(date(day), "");
+        symlinkSync(date(day), rig.path("next"));
+        renameSync(rig.path("next"), rig.path(LOG));
+        appendFileSync(rig.path(LOG), numbered(`day ${day} `, 10).text);
+      };
+      writeFileSync(rig.path("app-2024-01-01.txt.old"), "of another time\n");
+      lead(1);
+      await rig.start();
+      await rig.untilLines(10);
+      await rig.positions.sync();
+      if (how === "stopped") await rig.stop();
+      if (how === "killed") await rig.kill();
+      lead(2);
+      lead(3);
+      lead(4);
+      if (how !== "looking on") await rig.start();
+      await rig.untilLines(40);
+      expect(rig.lines()).toEqual([1, 2, 3, 4].flatMap((day) => numbered(`day ${day} `, 10).list));
+    });
+  }
+
+  test("a file that is deleted for good leaves no position for the next of its name", async () => {
+    rig = new Rig({ reading: { rotatedIdleMs: 60 } });
+    writeFileSync(rig.path(LOG), numbered("first ", 10).text);
+    await rig.start();
+    await rig.untilLines(10);
+    await rig.positions.sync();
+    rmSync(rig.path(LOG));
+    await rig.until(() => rig.target.details().length === 0, "the file to be forgotten");
+    // As if nothing had been written down since.
+    expect(rig.positions.get(rig.path(LOG))).toBeUndefined();
+    writeFileSync(rig.path(LOG), numbered("second one ", 30).text);
+    await rig.untilLines(40);
+    expect(rig.lines().slice(10)).toEqual(numbered("second one ", 30).list);
+  });
+});
+
+describe("numbered generations that are all followed", () => {
+  for (const how of ["looking on", "stopped", "killed"] as const) {
+    test(`two rotations (${how})`, async () => {
+      rig = new Rig({ glob: "app.log*" });
+      writeFileSync(rig.path(LOG), numbered("0.", 30).text);
+      await rig.start();
+      await rig.untilLines(30);
+      for (const generation of [1, 2]) {
+        shift(generation);
+        writeFileSync(rig.path(LOG), numbered(`${generation}.`, 30).text);
+        await rig.untilLines(30 * (generation + 1));
+      }
+      await rig.positions.sync();
+      if (how === "stopped") await rig.stop();
+      if (how === "killed") await rig.kill();
+      appendFileSync(rig.path(`${LOG}.1`), "late\n");
+      for (const generation of [3, 4]) {
+        shift(generation);
+        writeFileSync(rig.path(LOG), numbered(`${generation}.`, 30).text);
+        if (how === "looking on") await pause(30 * generation - 80);
+      }
+      if (how !== "looking on") await rig.start();
+      await rig.untilLines(151);
+      await pause(100);
+      expect(rig.lines().toSorted()).toEqual([...[0, 1, 2, 3, 4].flatMap((n) => numbered(`${n}.`, 30).list), "late"].toSorted());
+    });
+  }
+});
+
+describe("what was read and not confirmed when it went", () => {
+  const gone: readonly (readonly [name: string, reason: string, remove: () => void])[] = [
+    ["truncated", "truncated", () => writeFileSync(rig.path(LOG), "after\n")],
+    ["deleted", "rotated_away", () => rmSync(rig.path(LOG))],
+  ];
+  for (const [name, reason, remove] of gone) {
+    test(`${name}, and the agent killed before the answer: in the loss ledger to the byte`, async () => {
+      rig = new Rig({ roomLines: 1e6 });
+      writeFileSync(rig.path(LOG), numbered("line ", 100).text);
+      await rig.start("down");
+      await rig.until(() => rig.target.details()[0]?.offset === 790, "the file to be read");
+      remove();
+      await rig.until(() => rig.target.details()[0]?.state !== "following", "the file to be seen gone");
+      await rig.positions.sync();
+      await rig.kill();
+      await rig.start("up");
+      await pause(50);
+      expect(await rig.metric("promtail_file_lost_bytes_total")).toBe(790);
+      expect(rig.logLines.join("")).toContain(`reason=${reason} from_byte=0 to_byte=790`);
+    });
+  }
+});
+
 describe("in place", () => {
   test("regrown beyond the offset between two looks", async () => {
     rig = new Rig({ reading: { pollMinMs: 300, pollMaxMs: 300 } });
