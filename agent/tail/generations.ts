@@ -103,6 +103,15 @@ function between(first: string, last: string): (name: string) => boolean {
   return (name) => form(name) === form(low) && compareNaturally(low, name) < 0 && compareNaturally(name, high) < 0;
 }
 
+/** Compressed generations of a path, oldest first. */
+export function compressedFamily(paths: readonly string[]): FoundFile[] {
+  const inFamily = familyOf(paths);
+  return neighbours(paths, (name) => isCompressed(name) && inFamily(name.slice(0, name.lastIndexOf("."))))
+    .map(statFile)
+    .filter((file): file is FoundFile => file !== undefined)
+    .sort((a, b) => a.modifiedMs - b.modifiedMs || a.bornMs - b.bornMs || byName(a, b, () => false));
+}
+
 export function isCompressed(path: string): boolean {
   return /\.(gz|z|bz2|xz|zst|lz4|zip|Z)$/.test(path);
 }

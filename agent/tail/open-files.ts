@@ -28,6 +28,11 @@ export class OpenFiles {
     return this.#holders.size;
   }
 
+  /** Whether there are descriptors to spare for files of which nothing is expected for the moment. */
+  get hasRoom(): boolean {
+    return this.#holders.size < this.#limit / 2;
+  }
+
   /** Hands a descriptor over that has been opened already. */
   adopt(holder: FileHolder, fd: number): OpenFile {
     this.close(holder);

@@ -8,13 +8,13 @@
 import { type BigIntStats, closeSync, fstatSync, openSync } from "node:fs";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { FileRecord } from "../file-records.ts";
+import { hasCompressed, unpackGenerations } from "./compressed-generation.ts";
 import {
   type FileId,
   idKey,
   idOf,
   isSame,
   matchesFingerprint,
-  openIfSame,
   readMark,
   resolveLinks,
   statFile,
@@ -22,13 +22,12 @@ import {
 } from "./file-identity.ts";
 import { FileTail, FROM_START, type TailStart } from "./file-tail.ts";
 import type { FollowContext } from "./follow-context.ts";
-import { type FoundFile, findByIdentity, findCopy, findUnseen } from "./generations.ts";
+import { findByIdentity, findCopy } from "./generations.ts";
 import { reportLoss } from "./loss-ledger.ts";
-import { resumeElsewhere, resumeInPlace, startByPath } from "./resume.ts";
+import { reportGone, resumeElsewhere, resumeInPlace, resumeUnpacked, startByPath, takeOverRotated } from "./resume.ts";
 import { leavingKey } from "./tail-pool.ts";
+import { CLOCK_TICK_MS, openUnseen } from "./unseen.ts";
 
-/** Files are stamped by the kernel's coarse clock, which lags the precise one by up to a tick. */
-const CLOCK_TICK_MS = 20;
 export class PathFollower {
   readonly name: string;
   chain: FileTail[] = [];
@@ -41,6 +40,9 @@ export class PathFollower {
   #seenMs: number | undefined;
   #begun = false;
   #failure = "";
+  #closed = false;
+  /** Noted files that are looked for among compressed ones. */
+  unpacking: readonly FileRecord[] | undefined;
   /** Where links led when a file was last begun here. */
   #ledTo: string | undefined;
 
@@ -56,7 +58,7 @@ export class PathFollower {
   }
 
   get isEmpty(): boolean {
-    return this.chain.length === 0;
+    return this.chain.length === 0 && this.unpacking === undefined;
   }
 
   /** Whether there has been a file at the path. */
@@ -66,6 +68,7 @@ export class PathFollower {
 
   /** The oldest file with something to read; later ones wait for it. */
   nextReadable(): FileTail | undefined {
+    if (this.unpacking !== undefined) return undefined;
     return this.chain.find((tail) => tail.hasUnread || this.wantsFinal(tail));
   }
 
@@ -84,7 +87,7 @@ export class PathFollower {
   resume(): void {
     if (this.#begun) return;
     this.#begun = true;
-    this.#takeOverRotated();
+    for (const { tail, fd } of takeOverRotated(this.name, this.#context)) this.#addRotated(tail, fd, this.chain.length);
     this.#resume(this.#context.takeRecords(this.name), statFile(this.name));
   }
 
@@ -92,11 +95,12 @@ export class PathFollower {
   look(): boolean {
     const nowMs = this.#context.clock.nowMs();
     this.lookedMs = nowMs;
-    if (this.chain.some((tail) => tail.reading)) return false;
+    if (this.unpacking !== undefined || this.chain.some((tail) => tail.reading)) return false;
     const stat = statFile(this.name);
     let changed = false;
     if (!this.#begun) {
       this.resume();
+      if (this.unpacking !== undefined) return true;
       changed = true;
     }
     const current = this.current;
@@ -125,6 +129,7 @@ export class PathFollower {
 
   /** Lets go of the files, but for those that are left to another target with their descriptors. */
   close(): void {
+    this.#closed = true;
     const { leaving } = this.#context.setting.pool;
     for (const tail of this.chain) if (!tail.rotated || leaving.get(leavingKey(tail.name, tail.id)) !== tail) tail.close();
   }
@@ -159,7 +164,7 @@ export class PathFollower {
   }
 
   #truncated(tail: FileTail, sizeBytes: number): void {
-    const { metrics, log, byId, setting, isMatched } = this.#context;
+    const { metrics, log, byId, setting } = this.#context;
     const print = tail.peek ?? tail.trace.fingerprint(tail.offset, tail.trace.markDigest());
     const copy = findCopy([tail.name, tail.path], print, (id) => byId.has(idKey(id)));
     metrics.rotations.inc({ kind: "truncate" });
@@ -170,12 +175,15 @@ export class PathFollower {
     if (copy !== undefined) {
       const former = new FileTail(setting, tail.name, copy.file.path, copy.file.id, copy.file.sizeBytes, FROM_START(), tail.changedMs);
       former.inherit(tail);
-      this.#insertRotated(former, copy.fd, this.chain.indexOf(tail));
-      if (isMatched(copy.file.path)) former.nextName = copy.file.path;
+      this.#addRotated(former, copy.fd, this.chain.indexOf(tail));
+    } else if (tail.sizeBytes > tail.offset && !tail.rotated && this.#unpack([tail.record()])) {
+      log.info({ file: tail.name }, "looking for its former content among compressed files");
     } else {
       if (tail.sizeBytes > tail.offset) this.#lose(tail, "truncated", "file was truncated before it was read to its end");
       this.#keepUntilSettled(tail);
     }
+    // Truncated twice since the last look, there are copies of what came and went in between.
+    if (!tail.rotated) this.#addUnseen(tail.idKey, this.chain.indexOf(tail), tail);
     tail.restart();
     tail.sizeBytes = sizeBytes;
     notePeek(tail);
@@ -240,8 +248,15 @@ export class PathFollower {
       return true;
     }
     if (tail.partialBytes > 0) return this.wantsFinal(tail, nowMs);
-    if (nowMs - tail.changedMs >= this.#context.rotatedIdleMs) this.#close(tail);
+    if (nowMs - tail.changedMs >= this.#context.rotatedIdleMs && !this.#mayStillGrow(tail)) this.#close(tail);
     return false;
+  }
+
+  /** While nothing is written to the file that came after it, its writer may not have turned to that one: it may know of no rotation. */
+  #mayStillGrow(tail: FileTail): boolean {
+    const next = this.chain[this.chain.indexOf(tail) + 1];
+    if (next !== undefined && (next.rotated || next.sizeBytes > 0)) return false;
+    return this.#context.setting.pool.openFiles.hasRoom && tail.file !== undefined && fstatSync(tail.file.fd).nlink > 0;
   }
 
   /** A file that was renamed to another path of the target has been read to its end: from now on it is that path's. */
@@ -295,7 +310,7 @@ export class PathFollower {
       }
     }
     this.aliasOf = undefined;
-    if (this.#seenMs !== undefined) this.#addUnseen(this.#seenMs, id);
+    this.#addUnseen(idKey(id), this.chain.length);
     const begun = this.#open(stat, id);
     if (begun && this.#seenMs !== undefined) metrics.rotations.inc({ kind: "create" });
     return begun;
@@ -309,32 +324,19 @@ export class PathFollower {
     return true;
   }
 
-  #addUnseen(seenMs: number, id: FileId): void {
-    const { byId, isMatched, setting, clock, log, metrics } = this.#context;
-    const isKnown = (other: FileId): boolean => byId.has(idKey(other)) || idKey(other) === idKey(id);
-    const led = this.#ledTo;
-    this.#ledTo = resolveLinks(this.name);
-    for (const file of findUnseen([this.name, this.#ledTo], led, seenMs - CLOCK_TICK_MS, isKnown)) {
-      if (isMatched(file.path)) continue;
-      const fd = openIfSame(file.path, file.id);
-      if (fd === undefined) continue;
-      if (this.#hasRead(file, fd)) {
-        closeSync(fd);
-        continue;
-      }
-      log.info({ file: this.name, found: file.path }, "found a generation that was rotated away before it was seen");
-      metrics.rotations.inc({ kind: "unseen" });
-      const tail = new FileTail(setting, this.name, file.path, file.id, file.sizeBytes, FROM_START(), clock.nowMs());
-      this.#insertRotated(tail, fd, this.chain.length);
-    }
+  /** @param at where in the chain they belong; @param replaced the file at the path, if its content was replaced */
+  #addUnseen(currentKey: string, at: number, replaced?: FileTail): void {
+    if (this.#seenMs === undefined) return;
+    const { name, chain } = this;
+    const leadsTo = resolveLinks(name);
+    const sighting = { name, leadsTo, ledTo: this.#ledTo, seenMs: this.#seenMs, currentKey, replaced, chain };
+    for (const [i, { tail, fd }] of openUnseen(sighting, this.#context).entries()) this.#insertRotated(tail, fd, at + i);
   }
 
-  /** Whether it is a file that was read to its end and is only waiting for the answer; another may have its inode by now. */
-  #hasRead(file: FoundFile, fd: number): boolean {
-    return this.chain.some(
-      ({ idKey: key, trace, offset }) =>
-        key === idKey(file.id) && matchesFingerprint(fd, file.sizeBytes, trace.fingerprint(offset, trace.markDigest())),
-    );
+  /** A rotated file that another path of the target leads to goes over to that path in the end. */
+  #addRotated(tail: FileTail, fd: number, at: number): void {
+    this.#insertRotated(tail, fd, at);
+    if (this.#context.isMatched(tail.path)) tail.nextName = tail.path;
   }
 
   #insertRotated(tail: FileTail, fd: number, at: number): void {
@@ -380,25 +382,9 @@ export class PathFollower {
     return this.#seenMs === undefined ? startByPath(this.name, fd, sizeBytes, this.#context) : FROM_START();
   }
 
-  /** Goes on with rotated files of this path that a stopped target has left, by their descriptors. */
-  #takeOverRotated(): void {
-    const { setting, clock, isMatched } = this.#context;
-    for (const [key, left] of setting.pool.leaving) {
-      if (left.name !== this.name || !left.rotated) continue;
-      setting.pool.leaving.delete(key);
-      const fd = left.file === undefined ? openIfSame(left.path, left.id) : openIfSame(`/proc/self/fd/${left.file.fd}`, left.id);
-      if (fd === undefined) continue;
-      const tail = new FileTail(setting, this.name, left.path, left.id, left.sizeBytes, FROM_START(), clock.nowMs());
-      tail.inherit(left);
-      left.close();
-      this.#insertRotated(tail, fd, this.chain.length);
-      if (isMatched(left.path)) tail.nextName = left.path;
-    }
-  }
-
   /** Takes up what an earlier run has noted of files read as this path: first what is still there, so that nothing else is taken for it. */
   #resume(records: readonly FileRecord[], stat: BigIntStats | undefined): void {
-    const { isMatched } = this.#context;
+    const missing: FileRecord[] = [];
     for (const record of records) this.#seenMs = Math.max(this.#seenMs ?? 0, record.seenMs);
     const inPlace = records.filter(({ rotated }) => !rotated).at(-1);
     const current = inPlace === undefined ? undefined : resumeInPlace(inPlace, this.name, stat, this.#context);
@@ -407,10 +393,33 @@ export class PathFollower {
       if (record === inPlace) this.#ledTo = record.path;
       if (record === inPlace && current !== undefined) continue;
       const found = resumeElsewhere(record, this.name, stat, this.#context);
-      if (found === undefined) continue;
-      this.#insertRotated(found.tail, found.fd, current === undefined ? this.chain.length : this.chain.length - 1);
-      if (isMatched(found.tail.path)) found.tail.nextName = found.tail.path;
+      if (found === "not found") missing.push(record);
+      if (typeof found === "string") continue;
+      this.#addRotated(found.tail, found.fd, current === undefined ? this.chain.length : this.chain.length - 1);
     }
+    if (missing.length > 0 && !this.#unpack(missing)) for (const record of missing) reportGone(record, this.#context);
+  }
+
+  /**
+   * Looks for files that are gone among those that were compressed. Nothing of the path is read meanwhile, for they come first. False:
+   * there are none to look into.
+   */
+  #unpack(records: readonly FileRecord[]): boolean {
+    const context = this.#context;
+    const wanted = { records, known: this.chain.map(headOf), unseenAfterMs: (this.#seenMs ?? Number.MAX_VALUE) - CLOCK_TICK_MS };
+    const paths = [...new Set([this.name, resolveLinks(this.name), ...records.map(({ path }) => path)])];
+    if (!hasCompressed(paths, wanted)) return false;
+    this.unpacking = records;
+    const failed = (path: string, error: unknown): void =>
+      context.log.warn({ file: this.name, packed: path, error: messageOf(error) }, "could not unpack a compressed generation");
+    void unpackGenerations(paths, wanted, failed).then((found) => {
+      this.unpacking = undefined;
+      if (this.#closed) return found.forEach(({ fd }) => closeSync(fd));
+      const resumed = found.map((file) => resumeUnpacked(file, this.name, context));
+      for (const [i, { tail, fd }] of resumed.entries()) this.#insertRotated(tail, fd, i);
+      for (const record of records) if (!found.some((file) => file.record === record)) reportGone(record, context);
+    });
+    return true;
   }
 
   #take(tail: FileTail, fd: number): void {
@@ -419,6 +428,10 @@ export class PathFollower {
     this.#context.byId.set(tail.idKey, tail);
     notePeek(tail);
   }
+}
+
+function headOf({ peek, trace }: FileTail): { readonly headBytes: number; readonly headDigest: string } {
+  return peek !== undefined && peek.headBytes > trace.headBytes ? peek : trace;
 }
 
 function notePeek(tail: FileTail): void {

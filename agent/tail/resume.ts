@@ -2,7 +2,19 @@
 
 import { type BigIntStats, closeSync } from "node:fs";
 import type { FileRecord } from "../file-records.ts";
-import { type FileId, idKey, idOf, isSame, matchesFingerprint, openIfSame, readAt, resolveLinks, traceAt } from "./file-identity.ts";
+import type { UnpackedFile } from "./compressed-generation.ts";
+import {
+  type FileId,
+  idKey,
+  idOf,
+  isSame,
+  matchesFingerprint,
+  openIfSame,
+  readAt,
+  resolveLinks,
+  statFile,
+  traceAt,
+} from "./file-identity.ts";
 import { FileTail, FROM_START, type TailStart } from "./file-tail.ts";
 import type { FollowContext } from "./follow-context.ts";
 import { findByIdentity, findCopy } from "./generations.ts";
@@ -42,8 +54,7 @@ export function resumeInPlace(
 }
 
 /**
- * The file of a record that has left its path: among the neighbours by its identity, or as a copy of its content. Undefined: it is
- * read already, or is not there any more, which is reported if something of it was not read.
+ * The file of a record that has left its path: among the neighbours by its identity, or as a copy of its content.
  *
  * @param stat of what is at the path now
  */
@@ -52,22 +63,42 @@ export function resumeElsewhere(
   name: string,
   stat: BigIntStats | undefined,
   context: FollowContext,
-): ResumedFile | undefined {
+): ResumedFile | "read already" | "not found" {
   const { byId, log, setting, clock } = context;
   const sameId = byId.get(idKey(record));
-  if (sameId !== undefined && isRecorded(sameId, record)) return undefined;
-  const atPath = stat !== undefined && isSame(record, stat);
+  if (sameId !== undefined && isRecorded(sameId, record)) return "read already";
   const paths = [name, record.path];
   const isTaken = (id: FileId): boolean => byId.has(idKey(id)) || (stat !== undefined && isSame(id, stat));
   const found = (sameId === undefined ? findByIdentity(paths, record, record) : undefined) ?? findCopy(paths, record, isTaken);
-  if (found === undefined) {
-    reportGone(record, atPath, context);
-    return undefined;
-  }
+  if (found === undefined) return "not found";
   const { file, fd } = found;
   const start = { offset: record.offset, trace: traceAt(fd, record.offset) };
   log.info({ file: name, found: file.path, offset: record.offset }, "found a file again that was rotated away, reading it to its end");
   return { tail: new FileTail(setting, name, file.path, file.id, file.sizeBytes, start, clock.nowMs()), fd };
+}
+
+/** Rotated files of a path that a stopped target has left, to be gone on with by their descriptors. */
+export function takeOverRotated(name: string, { setting, clock }: FollowContext): ResumedFile[] {
+  const taken: ResumedFile[] = [];
+  for (const [key, left] of setting.pool.leaving) {
+    if (left.name !== name || !left.rotated) continue;
+    setting.pool.leaving.delete(key);
+    const fd = left.file === undefined ? openIfSame(left.path, left.id) : openIfSame(`/proc/self/fd/${left.file.fd}`, left.id);
+    if (fd === undefined) continue;
+    const tail = new FileTail(setting, name, left.path, left.id, left.sizeBytes, FROM_START(), clock.nowMs());
+    tail.inherit(left);
+    left.close();
+    taken.push({ tail, fd });
+  }
+  return taken;
+}
+
+/** A generation that was unpacked, from where it was read to, or from its start if nobody has seen it. */
+export function resumeUnpacked({ path, id, fd, sizeBytes, record }: UnpackedFile, name: string, context: FollowContext): ResumedFile {
+  const { setting, clock, log } = context;
+  const offset = record?.offset ?? 0;
+  log.info({ file: name, found: path, offset }, "found a generation that was compressed before it was read, reading it to its end");
+  return { tail: new FileTail(setting, name, path, id, sizeBytes, { offset, trace: traceAt(fd, offset) }, clock.nowMs()), fd };
 }
 
 /** Whether a file that is being read is the record's, and not one that has its inode by now. */
@@ -75,8 +106,11 @@ function isRecorded(tail: FileTail, record: FileRecord): boolean {
   return tail.open() && matchesFingerprint(tail.file!.fd, tail.sizeBytes, record);
 }
 
-function reportGone(record: FileRecord, atPath: boolean, { metrics, log }: FollowContext): void {
+/** Of a file that is not there any more, what was not read is a loss. */
+export function reportGone(record: FileRecord, { metrics, log }: FollowContext): void {
   const { offset, sizeBytes } = record;
+  const stat = statFile(record.name);
+  const atPath = stat !== undefined && isSame(record, stat);
   if (sizeBytes > offset) {
     const text = atPath ? "file was replaced before it was read to its end" : "file was gone before it was read to its end";
     const reason = atPath ? "truncated" : "rotated_away";

@@ -167,6 +167,7 @@ class GlobTarget implements FileTarget, PositionSource {
   // What the positions ask.
 
   *records(): Iterable<FileRecord> {
+    for (const { unpacking } of this.#followers.values()) if (unpacking !== undefined) yield* unpacking;
     for (const tail of this.#tails()) if (this.#isOurs(tail) && !(tail.finished && tail.ledger.settled)) yield tail.record();
   }
 

@@ -1,7 +1,19 @@
 // Every way of rotating × every state of the remote × an agent that runs, restarts in order or is killed in between: each line arrives,
 // in order, and none twice unless the agent was killed with it in flight.
 
-import { appendFileSync, copyFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import { numbered, pause, type Remote, Rig } from "./harness.ts";
 
@@ -167,6 +179,58 @@ describe("while the agent is away", () => {
     }
   }
 
+  const pack = (name: string): void => {
+    const { atime, mtime } = statSync(rig.path(name));
+    writeFileSync(rig.path(`${name}.gz`), gzipSync(readFileSync(rig.path(name))));
+    utimesSync(rig.path(`${name}.gz`), atime, mtime);
+    rmSync(rig.path(name));
+  };
+
+  for (const rotations of [1, 2]) {
+    test(`${rotations} rotations, each packed at once`, async () => {
+      const generations = [0, 1, 2].map((generation) => numbered(`generation ${generation} line `, COUNT));
+      rig = new Rig({ roomLines: 50 });
+      writeFileSync(rig.path(`${LOG}.1`), numbered("of old times ", COUNT).text);
+      pack(`${LOG}.1`);
+      await pause(30);
+      writeFileSync(rig.path(LOG), generations[0]!.text);
+      await rig.start("up");
+      await rig.untilLines(COUNT);
+      await rig.positions.sync();
+      await rig.kill();
+      appendFileSync(rig.path(LOG), "written while away\n");
+      await pause(60);
+      for (let n = 1; n <= rotations; n++) {
+        for (let old = n; old >= 1; old--) renameSync(rig.path(`${LOG}.${old}.gz`), rig.path(`${LOG}.${old + 1}.gz`));
+        renameSync(rig.path(LOG), rig.path(`${LOG}.1`));
+        pack(`${LOG}.1`);
+        writeFileSync(rig.path(LOG), generations[n]!.text);
+        await pause(30);
+      }
+      await rig.start("up");
+      const all = [...generations[0]!.list, "written while away", ...generations.slice(1, rotations + 1).flatMap(({ list }) => list)];
+      await rig.untilLines(all.length);
+      await pause(60);
+      expect(rig.lines()).toEqual(all);
+    });
+  }
+
+  test("a packed generation that is damaged is a loss, and the rest is read", async () => {
+    rig = new Rig({ roomLines: 5 });
+    writeFileSync(rig.path(LOG), numbered("line ", 100).text);
+    await rig.start("down");
+    await pause(80);
+    await rig.kill();
+    renameSync(rig.path(LOG), rig.path(`${LOG}.1`));
+    pack(`${LOG}.1`);
+    truncateSync(rig.path(`${LOG}.1.gz`), 60);
+    writeFileSync(rig.path(LOG), "next\n");
+    await rig.start("up");
+    await rig.until(() => rig.lines().includes("next"), "the next generation");
+    expect(await rig.metric("promtail_file_lost_bytes_total")).toBe(790);
+    expect(rig.logLines.join("")).toContain("could not unpack a compressed generation");
+  });
+
   test("a copy and truncation of what was not read at all", async () => {
     rig = new Rig({ roomLines: 5 });
     writeFileSync(rig.path(LOG), numbered("old ", 100).text);
@@ -264,6 +328,22 @@ describe("between two looks", () => {
       expect(rig.lines()).toEqual([1, 2, 3, 4].flatMap((day) => numbered(`day ${day} `, 10).list));
     });
   }
+
+  test("a file is copied and truncated twice", async () => {
+    rig = new Rig({ reading: { pollMinMs: 300, pollMaxMs: 300 } });
+    writeFileSync(rig.path(LOG), numbered("0.", 30).text);
+    await rig.start();
+    await rig.untilLines(30);
+    for (const generation of [1, 2]) {
+      appendFileSync(rig.path(LOG), `last of ${generation - 1}\n`);
+      copyFileSync(rig.path(LOG), rig.path(`${LOG}-2024010${generation}`));
+      truncateSync(rig.path(LOG));
+      appendFileSync(rig.path(LOG), numbered(`${generation}.`, 30).text);
+    }
+    await rig.untilLines(92);
+    const expected = [0, 1, 2].flatMap((n) => [...numbered(`${n}.`, 30).list, ...(n < 2 ? [`last of ${n}`] : [])]);
+    expect(rig.lines()).toEqual(expected);
+  });
 
   test("a file that is deleted for good leaves no position for the next of its name", async () => {
     rig = new Rig({ reading: { rotatedIdleMs: 60 } });
@@ -387,6 +467,22 @@ describe("in place", () => {
     appendFileSync(rig.path(`${LOG}.1`), "late\n");
     await rig.untilLines(3);
     expect(rig.lines()).toEqual(["a", "b", "late"]);
+  });
+
+  test("a writer that knows of no rotation is followed until the next file is written to", async () => {
+    rig = new Rig({ reading: { rotatedIdleMs: 50 } });
+    writeFileSync(rig.path(LOG), "a\n");
+    await rig.start();
+    await rig.untilLines(1);
+    renameSync(rig.path(LOG), rig.path(`${LOG}.1`));
+    writeFileSync(rig.path(LOG), "");
+    await pause(300);
+    appendFileSync(rig.path(`${LOG}.1`), "late\n");
+    await rig.untilLines(2);
+    appendFileSync(rig.path(LOG), "b\n");
+    await rig.untilLines(3);
+    await rig.until(() => rig.target.details().length === 1, "the former file to be let go");
+    expect(rig.lines()).toEqual(["a", "late", "b"]);
   });
 
   test("a deleted file is read to its end", async () => {

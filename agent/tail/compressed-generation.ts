@@ -1,0 +1,120 @@
+// A generation that was compressed before it was read to its end (rotated and packed while the agent was away). It is known by what
+// had been read of it, unpacked beside memory into a file that has no name any more, and read on from there like any rotated file.
+
+import { closeSync, fstatSync, openSync, rmSync, write as writeCallback } from "node:fs";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { promisify } from "node:util";
+import { digest, type FileRecord } from "../file-records.ts";
+import { COMPRESSIONS, type Compression, decompress } from "./decompress.ts";
+import { type FileId, HEAD_BYTES_MAX, idOf, matchesFingerprint } from "./file-identity.ts";
+import { compressedFamily, type FoundFile } from "./generations.ts";
+
+const write = promisify(writeCallback);
+
+/** Packed neighbours looked into for one path: the newest. */
+const LOOKED_INTO_MAX = 16;
+
+export interface UnpackedFile {
+  /** The compressed file. */
+  readonly path: string;
+  /** Of the unpacked content, which is open at `fd` and has no path. */
+  readonly id: FileId;
+  readonly fd: number;
+  readonly sizeBytes: number;
+  /** What an earlier run has noted of it; undefined for a generation that nobody has seen. */
+  readonly record: FileRecord | undefined;
+}
+
+export interface Wanted {
+  /** Files that are not found otherwise. */
+  readonly records: readonly FileRecord[];
+  /** Heads of files that are known and need no unpacking. */
+  readonly known: readonly { readonly headBytes: number; readonly headDigest: string }[];
+  /** Packed files written to after this are unpacked even if nothing is noted of them. */
+  readonly unseenAfterMs: number;
+}
+
+/** Whether there is anything to look into. */
+export function hasCompressed(paths: readonly string[], wanted: Wanted): boolean {
+  return candidates(paths, wanted).length > 0;
+}
+
+/**
+ * The generations wanted, oldest first. A packed file that is damaged or for which there is no room is passed to `onFailure`.
+ *
+ * @param paths the path, and where its files were last
+ */
+export async function unpackGenerations(
+  paths: readonly string[],
+  wanted: Wanted,
+  onFailure: (path: string, error: unknown) => void,
+): Promise<UnpackedFile[]> {
+  const found: UnpackedFile[] = [];
+  const missing = new Set(wanted.records);
+  for (const file of candidates(paths, wanted)) {
+    try {
+      const head = await headOf(file.path);
+      const begins = (print: { readonly headBytes: number; readonly headDigest: string }): boolean =>
+        print.headBytes > 0 && head.length >= print.headBytes && digest(head.subarray(0, print.headBytes)) === print.headDigest;
+      const records = [...missing].filter(begins);
+      if (records.length === 0 && (wanted.known.some(begins) || !isUnseen(file, wanted))) continue;
+      const unpacked = await unpack(file.path);
+      const record = records.find((one) => matchesFingerprint(unpacked.fd, unpacked.sizeBytes, one));
+      if (records.length > 0 && record === undefined) {
+        closeSync(unpacked.fd);
+        continue;
+      }
+      if (record !== undefined) missing.delete(record);
+      found.push({ ...unpacked, record });
+    } catch (error) {
+      onFailure(file.path, error);
+    }
+  }
+  return found;
+}
+
+function candidates(paths: readonly string[], wanted: Wanted): FoundFile[] {
+  const packed = compressedFamily(paths).filter((file) => compressionOf(file.path) !== undefined);
+  const some = wanted.records.length > 0 ? packed : packed.filter((file) => isUnseen(file, wanted));
+  return some.slice(-LOOKED_INTO_MAX);
+}
+
+/** Packing keeps the time of the last writing, and makes a file of its own. */
+function isUnseen({ modifiedMs, bornMs }: FoundFile, { unseenAfterMs }: Wanted): boolean {
+  return modifiedMs > unseenAfterMs && (bornMs > unseenAfterMs || bornMs === 0);
+}
+
+function compressionOf(path: string): Compression | undefined {
+  return COMPRESSIONS.find((one) => extname(path).toLowerCase() === `.${one}`);
+}
+
+async function headOf(path: string): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of decompress(path, compressionOf(path)!)) {
+    parts.push(Buffer.from(piece.subarray(0, HEAD_BYTES_MAX)));
+    bytes += piece.length;
+    if (bytes >= HEAD_BYTES_MAX) break;
+  }
+  return Buffer.concat(parts);
+}
+
+let unpackedCount = 0;
+
+async function unpack(path: string): Promise<Omit<UnpackedFile, "record">> {
+  const scratch = join(tmpdir(), `skald-unpacked-${process.pid}-${++unpackedCount}`);
+  const fd = openSync(scratch, "wx+", 0o600);
+  try {
+    rmSync(scratch);
+    let sizeBytes = 0;
+    for await (const piece of decompress(path, compressionOf(path)!)) {
+      for (let at = 0; at < piece.length; ) at += (await write(fd, piece, at, piece.length - at, sizeBytes + at)).bytesWritten;
+      sizeBytes += piece.length;
+    }
+    return { path, id: idOf(fstatSync(fd, { bigint: true })), fd, sizeBytes };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
