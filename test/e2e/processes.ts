@@ -1,11 +1,29 @@
 // Real programs for end-to-end tests: started from the build, asked over HTTP, ended by signals.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { closeSync, cpSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-export const SKALD = fileURLToPath(new URL("../../dist/cli/skald.js", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const CLOCK_TICKS_PER_S = 100;
+
+let build: string | undefined;
+
+/** A copy of the build of its own, so that building meanwhile does not pull it away from under programs that are started again. */
+function copiedBuild(): string {
+  if (build !== undefined) return build;
+  if (!existsSync(join(ROOT, "dist/cli/skald.js"))) throw new Error("dist/cli/skald.js is missing: npm run build makes it");
+  const folder = mkdtempSync(join(tmpdir(), "skald-build-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  cpSync(join(ROOT, "dist"), join(folder, "dist"), { recursive: true });
+  cpSync(join(ROOT, "package.json"), join(folder, "package.json"));
+  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  build = folder;
+  return folder;
+}
 
 export interface Program {
   readonly pid: number;
@@ -17,9 +35,9 @@ export interface Program {
 
 /** Starts `skald <args>`; both outputs go to `logFile`. */
 export function startSkald(args: readonly string[], logFile: string): Program {
-  if (!existsSync(SKALD)) throw new Error(`${SKALD} is missing: npm run build makes it`);
+  const skald = join(copiedBuild(), "dist/cli/skald.js");
   const log = openSync(logFile, "a");
-  const child: ChildProcess = spawn(process.execPath, [SKALD, ...args], { stdio: ["ignore", log, log] });
+  const child: ChildProcess = spawn(process.execPath, [skald, ...args], { stdio: ["ignore", log, log] });
   closeSync(log);
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   return {
@@ -30,6 +48,28 @@ export function startSkald(args: readonly string[], logFile: string): Program {
       await gone;
     },
     output: () => readFileSync(logFile, "utf8"),
+  };
+}
+
+export interface Usage {
+  readonly cpuSeconds: number;
+  readonly rssMb: number;
+  /** The most it has had. */
+  readonly peakRssMb: number;
+  readonly descriptorCount: number;
+}
+
+/** What a running process has used so far, as Linux tells it. */
+export function usageOf(pid: number): Usage {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const kilobytes = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0);
+  return {
+    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_S,
+    rssMb: kilobytes("VmRSS") / 1024,
+    peakRssMb: kilobytes("VmHWM") / 1024,
+    descriptorCount: readdirSync(`/proc/${pid}/fd`).length,
   };
 }
 
