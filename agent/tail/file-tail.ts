@@ -10,7 +10,17 @@ import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { FileRecord } from "../file-records.ts";
 import { holdCountOf, TicketLedger } from "../tickets.ts";
 import { appendLines, BATCH_LINES_MAX, batchLines, cleanText } from "./batch-lines.ts";
-import { type FileId, type Fingerprint, idKey, matchesFingerprint, openIfSame, ReadTrace, readAt, readMark } from "./file-identity.ts";
+import {
+  type FileId,
+  type Fingerprint,
+  idKey,
+  matchesFingerprint,
+  openIfSame,
+  ReadTrace,
+  readAt,
+  readMark,
+  takeFingerprint,
+} from "./file-identity.ts";
 import type { FileHolder, OpenFile } from "./open-files.ts";
 import { BLOCK_BYTES } from "./read-blocks.ts";
 import type { TailPool } from "./tail-pool.ts";
@@ -373,9 +383,19 @@ export class FileTail implements FileHolder {
     this.#encodingResolved = head.length >= this.#encoding.unitBytes;
   }
 
+  /** Notes what is there to be read. */
+  lookAhead(): void {
+    this.peek = this.sizeBytes > this.offset && this.open() ? takeFingerprint(this.file!.fd, this.sizeBytes) : undefined;
+  }
+
+  /** As much of its head as is known. */
+  get head(): { readonly headBytes: number; readonly headDigest: string } {
+    return this.peek !== undefined && this.peek.headBytes > this.trace.headBytes ? this.peek : this.trace;
+  }
+
   /** Its line in the sidecar, with what is acknowledged. */
   record(): FileRecord {
-    const head = this.peek !== undefined && this.peek.headBytes > this.trace.headBytes ? this.peek : this.trace;
+    const { head } = this;
     return {
       owner: this.setting.owner,
       path: this.path,

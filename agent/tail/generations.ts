@@ -10,6 +10,9 @@ import { type FileId, type Fingerprint, idKey, matchesFingerprint } from "./file
 /** Neighbours looked at in a folder of any size; those with the file's own name in theirs come first. */
 const NEIGHBOURS_MAX = 2_000;
 
+/** Files are stamped by the kernel's coarse clock, which lags the precise one by up to a tick. */
+export const CLOCK_TICK_MS = 20;
+
 export interface FoundFile {
   readonly path: string;
   readonly id: FileId;
@@ -22,16 +25,19 @@ export interface FoundFile {
  * The file of this identity among the neighbours of `paths`, checked by its content, open for reading.
  *
  * @param paths where it was: its matched path, and where links led
+ * @param seenMs when it was seen last: of a file that was empty then, its inode alone would tell nothing
  */
 export function findByIdentity(
   paths: readonly string[],
   id: FileId,
   print: Fingerprint,
+  seenMs: number,
 ): { readonly file: FoundFile; readonly fd: number } | undefined {
   const key = idKey(id);
   for (const candidate of neighbours(paths, () => true)) {
     const file = statFile(candidate);
     if (file === undefined || idKey(file.id) !== key) continue;
+    if (print.headBytes === 0 && file.bornMs > seenMs + CLOCK_TICK_MS) return undefined;
     const fd = openIfMatching(file, print);
     return fd === undefined ? undefined : { file, fd };
   }

@@ -9,24 +9,14 @@ import { type BigIntStats, closeSync, fstatSync, openSync } from "node:fs";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { FileRecord } from "../file-records.ts";
 import { hasCompressed, unpackGenerations } from "./compressed-generation.ts";
-import {
-  type FileId,
-  idKey,
-  idOf,
-  isSame,
-  matchesFingerprint,
-  readMark,
-  resolveLinks,
-  statFile,
-  takeFingerprint,
-} from "./file-identity.ts";
+import { type FileId, idKey, idOf, isSame, matchesFingerprint, readMark, resolveLinks, statFile } from "./file-identity.ts";
 import { FileTail, FROM_START, type TailStart } from "./file-tail.ts";
 import type { FollowContext } from "./follow-context.ts";
-import { findByIdentity, findCopy } from "./generations.ts";
+import { CLOCK_TICK_MS, findByIdentity, findCopy } from "./generations.ts";
 import { reportLoss } from "./loss-ledger.ts";
 import { reportGone, resumeElsewhere, resumeInPlace, resumeUnpacked, startByPath, takeOverRotated } from "./resume.ts";
 import { leavingKey } from "./tail-pool.ts";
-import { CLOCK_TICK_MS, openUnseen } from "./unseen.ts";
+import { openUnseen } from "./unseen.ts";
 
 export class PathFollower {
   readonly name: string;
@@ -150,16 +140,18 @@ export class PathFollower {
         return true;
       }
     }
-    if (sizeBytes === tail.sizeBytes) {
-      // Written to, and not longer: unless nothing was written, it was replaced by as much.
-      if (!touched || sizeBytes !== tail.offset || sizeBytes === 0 || !tail.open()) return false;
-      if (readMark(tail.file!.fd, tail.offset).equals(tail.trace.mark)) return false;
+    if (sizeBytes === tail.sizeBytes && (!touched || sizeBytes !== tail.offset || sizeBytes === 0)) return false;
+    // Longer, or written to and as long: it goes on where it was read to, or was replaced by as much or more.
+    if (tail.offset > 0 && tail.open() && !readMark(tail.file!.fd, tail.offset).equals(tail.trace.mark)) {
       this.#truncated(tail, sizeBytes);
       return true;
     }
+    if (sizeBytes === tail.sizeBytes) return false;
+    // Of content that came and went since the file was seen empty, nothing but a copy can tell.
+    if (tail.sizeBytes === 0) this.#addUnseen(tail.idKey, this.chain.indexOf(tail), tail);
     tail.sizeBytes = sizeBytes;
     tail.changedMs = nowMs;
-    notePeek(tail);
+    tail.lookAhead();
     return true;
   }
 
@@ -175,8 +167,9 @@ export class PathFollower {
     if (copy !== undefined) {
       const former = new FileTail(setting, tail.name, copy.file.path, copy.file.id, copy.file.sizeBytes, FROM_START(), tail.changedMs);
       former.inherit(tail);
+      former.seenMs = this.lookedMs;
       this.#addRotated(former, copy.fd, this.chain.indexOf(tail));
-    } else if (tail.sizeBytes > tail.offset && !tail.rotated && this.#unpack([tail.record()])) {
+    } else if (!tail.rotated && this.#unpack([tail.record()])) {
       log.info({ file: tail.name }, "looking for its former content among compressed files");
     } else {
       if (tail.sizeBytes > tail.offset) this.#lose(tail, "truncated", "file was truncated before it was read to its end");
@@ -186,7 +179,7 @@ export class PathFollower {
     if (!tail.rotated) this.#addUnseen(tail.idKey, this.chain.indexOf(tail), tail);
     tail.restart();
     tail.sizeBytes = sizeBytes;
-    notePeek(tail);
+    tail.lookAhead();
   }
 
   /** Of content that is gone, what is on its way to the remote is remembered, so that a kill before the answer does not go unnoticed. */
@@ -210,7 +203,7 @@ export class PathFollower {
     const { clock, log, isMatched } = this.#context;
     const print = tail.trace.fingerprint(tail.offset, tail.trace.markDigest());
     const deleted = tail.file !== undefined && fstatSync(tail.file.fd).nlink === 0;
-    const found = deleted ? undefined : findByIdentity([tail.name, tail.path], tail.id, print);
+    const found = deleted ? undefined : findByIdentity([tail.name, tail.path], tail.id, print, tail.seenMs);
     tail.leavePath(clock.nowMs());
     if (found !== undefined) {
       tail.path = found.file.path;
@@ -226,8 +219,14 @@ export class PathFollower {
           "file is gone; what was written to it since the last look, if anything, is not read",
         );
       this.#close(tail);
-    } else tail.sizeBytes = fstatSync(tail.file.fd).size;
+    } else this.#noteSize(tail, fstatSync(tail.file.fd).size);
     return true;
+  }
+
+  /** Of a file that has left its path. Its head is noted even if nothing was read of it: it may be packed before that. */
+  #noteSize(tail: FileTail, sizeBytes: number): void {
+    tail.sizeBytes = sizeBytes;
+    if (tail.peek === undefined) tail.lookAhead();
   }
 
   #lookRotated(tail: FileTail, nowMs: number): boolean {
@@ -238,7 +237,7 @@ export class PathFollower {
       return true;
     }
     if (sizeBytes !== tail.sizeBytes) {
-      tail.sizeBytes = sizeBytes;
+      this.#noteSize(tail, sizeBytes);
       tail.changedMs = nowMs;
       return true;
     }
@@ -310,6 +309,8 @@ export class PathFollower {
       }
     }
     this.aliasOf = undefined;
+    const there = statFile(resolveLinks(this.name));
+    if (there === undefined || !isSame(id, there)) return false;
     this.#addUnseen(idKey(id), this.chain.length);
     const begun = this.#open(stat, id);
     if (begun && this.#seenMs !== undefined) metrics.rotations.inc({ kind: "create" });
@@ -331,6 +332,7 @@ export class PathFollower {
     const leadsTo = resolveLinks(name);
     const sighting = { name, leadsTo, ledTo: this.#ledTo, seenMs: this.#seenMs, currentKey, replaced, chain };
     for (const [i, { tail, fd }] of openUnseen(sighting, this.#context).entries()) this.#insertRotated(tail, fd, at + i);
+    if (this.unpacking === undefined) this.#unpack([]);
   }
 
   /** A rotated file that another path of the target leads to goes over to that path in the end. */
@@ -342,6 +344,7 @@ export class PathFollower {
   #insertRotated(tail: FileTail, fd: number, at: number): void {
     tail.adoptDescriptor(fd);
     tail.leavePath(tail.changedMs);
+    tail.lookAhead();
     this.chain.splice(Math.max(0, at), 0, tail);
     this.#context.byId.set(tail.idKey, tail);
   }
@@ -388,7 +391,10 @@ export class PathFollower {
     for (const record of records) this.#seenMs = Math.max(this.#seenMs ?? 0, record.seenMs);
     const inPlace = records.filter(({ rotated }) => !rotated).at(-1);
     const current = inPlace === undefined ? undefined : resumeInPlace(inPlace, this.name, stat, this.#context);
-    if (current !== undefined) this.#take(current.tail, current.fd);
+    if (current !== undefined) {
+      this.#take(current.tail, current.fd);
+      if (inPlace?.sizeBytes === 0) this.#addUnseen(current.tail.idKey, 0, current.tail);
+    }
     for (const record of records) {
       if (record === inPlace) this.#ledTo = record.path;
       if (record === inPlace && current !== undefined) continue;
@@ -406,7 +412,11 @@ export class PathFollower {
    */
   #unpack(records: readonly FileRecord[]): boolean {
     const context = this.#context;
-    const wanted = { records, known: this.chain.map(headOf), unseenAfterMs: (this.#seenMs ?? Number.MAX_VALUE) - CLOCK_TICK_MS };
+    const wanted = {
+      records,
+      known: this.chain.map((tail) => tail.head),
+      unseenAfterMs: (this.#seenMs ?? Number.MAX_VALUE) - CLOCK_TICK_MS,
+    };
     const paths = [...new Set([this.name, resolveLinks(this.name), ...records.map(({ path }) => path)])];
     if (!hasCompressed(paths, wanted)) return false;
     this.unpacking = records;
@@ -426,14 +436,6 @@ export class PathFollower {
     tail.adoptDescriptor(fd);
     this.chain.push(tail);
     this.#context.byId.set(tail.idKey, tail);
-    notePeek(tail);
+    tail.lookAhead();
   }
-}
-
-function headOf({ peek, trace }: FileTail): { readonly headBytes: number; readonly headDigest: string } {
-  return peek !== undefined && peek.headBytes > trace.headBytes ? peek : trace;
-}
-
-function notePeek(tail: FileTail): void {
-  tail.peek = tail.sizeBytes > tail.offset && tail.open() ? takeFingerprint(tail.file!.fd, tail.sizeBytes) : undefined;
 }

@@ -69,12 +69,16 @@ export function resumeElsewhere(
   if (sameId !== undefined && isRecorded(sameId, record)) return "read already";
   const paths = [name, record.path];
   const isTaken = (id: FileId): boolean => byId.has(idKey(id)) || (stat !== undefined && isSame(id, stat));
-  const found = (sameId === undefined ? findByIdentity(paths, record, record) : undefined) ?? findCopy(paths, record, isTaken);
+  const found =
+    (sameId === undefined ? findByIdentity(paths, record, record, record.seenMs) : undefined) ?? findCopy(paths, record, isTaken);
   if (found === undefined) return "not found";
   const { file, fd } = found;
   const start = { offset: record.offset, trace: traceAt(fd, record.offset) };
   log.info({ file: name, found: file.path, offset: record.offset }, "found a file again that was rotated away, reading it to its end");
-  return { tail: new FileTail(setting, name, file.path, file.id, file.sizeBytes, start, clock.nowMs()), fd };
+  const tail = new FileTail(setting, name, file.path, file.id, file.sizeBytes, start, clock.nowMs());
+  // Nothing was seen at the path since: what came and went there later is looked for after yet another restart, too.
+  tail.seenMs = record.seenMs;
+  return { tail, fd };
 }
 
 /** Rotated files of a path that a stopped target has left, to be gone on with by their descriptors. */

@@ -5,11 +5,8 @@ import { digest } from "../file-records.ts";
 import { idKey, matchesFingerprint, openIfSame, readAt } from "./file-identity.ts";
 import { FileTail, FROM_START } from "./file-tail.ts";
 import type { FollowContext } from "./follow-context.ts";
-import { type FoundFile, findUnseen } from "./generations.ts";
+import { CLOCK_TICK_MS, type FoundFile, findUnseen } from "./generations.ts";
 import type { ResumedFile } from "./resume.ts";
-
-/** Files are stamped by the kernel's coarse clock, which lags the precise one by up to a tick. */
-export const CLOCK_TICK_MS = 20;
 
 export interface Sighting {
   readonly name: string;

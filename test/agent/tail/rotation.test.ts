@@ -258,6 +258,30 @@ describe("while the agent is away", () => {
     expect(rig.lines()).toEqual([...numbered("old ", 10).list, ...numbered("new line ", 50).list]);
   });
 
+  test("an inode that belongs to another path's file by now leads nobody to that file", async () => {
+    rig = new Rig();
+    writeFileSync(rig.path("other.log"), "");
+    writeFileSync(rig.path(LOG), "app 1\n");
+    await rig.start();
+    await rig.untilLines(1);
+    await rig.positions.sync();
+    await rig.stop();
+    // Where inodes are used again at once, the next file made has the one of the file deleted last.
+    await pause(60);
+    rmSync(rig.path("other.log"));
+    renameSync(rig.path(LOG), rig.path(`${LOG}.1`));
+    writeFileSync(rig.path(LOG), "app 2\n");
+    renameSync(rig.path(LOG), rig.path(`${LOG}.0`));
+    writeFileSync(rig.path(LOG), "app 3\n");
+    await rig.start();
+    await rig.untilLines(3);
+    await pause(50);
+    const of = (name: string): string[] =>
+      [...rig.sent, ...rig.sink.acknowledged].filter((sent) => sent.filename === rig.path(name)).map(({ line }) => line);
+    expect(of(LOG)).toEqual(["app 1", "app 2", "app 3"]);
+    expect(of("other.log")).toEqual([]);
+  });
+
   test("a file that was deleted unread is a loss with its byte range", async () => {
     rig = new Rig({ roomLines: 5 });
     writeFileSync(rig.path(LOG), numbered("line ", 100).text);
