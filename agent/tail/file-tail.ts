@@ -383,6 +383,11 @@ export class FileTail implements FileHolder {
     this.#encodingResolved = head.length >= this.#encoding.unitBytes;
   }
 
+  /** Whether, open as it is, it has what the fingerprint was taken of. */
+  holds(print: Fingerprint): boolean {
+    return print.headBytes > 0 && this.file !== undefined && matchesFingerprint(this.file.fd, this.sizeBytes, print);
+  }
+
   /** Notes what is there to be read. */
   lookAhead(): void {
     this.peek = this.sizeBytes > this.offset && this.open() ? takeFingerprint(this.file!.fd, this.sizeBytes) : undefined;

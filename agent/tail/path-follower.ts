@@ -158,13 +158,18 @@ export class PathFollower {
   #truncated(tail: FileTail, sizeBytes: number): void {
     const { metrics, log, byId, setting } = this.#context;
     const print = tail.peek ?? tail.trace.fingerprint(tail.offset, tail.trace.markDigest());
-    const copy = findCopy([tail.name, tail.path], print, (id) => byId.has(idKey(id)));
+    const known = this.chain.find((other) => other !== tail && other.holds(print));
+    const copy = known === undefined ? findCopy([tail.name, tail.path], print, (id) => byId.has(idKey(id))) : undefined;
     metrics.rotations.inc({ kind: "truncate" });
     log.info(
       { file: tail.name, offset: tail.offset, size: sizeBytes, copy: copy?.file.path },
       "file was truncated, reading it from its start",
     );
-    if (copy !== undefined) {
+    if (known !== undefined) {
+      // A copy that was found before it was known what of. What was read of it already will have come twice.
+      if (known.offset === 0) known.inherit(tail);
+      else this.#keepUntilSettled(tail);
+    } else if (copy !== undefined) {
       const former = new FileTail(setting, tail.name, copy.file.path, copy.file.id, copy.file.sizeBytes, FROM_START(), tail.changedMs);
       former.inherit(tail);
       former.seenMs = this.lookedMs;

@@ -2,7 +2,7 @@
 
 import { closeSync } from "node:fs";
 import { digest } from "../file-records.ts";
-import { idKey, matchesFingerprint, openIfSame, readAt } from "./file-identity.ts";
+import { HEAD_BYTES_MAX, idKey, matchesFingerprint, openIfSame, readAt } from "./file-identity.ts";
 import { FileTail, FROM_START } from "./file-tail.ts";
 import type { FollowContext } from "./follow-context.ts";
 import { CLOCK_TICK_MS, type FoundFile, findUnseen } from "./generations.ts";
@@ -44,13 +44,16 @@ export function openUnseen(sighting: Sighting, context: FollowContext): ResumedF
   return opened;
 }
 
-/** A file that was read to its end and is only waiting for the answer (another may have its inode by now), or a copy of a part of it. */
+/** A file that was read to its end and is only waiting for the answer (another may have its inode by now), or a copy of what is known. */
 function hasBeenRead(file: FoundFile, fd: number, { chain, replaced }: Sighting): boolean {
   const isWaiting = chain.some(
     ({ idKey: key, trace, offset }) =>
       key === idKey(file.id) && matchesFingerprint(fd, file.sizeBytes, trace.fingerprint(offset, trace.markDigest())),
   );
-  if (isWaiting || replaced === undefined) return isWaiting;
+  if (isWaiting || replaced?.file === undefined) return isWaiting;
   const { headBytes, headDigest } = replaced.trace;
-  return headBytes > 0 && file.sizeBytes < replaced.offset && digest(readAt(fd, 0, headBytes)) === headDigest;
+  if (headBytes > 0 && file.sizeBytes < replaced.offset && digest(readAt(fd, 0, headBytes)) === headDigest) return true;
+  // Copied, and not truncated yet: that comes next.
+  const head = readAt(fd, 0, Math.min(HEAD_BYTES_MAX, file.sizeBytes));
+  return head.length > 0 && readAt(replaced.file.fd, 0, head.length).equals(head);
 }
