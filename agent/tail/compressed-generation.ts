@@ -7,13 +7,15 @@ import { extname, join } from "node:path";
 import { promisify } from "node:util";
 import { digest, type FileRecord } from "../file-records.ts";
 import { COMPRESSIONS, type Compression, decompress } from "./decompress.ts";
-import { type FileId, HEAD_BYTES_MAX, idOf, matchesFingerprint } from "./file-identity.ts";
+import { type FileId, HEAD_BYTES_MAX, idKey, idOf, matchesFingerprint, openIfSame } from "./file-identity.ts";
 import { compressedFamily, type FoundFile } from "./generations.ts";
 
 const write = promisify(writeCallback);
 
-/** Packed neighbours looked into for one path: the newest. */
-const LOOKED_INTO_MAX = 16;
+/** Packed neighbours looked into for one path: the newest. Of most only the head is unpacked. */
+const LOOKED_INTO_MAX = 512;
+const PASSES = 4;
+const PASS_GAP_MS = 30;
 
 export interface UnpackedFile {
   /** The compressed file. */
@@ -22,6 +24,8 @@ export interface UnpackedFile {
   readonly id: FileId;
   readonly fd: number;
   readonly sizeBytes: number;
+  /** When its content was written last. */
+  readonly modifiedMs: number;
   /** What an earlier run has noted of it; undefined for a generation that nobody has seen. */
   readonly record: FileRecord | undefined;
 }
@@ -52,26 +56,45 @@ export async function unpackGenerations(
 ): Promise<UnpackedFile[]> {
   const found: UnpackedFile[] = [];
   const missing = new Set(wanted.records);
-  for (const file of candidates(paths, wanted)) {
-    try {
-      const head = await headOf(file.path);
-      const begins = (print: { readonly headBytes: number; readonly headDigest: string }): boolean =>
-        print.headBytes > 0 && head.length >= print.headBytes && digest(head.subarray(0, print.headBytes)) === print.headDigest;
-      const records = [...missing].filter(begins);
-      if (records.length === 0 && (wanted.known.some(begins) || !isUnseen(file, wanted))) continue;
-      const unpacked = await unpack(file.path);
-      const record = records.find((one) => matchesFingerprint(unpacked.fd, unpacked.sizeBytes, one));
-      if (records.length > 0 && record === undefined) {
-        closeSync(unpacked.fd);
-        continue;
+  const lookedInto = new Set<string>();
+  for (let pass = 0; pass < PASSES && (pass === 0 || missing.size > 0); pass++) {
+    // Files are renamed again and again: one may be missed while it is on its way from one name to the next.
+    if (pass > 0) await new Promise((resolve) => setTimeout(resolve, PASS_GAP_MS));
+    for (const file of candidates(paths, wanted)) {
+      const source = lookedInto.has(idKey(file.id)) ? undefined : openIfSame(file.path, file.id);
+      if (source === undefined) continue;
+      lookedInto.add(idKey(file.id));
+      try {
+        const unpacked = await unpackIfWanted(file, source, missing, wanted);
+        if (unpacked === undefined) continue;
+        if (unpacked.record !== undefined) missing.delete(unpacked.record);
+        found.push({ ...unpacked, modifiedMs: file.modifiedMs });
+      } catch (error) {
+        onFailure(file.path, error);
+      } finally {
+        closeSync(source);
       }
-      if (record !== undefined) missing.delete(record);
-      found.push({ ...unpacked, record });
-    } catch (error) {
-      onFailure(file.path, error);
     }
   }
-  return found;
+  return found.sort((a, b) => a.modifiedMs - b.modifiedMs);
+}
+
+async function unpackIfWanted(
+  file: FoundFile,
+  source: number,
+  missing: ReadonlySet<FileRecord>,
+  wanted: Wanted,
+): Promise<Omit<UnpackedFile, "modifiedMs"> | undefined> {
+  const head = await headOf(source, file.path);
+  const begins = (print: { readonly headBytes: number; readonly headDigest: string }): boolean =>
+    print.headBytes > 0 && head.length >= print.headBytes && digest(head.subarray(0, print.headBytes)) === print.headDigest;
+  const records = [...missing].filter(begins);
+  if (records.length === 0 && (wanted.known.some(begins) || !isUnseen(file, wanted))) return undefined;
+  const unpacked = await unpack(source, file.path);
+  const record = records.find((one) => matchesFingerprint(unpacked.fd, unpacked.sizeBytes, one));
+  if (records.length === 0 || record !== undefined) return { ...unpacked, record };
+  closeSync(unpacked.fd);
+  return undefined;
 }
 
 function candidates(paths: readonly string[], wanted: Wanted): FoundFile[] {
@@ -89,10 +112,10 @@ function compressionOf(path: string): Compression | undefined {
   return COMPRESSIONS.find((one) => extname(path).toLowerCase() === `.${one}`);
 }
 
-async function headOf(path: string): Promise<Buffer> {
+async function headOf(source: number, path: string): Promise<Buffer> {
   const parts: Buffer[] = [];
   let bytes = 0;
-  for await (const piece of decompress(path, compressionOf(path)!)) {
+  for await (const piece of decompress(`/proc/self/fd/${source}`, compressionOf(path)!)) {
     parts.push(Buffer.from(piece.subarray(0, HEAD_BYTES_MAX)));
     bytes += piece.length;
     if (bytes >= HEAD_BYTES_MAX) break;
@@ -102,13 +125,13 @@ async function headOf(path: string): Promise<Buffer> {
 
 let unpackedCount = 0;
 
-async function unpack(path: string): Promise<Omit<UnpackedFile, "record">> {
+async function unpack(source: number, path: string): Promise<Omit<UnpackedFile, "record" | "modifiedMs">> {
   const scratch = join(tmpdir(), `skald-unpacked-${process.pid}-${++unpackedCount}`);
   const fd = openSync(scratch, "wx+", 0o600);
   try {
     rmSync(scratch);
     let sizeBytes = 0;
-    for await (const piece of decompress(path, compressionOf(path)!)) {
+    for await (const piece of decompress(`/proc/self/fd/${source}`, compressionOf(path)!)) {
       for (let at = 0; at < piece.length; ) at += (await write(fd, piece, at, piece.length - at, sizeBytes + at)).bytesWritten;
       sizeBytes += piece.length;
     }

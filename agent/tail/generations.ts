@@ -9,6 +9,7 @@ import { type FileId, type Fingerprint, idKey, matchesFingerprint } from "./file
 
 /** Neighbours looked at in a folder of any size; those with the file's own name in theirs come first. */
 const NEIGHBOURS_MAX = 2_000;
+const SCANS_MAX = 4;
 
 /** Files are stamped by the kernel's coarse clock, which lags the precise one by up to a tick. */
 export const CLOCK_TICK_MS = 20;
@@ -34,14 +35,25 @@ export function findByIdentity(
   seenMs: number,
 ): { readonly file: FoundFile; readonly fd: number } | undefined {
   const key = idKey(id);
-  for (const candidate of neighbours(paths, () => true)) {
-    const file = statFile(candidate);
-    if (file === undefined || idKey(file.id) !== key) continue;
-    if (print.headBytes === 0 && file.bornMs > seenMs + CLOCK_TICK_MS) return undefined;
-    const fd = openIfMatching(file, print);
-    return fd === undefined ? undefined : { file, fd };
+  for (let scan = 0; scan < SCANS_MAX; scan++) {
+    const before = foldersChanged(paths);
+    for (const candidate of neighbours(paths, () => true)) {
+      const file = statFile(candidate);
+      if (file === undefined || idKey(file.id) !== key) continue;
+      if (print.headBytes === 0 && file.bornMs > seenMs + CLOCK_TICK_MS) return undefined;
+      const fd = openIfMatching(file, print);
+      if (fd !== undefined) return { file, fd };
+    }
+    // Renamed on while the folder was being gone through, it may have been missed.
+    if (foldersChanged(paths) === before) return undefined;
   }
   return undefined;
+}
+
+/** When names in the folders changed last. */
+function foldersChanged(paths: readonly string[]): string {
+  const folders = [...new Set(paths.map((path) => dirname(path)))];
+  return folders.map((folder) => statSync(folder, { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? 0n).join();
 }
 
 /** A copy of the file's former content (copy and truncate): another file of the family that goes on where the fingerprint ends. */

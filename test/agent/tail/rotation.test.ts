@@ -219,7 +219,8 @@ describe("while the agent is away", () => {
     rig = new Rig({ roomLines: 5 });
     writeFileSync(rig.path(LOG), numbered("line ", 100).text);
     await rig.start("down");
-    await pause(80);
+    await rig.until(() => rig.target.details()[0]!.offset > 0, "something to be read");
+    await rig.positions.sync();
     await rig.kill();
     renameSync(rig.path(LOG), rig.path(`${LOG}.1`));
     pack(`${LOG}.1`);
@@ -227,6 +228,7 @@ describe("while the agent is away", () => {
     writeFileSync(rig.path(LOG), "next\n");
     await rig.start("up");
     await rig.until(() => rig.lines().includes("next"), "the next generation");
+    await rig.until(() => rig.logLines.join("").includes("could not unpack"), "the damage to be noticed");
     expect(await rig.metric("promtail_file_lost_bytes_total")).toBe(790);
     expect(rig.logLines.join("")).toContain("could not unpack a compressed generation");
   });
@@ -235,7 +237,8 @@ describe("while the agent is away", () => {
     rig = new Rig({ roomLines: 5 });
     writeFileSync(rig.path(LOG), numbered("old ", 100).text);
     await rig.start("down");
-    await pause(80);
+    await rig.until(() => rig.target.details()[0]!.offset > 0, "something to be read");
+    await rig.positions.sync();
     await rig.kill();
     copyFileSync(rig.path(LOG), rig.path(`${LOG}.1`));
     truncateSync(rig.path(LOG));
