@@ -8,7 +8,7 @@
 import { type BigIntStats, closeSync, fstatSync, openSync } from "node:fs";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { FileRecord } from "../file-records.ts";
-import { hasCompressed, unpackGenerations } from "./compressed-generation.ts";
+import { hasCompressed, unpackGenerations, type Wanted } from "./compressed-generation.ts";
 import { type FileId, idKey, idOf, isSame, matchesFingerprint, readMark, resolveLinks, statFile } from "./file-identity.ts";
 import { FileTail, FROM_START, type TailStart } from "./file-tail.ts";
 import type { FollowContext } from "./follow-context.ts";
@@ -31,8 +31,8 @@ export class PathFollower {
   #begun = false;
   #failure = "";
   #closed = false;
-  /** Noted files that are looked for among compressed ones. */
-  unpacking: readonly FileRecord[] | undefined;
+  /** What is looked for among compressed files. */
+  unpacking: Wanted | undefined;
   /** Where links led when a file was last begun here. */
   #ledTo: string | undefined;
 
@@ -183,7 +183,8 @@ export class PathFollower {
     // Truncated twice since the last look, there are copies of what came and went in between.
     if (!tail.rotated) this.#addUnseen(tail.idKey, this.chain.indexOf(tail), tail);
     tail.restart();
-    tail.sizeBytes = sizeBytes;
+    // It may have been truncated once more since it was looked at.
+    tail.sizeBytes = tail.open() ? fstatSync(tail.file!.fd).size : sizeBytes;
     tail.lookAhead();
   }
 
@@ -424,7 +425,7 @@ export class PathFollower {
     };
     const paths = [...new Set([this.name, resolveLinks(this.name), ...records.map(({ path }) => path)])];
     if (!hasCompressed(paths, wanted)) return false;
-    this.unpacking = records;
+    this.unpacking = wanted;
     const failed = (path: string, error: unknown): void =>
       context.log.warn({ file: this.name, packed: path, error: messageOf(error) }, "could not unpack a compressed generation");
     void unpackGenerations(paths, wanted, failed).then((found) => {

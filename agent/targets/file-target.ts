@@ -167,8 +167,17 @@ class GlobTarget implements FileTarget, PositionSource {
   // What the positions ask.
 
   *records(): Iterable<FileRecord> {
-    for (const { unpacking } of this.#followers.values()) if (unpacking !== undefined) yield* unpacking;
-    for (const tail of this.#tails()) if (this.#isOurs(tail) && !(tail.finished && tail.ledger.settled)) yield tail.record();
+    for (const follower of this.#followers.values()) {
+      const records = follower.chain
+        .filter((tail) => this.#isOurs(tail) && !(tail.finished && tail.ledger.settled))
+        .map((tail) => tail.record());
+      const { unpacking } = follower;
+      if (unpacking === undefined) yield* records;
+      // Until it is over, what is looked for is still to be found after a restart.
+      else
+        for (const record of [...unpacking.records, ...records])
+          yield { ...record, seenMs: Math.min(record.seenMs, unpacking.unseenAfterMs) };
+    }
   }
 
   *positions(): Iterable<readonly [key: string, value: string]> {
