@@ -12,7 +12,7 @@ import { faultSetting } from "./fault-settings.ts";
 import { freePort, isReady, type Program, readStreams, sleep, startSkald, until } from "./processes.ts";
 import { RotatingWriter, type Rotation } from "./rotating-writer.ts";
 
-const KILLS = faultSetting("kills", 8);
+const KILLS = faultSetting("kills", 4);
 const SEED = faultSetting("seed", 20261123);
 const ROTATIONS: readonly Rotation[] = ["rename", "copytruncate", "recreate", "symlink"];
 

@@ -15,8 +15,8 @@ import { faultSetting, report } from "./fault-settings.ts";
 import { sleep, until } from "./processes.ts";
 import { KINDS, TortureWriter } from "./torture-writer.ts";
 
-const ROTATIONS = faultSetting("rotations", 60);
-const KILLS = faultSetting("kills", 3);
+const ROTATIONS = faultSetting("rotations", 50);
+const KILLS = faultSetting("kills", 2);
 const SEED = faultSetting("seed", 7);
 
 /** Collecting and writing positions takes this long at most; what is confirmed meanwhile is not in them. */
