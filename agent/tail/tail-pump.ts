@@ -160,14 +160,16 @@ export class TailPump {
     };
     const room = batch.liveCount === 0 ? undefined : this.#context.sink.consume(batch);
     if (room === undefined) return release();
-    const released = room.then(release);
-    await Promise.race([released, aborted(this.#stop.signal)]);
+    await orAborted(room.then(release), this.#stop.signal);
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
+/** Resolves with the work or at the abort, whichever comes first, and leaves nothing behind at the signal. */
+function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return resolve();
+    const abort = (): void => resolve();
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
 }
