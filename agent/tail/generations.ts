@@ -65,7 +65,7 @@ export function findCopy(
   // Without anything read there is nothing to know a copy by.
   if (print.headBytes === 0) return undefined;
   const family = familyOf(paths);
-  const found = neighbours(paths, family)
+  const found = [...neighbours(paths, family)]
     .map(statFile)
     .filter((file): file is FoundFile => file !== undefined && file.sizeBytes >= print.offset && !isKnown(file.id))
     .sort((a, b) => b.modifiedMs - a.modifiedMs);
@@ -92,7 +92,7 @@ export function findUnseen(
   const inFamily = familyOf(paths);
   const isBetween = ledTo === undefined || paths[0] === paths[1] ? () => false : between(ledTo, paths[1]);
   return (
-    neighbours(paths, (name) => inFamily(name) || isBetween(name))
+    [...neighbours(paths, (name) => inFamily(name) || isBetween(name))]
       .filter((path) => !isCompressed(path))
       .map(statFile)
       .filter((file): file is FoundFile => file !== undefined && file.modifiedMs > afterMs && !isKnown(file.id))
@@ -124,7 +124,7 @@ function between(first: string, last: string): (name: string) => boolean {
 /** Compressed generations of a path, oldest first. */
 export function compressedFamily(paths: readonly string[]): FoundFile[] {
   const inFamily = familyOf(paths);
-  return neighbours(paths, (name) => isCompressed(name) && inFamily(name.slice(0, name.lastIndexOf("."))))
+  return [...neighbours(paths, (name) => isCompressed(name) && inFamily(name.slice(0, name.lastIndexOf("."))))]
     .map(statFile)
     .filter((file): file is FoundFile => file !== undefined)
     .sort((a, b) => a.modifiedMs - b.modifiedMs || a.bornMs - b.bornMs || byName(a, b, () => false));
@@ -136,38 +136,46 @@ export function isCompressed(path: string): boolean {
 
 /** Names that rotation gives: the file's name (or its stem, before the extension) with a number or date behind it. */
 export function familyOf(paths: readonly string[]): (name: string) => boolean {
-  const patterns = paths.flatMap((path) => {
+  const families = paths.map((path) => {
     const name = basename(path);
     const extension = extname(name);
     const stem = extension === "" ? name : name.slice(0, -extension.length);
     const serial = "[-._]?\\d[\\dT:._-]*(?:\\.(?:old|bak|save))?";
-    return [
-      new RegExp(`^${escapeRegExp(name)}(?:${serial}|[-._](?:old|bak|save|prev))$`),
-      new RegExp(`^${escapeRegExp(stem)}[-._]${serial}${escapeRegExp(extension)}$`),
-    ];
+    return {
+      stem,
+      patterns: [
+        new RegExp(`^${escapeRegExp(name)}(?:${serial}|[-._](?:old|bak|save|prev))$`),
+        new RegExp(`^${escapeRegExp(stem)}[-._]${serial}${escapeRegExp(extension)}$`),
+      ],
+    };
   });
-  return (name) => patterns.some((pattern) => pattern.test(name));
+  return (name) => families.some(({ stem, patterns }) => name.startsWith(stem) && patterns.some((pattern) => pattern.test(name)));
 }
 
 function escapeRegExp(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }
 
-function neighbours(paths: readonly string[], accepts: (name: string) => boolean): string[] {
+/** Files in the folders of `paths`, those of the family first. */
+function* neighbours(paths: readonly string[], accepts: (name: string) => boolean): Generator<string> {
   const inFamily = familyOf(paths);
-  const out: string[] = [];
+  const far: string[] = [];
   for (const folder of new Set(paths.map((path) => dirname(path)))) {
-    let names: string[];
-    try {
-      names = readdirSync(folder);
-    } catch {
-      continue;
+    for (const name of namesIn(folder)) {
+      if (!accepts(name)) continue;
+      if (inFamily(name)) yield join(folder, name);
+      else if (far.length < NEIGHBOURS_MAX) far.push(join(folder, name));
     }
-    const near = names.filter((name) => accepts(name) && inFamily(name));
-    const far = names.filter((name) => accepts(name) && !inFamily(name));
-    for (const name of [...near, ...far.slice(0, NEIGHBOURS_MAX)]) out.push(join(folder, name));
   }
-  return out;
+  yield* far;
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 function statFile(path: string): FoundFile | undefined {

@@ -315,9 +315,11 @@ export class PathFollower {
       }
     }
     this.aliasOf = undefined;
-    const there = statFile(resolveLinks(this.name));
+    // Between one look at a link and the next it may have been set anew.
+    const leadsTo = resolveLinks(this.name);
+    const there = statFile(leadsTo);
     if (there === undefined || !isSame(id, there)) return false;
-    this.#addUnseen(idKey(id), this.chain.length);
+    this.#addUnseen(idKey(id), this.chain.length, undefined, leadsTo);
     const begun = this.#open(stat, id);
     if (begun && this.#seenMs !== undefined) metrics.rotations.inc({ kind: "create" });
     return begun;
@@ -332,10 +334,9 @@ export class PathFollower {
   }
 
   /** @param at where in the chain they belong; @param replaced the file at the path, if its content was replaced */
-  #addUnseen(currentKey: string, at: number, replaced?: FileTail): void {
+  #addUnseen(currentKey: string, at: number, replaced?: FileTail, leadsTo = resolveLinks(this.name)): void {
     if (this.#seenMs === undefined) return;
     const { name, chain } = this;
-    const leadsTo = resolveLinks(name);
     const sighting = { name, leadsTo, ledTo: this.#ledTo, seenMs: this.#seenMs, currentKey, replaced, chain };
     for (const [i, { tail, fd }] of openUnseen(sighting, this.#context).entries()) this.#insertRotated(tail, fd, at + i);
     if (this.unpacking === undefined) this.#unpack([]);
