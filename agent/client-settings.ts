@@ -1,9 +1,10 @@
 // From the configuration's `clients[]` to what a client wants to know.
 
 import type { ClientOptions, HeaderSources, OAuth2Options, TlsOptions } from "./client/client-options.ts";
+import type { CredentialOptions } from "./client/credentials.ts";
 import type { ProxyOptions } from "./client/proxy.ts";
 import type { ClientConfig } from "./config/clients.ts";
-import type { ProxyConfig, TlsConfig } from "./config/http-client.ts";
+import type { HttpClientConfig, ProxyConfig, TlsConfig } from "./config/http-client.ts";
 
 /** Promtail starts with a URL it cannot send to (`${LOKI_URL}`, not expanded) and fails at each try; so do we, and a warning says why. */
 function sendableUrl(url: string): string {
@@ -11,7 +12,7 @@ function sendableUrl(url: string): string {
 }
 
 export function clientOptionsOf(config: ClientConfig): ClientOptions {
-  const { basic_auth: basic, authorization, oauth2, tls_config: tls, backoff_config: backoff, dead_letter: deadLetter } = config;
+  const { tls_config: tls, backoff_config: backoff, dead_letter: deadLetter } = config;
   const proxy = proxyOf(config);
   return {
     name: config.name,
@@ -28,6 +29,16 @@ export function clientOptionsOf(config: ClientConfig): ClientOptions {
     optional: config.optional,
     ...(deadLetter && { deadLetter: { path: deadLetter.path, maxBytes: deadLetter.max_bytes } }),
     ...(config.http_headers && { httpHeaders: headersOf(config.http_headers) }),
+    ...credentialsOf(config),
+    ...(tls && { tls: tlsOf(tls) }),
+    ...(proxy && { proxy }),
+  };
+}
+
+/** The ways to authenticate that clients and discoveries have in common. */
+export function credentialsOf(config: Pick<HttpClientConfig, CredentialKey>): CredentialOptions {
+  const { basic_auth: basic, authorization, oauth2, bearer_token, bearer_token_file } = config;
+  return {
     ...(basic && {
       basicAuth: {
         username: basic.username,
@@ -36,8 +47,8 @@ export function clientOptionsOf(config: ClientConfig): ClientOptions {
         passwordFile: basic.password_file ?? "",
       },
     }),
-    ...(config.bearer_token && { bearerToken: config.bearer_token }),
-    ...(config.bearer_token_file && { bearerTokenFile: config.bearer_token_file }),
+    ...(bearer_token && { bearerToken: bearer_token }),
+    ...(bearer_token_file && { bearerTokenFile: bearer_token_file }),
     ...(authorization && {
       authorization: {
         type: authorization.type ?? "Bearer",
@@ -46,10 +57,10 @@ export function clientOptionsOf(config: ClientConfig): ClientOptions {
       },
     }),
     ...(oauth2 && { oauth2: oauth2Of(oauth2) }),
-    ...(tls && { tls: tlsOf(tls) }),
-    ...(proxy && { proxy }),
   };
 }
+
+type CredentialKey = "basic_auth" | "authorization" | "oauth2" | "bearer_token" | "bearer_token_file";
 
 function oauth2Of(config: NonNullable<ClientConfig["oauth2"]>): OAuth2Options {
   const proxy = proxyOf(config);

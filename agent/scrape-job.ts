@@ -135,7 +135,7 @@ export class ScrapeJob {
       await settle?.();
     }
     if (this.#source !== undefined) return this.#source.start({ retrying: settle !== undefined });
-    this.#discoveries = await openDiscoveries(this.scrape, this.#log);
+    this.#discoveries = await openDiscoveries(this.scrape, this.#log, this.#context);
     const first: TargetSetChange[] = [];
     let begun = false;
     await Promise.all(
@@ -179,8 +179,11 @@ export class ScrapeJob {
 
   async #apply({ appeared, gone }: TargetSetChange): Promise<void> {
     if (this.#stopped) return;
+    // Of the same files with other labels: where the one ends the other goes on, and no line is read twice.
+    const taken = new Set(appeared.map(filesOf));
+    for (const target of gone) if (taken.has(filesOf(target))) await this.#close(target.key);
     // A target that is gone from discovery may still have unread lines on disk.
-    for (const { key } of gone) {
+    for (const { key } of gone.filter((target) => !taken.has(filesOf(target)))) {
       const closing = this.#close(key, { drain: true }).finally(() => this.#closing.delete(closing));
       this.#closing.add(closing);
     }
@@ -210,6 +213,10 @@ export class ScrapeJob {
       this.#log.error({ target: key, error: messageOf(error) }, "target did not stop well");
     }
   }
+}
+
+function filesOf({ pathGlob, excludeGlob }: FoundTarget): string {
+  return JSON.stringify([pathGlob, excludeGlob]);
 }
 
 /** Whether entries of a path would take the same way, so that open targets may stay open. */

@@ -22,7 +22,10 @@ export type PostForm = (
   basic: string | undefined,
 ) => Promise<{ readonly status: number; readonly text: string }>;
 
-export function openCredentials(options: ClientOptions, url: URL, clock: Clock, postForm: PostForm): Credentials {
+/** How to authenticate; at most one of them is given. */
+export type CredentialOptions = Pick<ClientOptions, "basicAuth" | "authorization" | "bearerToken" | "bearerTokenFile" | "oauth2">;
+
+export function openCredentials(options: CredentialOptions, url: URL, clock: Clock, postForm: PostForm): Credentials {
   const { basicAuth, authorization, bearerToken, bearerTokenFile, oauth2 } = options;
   const secret = (text: string, file: string): (() => Promise<string>) => {
     if (file === "") return async () => text;

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { bool, int, list, oneOf, promDuration, text, textList, textMap, url } from "./fields.ts";
-import { httpClientFaults, httpClientFields, tlsSchema } from "./http-client.ts";
+import { type HttpClientConfig, httpClientFaults, httpClientFields, tlsSchema } from "./http-client.ts";
 import type { RARE_DISCOVERIES } from "./scrape-config.ts";
 
 const refresh = (standard: string) => promDuration().prefault(standard);
@@ -26,7 +26,45 @@ export const kubernetesSdSchema = () =>
     namespaces: z.strictObject({ own_namespace: bool().default(false), names: textList().prefault([]) }).optional(),
     selectors: list(z.strictObject({ role: oneOf(ROLES), label: text().default(""), field: text().default("") })).prefault([]),
     attach_metadata: z.strictObject({ node: bool().default(false), namespace: bool().default(false) }).optional(),
+    /** Not Promtail's: where folders of pods are looked for that the API does not know any more; "" for nowhere. */
+    pod_log_directory: text().default("/var/log/pods"),
+  }).superRefine((config, context) => {
+    for (const message of kubernetesFaults(config)) context.addIssue({ code: "custom", message });
   });
+
+type KubernetesKeys = HttpClientConfig & Pick<KubernetesSdConfig, "role" | "api_server" | "kubeconfig_file" | "namespaces" | "selectors">;
+
+/** Which roles' objects a role is made of, and so may be selected. */
+const SELECTABLE: Readonly<Record<(typeof ROLES)[number], readonly string[]>> = {
+  pod: ["pod"],
+  service: ["service"],
+  endpointslice: ["pod", "service", "endpointslice"],
+  endpoints: ["pod", "service", "endpoints"],
+  node: ["node"],
+  ingress: ["ingress"],
+};
+
+/** What Prometheus refuses of ways to the API and of selectors; its words. */
+function kubernetesFaults(config: KubernetesKeys): string[] {
+  const faults: string[] = [];
+  const { api_server, kubeconfig_file, role, selectors } = config;
+  const ownNamespace = config.namespaces?.own_namespace === true;
+  const customClient = [config.basic_auth, config.authorization, config.oauth2, config.tls_config, config.proxy_url]
+    .concat([config.bearer_token, config.bearer_token_file, config.http_headers])
+    .some((value) => value !== undefined && value !== "");
+  if (api_server && kubeconfig_file !== "") faults.push("cannot use 'kubeconfig_file' and 'api_server' simultaneously");
+  else if (kubeconfig_file !== "" && customClient)
+    faults.push("cannot use a custom HTTP client configuration together with 'kubeconfig_file'");
+  else if (!api_server && customClient)
+    faults.push("to use custom HTTP client configuration please provide the 'api_server' URL explicitly");
+  if (api_server && ownNamespace) faults.push("cannot use 'api_server' and 'namespaces.own_namespace' simultaneously");
+  if (kubeconfig_file !== "" && ownNamespace) faults.push("cannot use 'kubeconfig_file' and 'namespaces.own_namespace' simultaneously");
+  for (const [i, selector] of selectors.entries()) {
+    if (selectors.findIndex((other) => other.role === selector.role) < i) faults.push(`duplicated selector role: ${selector.role}`);
+    if (!SELECTABLE[role].includes(selector.role)) faults.push(`${role} role supports only ${SELECTABLE[role].join(", ")} selectors`);
+  }
+  return faults;
+}
 
 const filters = () => list(z.strictObject({ name: text(), values: textList().prefault([]) })).prefault([]);
 

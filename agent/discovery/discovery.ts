@@ -1,5 +1,8 @@
 // What discoveries have in common: they tell of groups of targets, and of their change, for as long as they run.
 
+import type { Registry } from "prom-client";
+import type { Clock } from "../../lib/runtime/clock.ts";
+
 /** Labels of a target before relabelling. */
 export type DiscoveredLabels = Readonly<Record<string, string>>;
 
@@ -23,4 +26,12 @@ export interface Discovery {
    */
   start(update: (groups: readonly TargetGroup[]) => void): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** What a discovery may need of its agent. */
+export interface DiscoveryContext {
+  /** The node's name, which `__host__` is compared with. */
+  readonly hostname: string;
+  readonly registry: Registry;
+  readonly clock: Clock;
 }

@@ -2,18 +2,20 @@
 
 import type { Log } from "../../lib/runtime/log.ts";
 import type { RareBlock, ScrapeConfig } from "../config/scrape-config.ts";
-import type { Discovery } from "./discovery.ts";
+import type { Discovery, DiscoveryContext } from "./discovery.ts";
 import { staticDiscovery } from "./static.ts";
 
 /** Makes a discovery of one item of its block, checked by the schema. @throws Error when it cannot begin */
-export type OpenDiscovery = (config: never, log: Log) => Discovery;
+export type OpenDiscovery = (config: never, log: Log, context: DiscoveryContext) => Discovery;
 
-const DISCOVERIES: Readonly<Partial<Record<RareBlock, () => Promise<OpenDiscovery>>>> = {};
+const DISCOVERIES: Readonly<Partial<Record<RareBlock, () => Promise<OpenDiscovery>>>> = {
+  kubernetes_sd_configs: async () => (await import("./kubernetes/kubernetes.ts")).kubernetesDiscovery,
+};
 
 /** The blocks that name a discovery of file targets. */
 export const DISCOVERY_KEYS = Object.keys(DISCOVERIES) as readonly RareBlock[];
 
-export async function openDiscoveries(scrape: ScrapeConfig, log: Log): Promise<Discovery[]> {
+export async function openDiscoveries(scrape: ScrapeConfig, log: Log, context: DiscoveryContext): Promise<Discovery[]> {
   const discoveries: Discovery[] = [];
   if (scrape.static_configs !== undefined) discoveries.push(staticDiscovery(scrape.static_configs));
   if (scrape.file_sd_configs !== undefined) {
@@ -23,7 +25,7 @@ export async function openDiscoveries(scrape: ScrapeConfig, log: Log): Promise<D
   for (const key of DISCOVERY_KEYS) {
     if (scrape[key] === undefined) continue;
     const open = await DISCOVERIES[key]!();
-    discoveries.push(...(scrape[key] as readonly never[]).map((config) => open(config, log)));
+    discoveries.push(...(scrape[key] as readonly never[]).map((config) => open(config, log, context)));
   }
   return discoveries;
 }
