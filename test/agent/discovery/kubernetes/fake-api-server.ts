@@ -56,7 +56,7 @@ export class FakeApiServer implements TestApi {
   #history: Change[] = [];
   #version = 100;
   /** Older versions than this are gone. */
-  #compacted = 0;
+  #compacted = 100;
   #server: Server | undefined;
   #frozen = false;
   #held: (() => void)[] = [];
@@ -136,7 +136,7 @@ export class FakeApiServer implements TestApi {
     this.#objects.clear();
     this.#history = [];
     this.#version = 5;
-    this.#compacted = 0;
+    this.#compacted = 100;
   }
 
   get watchCount(): number {

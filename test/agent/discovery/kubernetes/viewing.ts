@@ -3,10 +3,12 @@
 import { Registry } from "prom-client";
 import type { KubernetesSdConfig } from "../../../../agent/config/discoveries.ts";
 import { kubernetesSdSchema } from "../../../../agent/config/discoveries.ts";
+import { keepAsWritten } from "../../../../agent/config/written.ts";
 import type { Discovery, TargetGroup } from "../../../../agent/discovery/discovery.ts";
 import type { ViewTiming } from "../../../../agent/discovery/kubernetes/cluster-view.ts";
 import { kubernetesDiscovery } from "../../../../agent/discovery/kubernetes/kubernetes.ts";
 import { type Clock, systemClock } from "../../../../lib/runtime/clock.ts";
+import { parseYaml } from "../../../../lib/runtime/config-file.ts";
 import { createLog } from "../../../../lib/runtime/log.ts";
 import type { TestApi } from "./test-api.ts";
 
@@ -40,14 +42,13 @@ export interface ViewOptions {
 }
 
 export function configFor(api: TestApi, more: object = {}): KubernetesSdConfig {
-  return kubernetesSdSchema().parse({
-    role: "pod",
-    api_server: api.url,
-    bearer_token: api.token,
-    tls_config: { ca_file: api.caFile },
-    pod_log_directory: "",
-    ...more,
-  });
+  const way = { api_server: api.url, bearer_token: api.token, tls_config: { ca_file: api.caFile } };
+  return kubernetesSdSchema().parse(written({ role: "pod", ...way, pod_log_directory: "", ...more }));
+}
+
+/** A block as it comes from a file. */
+export function written(config: object): unknown {
+  return parseYaml(JSON.stringify(config), "test.yaml", keepAsWritten).value;
 }
 
 export async function view(api: TestApi, options: ViewOptions = {}): Promise<Viewing> {
