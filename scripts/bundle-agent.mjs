@@ -59,6 +59,17 @@ const plainClient = {
   },
 };
 
+/** The Kubernetes client's configuration asks for two small things of its hundreds of generated API classes. */
+const noApiClasses = {
+  name: "no-api-classes",
+  setup(bundle) {
+    bundle.onLoad({ filter: /\/@kubernetes\/client-node\/dist\/gen\/index\.js$/ }, ({ path }) => ({
+      contents: 'export { createConfiguration } from "./configuration.js"; export { ServerConfiguration } from "./servers.js";',
+      resolveDir: dirname(path),
+    }));
+  },
+};
+
 await build({
   entryPoints: [entry],
   outfile: resolve("dist/agent/agent.cjs"),
@@ -68,7 +79,7 @@ await build({
   platform: "node",
   format: "cjs",
   target: "node20",
-  plugins: [keepPlaces, rarePackages, oneLanguage, plainClient],
+  plugins: [keepPlaces, rarePackages, oneLanguage, plainClient, noApiClasses],
   // A function of what Node gives a CommonJS module, for the launcher to call.
   banner: {
     js: `(function (exports, require, module, __filename, __dirname) {

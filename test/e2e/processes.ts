@@ -33,11 +33,20 @@ export interface Program {
   readonly output: () => string;
 }
 
-/** Starts `skald <args>`; both outputs go to `logFile`. */
-export function startSkald(args: readonly string[], logFile: string): Program {
+/**
+ * Starts `skald <args>`; both outputs go to `logFile`.
+ *
+ * @param how.within a command that runs the rest of its arguments in its place
+ */
+export function startSkald(
+  args: readonly string[],
+  logFile: string,
+  how: { readonly within?: readonly string[]; readonly env?: Readonly<Record<string, string>> } = {},
+): Program {
   const skald = join(copiedBuild(), "dist/cli/skald.js");
   const log = openSync(logFile, "a");
-  const child: ChildProcess = spawn(process.execPath, [skald, ...args], { stdio: ["ignore", log, log] });
+  const [command, ...rest] = [...(how.within ?? []), process.execPath, skald, ...args];
+  const child: ChildProcess = spawn(command!, rest, { stdio: ["ignore", log, log], env: { ...process.env, ...how.env } });
   closeSync(log);
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   return {
