@@ -12,6 +12,8 @@ export interface PathGlob {
   readonly pattern: string;
   /** Whether a path (absolute) matches. */
   matches(path: string): boolean;
+  /** Whether a match could lie below a folder (absolute). */
+  leadsThrough(folder: string): boolean;
   /** All existing regular files that match, in order, and all folders in which a match could appear. */
   list(): { readonly files: string[]; readonly folders: string[] };
 }
@@ -27,6 +29,10 @@ export function openGlob(pattern: string): PathGlob {
   return {
     pattern: absolute,
     matches: (path) => path === absolute || isMatch(path),
+    leadsThrough: (folder) => {
+      const names = folder.split("/").filter((name) => name !== "");
+      return alternatives.some((segments) => leadsThrough(segments, names));
+    },
     list: () => {
       if (isFile(absolute)) return { files: [absolute], folders: [join(absolute, "..")] };
       const files = new Set<string>();
@@ -59,6 +65,16 @@ function splitSegments(pattern: string): Segment[][] {
         return { text, kind: "glob", matches: compile(text) };
       }),
   );
+}
+
+function leadsThrough(segments: readonly Segment[], names: readonly string[]): boolean {
+  for (const [i, name] of names.entries()) {
+    const segment = segments[i];
+    if (segment?.kind === "any-depth") return true;
+    if (segment === undefined || i === segments.length - 1) return false;
+    if (segment.text !== name && !segment.matches(name)) return false;
+  }
+  return true;
 }
 
 function expandBraces(pattern: string): string[] {

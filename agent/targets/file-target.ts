@@ -338,7 +338,8 @@ class GlobTarget implements FileTarget, PositionSource {
       this.#schedule();
     } else if (created) {
       if (this.#isMatched(path) && isFile(path)) this.#addFollower(path);
-      else if (!isFile(path)) this.#soon(50);
+      // With a target per container, each new pod's folder is told to hundreds that it does not concern.
+      else if (this.#glob.leadsThrough(path) && !isFile(path)) this.#soon(50);
     }
   }
 

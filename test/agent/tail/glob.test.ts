@@ -94,3 +94,22 @@ describe("family of app.log", () => {
     test(`${name} is not`, () => expect(family(name)).toBe(false));
   }
 });
+
+describe("folders that a match could lie below", () => {
+  for (const [pattern, through, not] of [
+    [
+      "/pods/*uid-1/app/*.log",
+      ["/pods", "/pods/ns_pod_uid-1", "/pods/ns_pod_uid-1/app"],
+      ["/pods/ns_pod_uid-2", "/pods/ns_pod_uid-1/proxy", "/var"],
+    ],
+    ["/a/**/*.log", ["/a", "/a/b", "/a/b/c"], ["/b"]],
+    ["/{a/b,c}/*.log", ["/a", "/a/b", "/c"], ["/b", "/c/d"]],
+    ["/[x]/*.log", ["/x", "/[x]"], ["/y"]],
+    ["/a/b.log", ["/a"], ["/a/b.log", "/a/c"]],
+  ] as const) {
+    test(pattern, () => {
+      const { leadsThrough } = openGlob(pattern);
+      expect([through.filter((folder) => !leadsThrough(folder)), not.filter((folder) => leadsThrough(folder))]).toEqual([[], []]);
+    });
+  }
+});
