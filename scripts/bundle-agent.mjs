@@ -59,6 +59,16 @@ const plainClient = {
   },
 };
 
+/** Kubernetes' client is a file of its own, for those who need it. */
+const KUBE_CONFIG = "./discovery/kubernetes/kube-config.cjs";
+const kubernetesApart = {
+  name: "kubernetes-apart",
+  setup(bundle) {
+    bundle.onResolve({ filter: /^\.\/discovery\/kubernetes\/kube-config\.cjs$/ }, ({ path }) => ({ path, external: true }));
+    bundle.onLoad({ filter: /\/kubernetes\/kube-config\.js$/ }, () => ({ contents: `module.exports = require("${KUBE_CONFIG}");` }));
+  },
+};
+
 /** The Kubernetes client's configuration asks for two small things of its hundreds of generated API classes. */
 const noApiClasses = {
   name: "no-api-classes",
@@ -70,24 +80,34 @@ const noApiClasses = {
   },
 };
 
-await build({
-  entryPoints: [entry],
-  outfile: resolve("dist/agent/agent.cjs"),
+const common = {
   minifyWhitespace: true,
   minifySyntax: true,
   bundle: true,
   platform: "node",
   format: "cjs",
   target: "node20",
-  plugins: [keepPlaces, rarePackages, oneLanguage, plainClient, noApiClasses],
+  legalComments: "none",
+  logLevel: "warning",
+};
+
+await build({
+  ...common,
+  entryPoints: [resolve("dist/agent/discovery/kubernetes/kube-config.js")],
+  outfile: resolve("dist/agent", KUBE_CONFIG),
+  plugins: [noApiClasses],
+});
+await build({
+  ...common,
+  entryPoints: [entry],
+  outfile: resolve("dist/agent/agent.cjs"),
+  plugins: [keepPlaces, rarePackages, oneLanguage, plainClient, kubernetesApart],
   // A function of what Node gives a CommonJS module, for the launcher to call.
   banner: {
     js: `(function (exports, require, module, __filename, __dirname) {
 const placeOf = (path) => require("node:url").pathToFileURL(require("node:path").join(__dirname, path)).href;`,
   },
   footer: { js: "})" },
-  legalComments: "none",
-  logLevel: "warning",
 });
 copyFileSync("scripts/agent-launcher.mjs", entry);
 execFileSync(process.execPath, ["scripts/keep-agent-code.mjs"], { stdio: "inherit" });

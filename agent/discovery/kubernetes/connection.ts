@@ -1,14 +1,12 @@
 // How to reach the API server: inside a cluster, by a kubeconfig file, or by `api_server` with Prometheus' HTTP client keys. Kubeconfig
 // files with all they may hold (contexts, exec plug-ins, OIDC, client certificates, proxies) are @kubernetes/client-node's matter.
-//
-// Only its configuration module is loaded: the package's front door costs 69 MB of memory for API classes that are not used here.
 
 import type { RequestOptions } from "node:https";
-import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import type { Clock } from "../../../lib/runtime/clock.ts";
 import { type Credentials, openCredentials, type PostForm } from "../../client/credentials.ts";
 import { credentialsOf } from "../../client-settings.ts";
 import type { KubernetesSdConfig } from "../../config/discoveries.ts";
+import type { KubeConfig } from "./kube-config.ts";
 
 export interface Connection {
   /** Without a slash at the end. */
@@ -28,8 +26,7 @@ export interface ConnectionOptions {
 
 /** @throws Error saying what is missing */
 export async function openConnection(config: KubernetesSdConfig, options: ConnectionOptions): Promise<Connection> {
-  // A module that every start would pay for, and that few need.
-  const { KubeConfig } = await import("@kubernetes/client-node/dist/config.js");
+  const { KubeConfig } = await import("./kube-config.ts");
   const kube = new KubeConfig();
   if (config.kubeconfig_file !== "") kube.loadFromFile(config.kubeconfig_file);
   else if (config.api_server) loadFromKeys(kube, config, config.api_server);
