@@ -103,12 +103,13 @@ function walk(folder: string, segments: readonly Segment[], at: number, found: F
   }
   found.folders.add(folder);
   for (const entry of readFolder(folder)) {
-    const path = join(folder, entry.name);
     if (segment.kind === "any-depth") {
+      const path = join(folder, entry.name);
       // `**` stands for no folder as well.
       if (isFolderEntry(entry, path)) walk(path, segments, at, { ...found, depth: found.depth + 1 });
       else if (last && isFileEntry(entry, path)) found.files.add(path);
     } else if (segment.matches(entry.name)) {
+      const path = join(folder, entry.name);
       if (last) {
         if (isFileEntry(entry, path)) found.files.add(path);
       } else if (isFolderEntry(entry, path)) walk(path, segments, at + 1, { ...found, depth: found.depth + 1 });
@@ -117,12 +118,21 @@ function walk(folder: string, segments: readonly Segment[], at: number, found: F
   if (segment.kind === "any-depth" && !last) walk(folder, segments, at + 1, found);
 }
 
+/** Folders that were read in this turn of the event loop: hundreds of targets look into the same one when their time comes together. */
+const readNow = new Map<string, Dirent[]>();
+
 function readFolder(folder: string): Dirent[] {
+  const known = readNow.get(folder);
+  if (known !== undefined) return known;
+  let entries: Dirent[] = [];
   try {
-    return readdirSync(folder, { withFileTypes: true });
+    entries = readdirSync(folder, { withFileTypes: true });
   } catch {
-    return [];
+    // It is not there, or not ours to read.
   }
+  if (readNow.size === 0) setImmediate(() => readNow.clear());
+  readNow.set(folder, entries);
+  return entries;
 }
 
 function isFolderEntry(entry: Dirent, path: string): boolean {
