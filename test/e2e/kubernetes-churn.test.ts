@@ -18,14 +18,19 @@ const MINUTES = Number(process.env.SKALD_FAULTS_MINUTES ?? 0.1);
 const PODS = Number(process.env.SKALD_FAULTS_PODS ?? 12);
 const SEED = Number(process.env.SKALD_FAULTS_SEED ?? 20261126);
 const FULL = PODS >= 100;
+/** Where others keep the machine busy, the time until a line is there would be theirs. */
+const PRIORITY = FULL && process.getuid?.() === 0 ? ["nice", "-n", "-15"] : [];
 const CONTAINERS = ["app", "proxy", "metrics"];
 const TICK_MS = 250;
 /** Kubelet takes a deleted pod's folder away some time after the pod. */
-const FOLDER_KEPT_MS = 3_000;
+const FOLDER_KEPT_MS = 5_000;
+/** It looks every ten seconds whether a log is to be rotated, and restarts what has run for a while. */
+const YOUNG_MS = 2_000;
 
 interface LivePod {
   readonly name: string;
   readonly logs: readonly ContainerLog[];
+  readonly madeMs: number;
 }
 
 const folder = mkdtempSync(join(tmpdir(), "skald-churn-"));
@@ -44,7 +49,10 @@ test(`${PODS} pods, churned for ${MINUTES * 60} s (seed ${SEED})`, { timeout: 12
   const tally = new Tally();
   for (let i = 0; i < PODS; i++) await cluster.add();
   writeFileSync(join(folder, "agent.yaml"), agentConfig(api, sink.url, port));
-  agent = startSkald(["agent", `-config.file=${join(folder, "agent.yaml")}`], join(folder, "agent.log"), { env: { HOSTNAME: "node-1" } });
+  agent = startSkald(["agent", `-config.file=${join(folder, "agent.yaml")}`], join(folder, "agent.log"), {
+    within: PRIORITY,
+    env: { HOSTNAME: "node-1" },
+  });
   await until("agent ready", () => isReady(port), 30_000);
   await until("the first lines", () => tally.take(sink) >= PODS, 30_000);
   cluster.settled();
@@ -130,7 +138,7 @@ class Cluster {
   #begin(name: string, uid: string): LivePod {
     const logs = CONTAINERS.map((container) => new ContainerLog(folder, { namespace: "default", pod: name, uid, container }));
     for (const log of logs) log.write();
-    const pod: LivePod = { name, logs };
+    const pod: LivePod = { name, logs, madeMs: Date.now() };
     this.lateLogs.push(...logs);
     this.all.push(pod);
     this.#live.push(pod);
@@ -141,7 +149,9 @@ class Cluster {
   async tick(): Promise<void> {
     for (const { logs } of this.#live) for (const log of logs) if (this.#random() < 0.2) log.write(1 + Math.floor(this.#random() * 3));
     for (let i = 0; i < Math.ceil(PODS / 100); i++) {
-      const container = this.#any().logs[Math.floor(this.#random() * CONTAINERS.length)]!;
+      const pod = this.#any();
+      const container = pod.logs[Math.floor(this.#random() * CONTAINERS.length)]!;
+      if (Date.now() - pod.madeMs < YOUNG_MS) continue;
       container.write(2);
       if (this.#random() < 0.5) {
         container.rotate();
@@ -153,7 +163,7 @@ class Cluster {
       container.write(1);
     }
     if (this.#random() < 0.5) await this.#replace();
-    if (this.#random() < 0.02) this.addUnseen();
+    if (this.#random() < 0.05) this.addUnseen();
   }
 
   async #replace(): Promise<void> {
