@@ -115,6 +115,23 @@ describe("reads", () => {
     ]);
   });
 
+  test("goes on with a target's files when its labels change, and reads no line twice", async () => {
+    const label = (version: string): void =>
+      writeFileSync(
+        join(folder, "sd.json"),
+        JSON.stringify([{ targets: ["localhost"], labels: { __path__: `${folder}/logs/a.log`, version } }]),
+      );
+    label("1");
+    log("a.log", "one\ntwo\n");
+    await start(base(`- {job_name: a, file_sd_configs: [{files: ['${folder}/*.json']}]}\n`));
+    await until(() => entries().length === 2);
+    label("2");
+    await until(() => logged.some((line) => line.includes('version=\\"2\\"')));
+    log("a.log", "three\n");
+    await until(() => entries().length >= 3);
+    expect(entries().map((entry) => entry.replace(/.*version="(\d)"\}/, "$1"))).toEqual(["1 one", "1 two", "2 three"]);
+  });
+
   test("standard input, and ends with it", async () => {
     const running = await start(base(job("job: x", "[{labels: {job: }}]")).replace("target_config: {", "target_config: {stdin: true, "), {
       stdin: "a\n\nb\r\nc",

@@ -6,7 +6,7 @@
 //    └── 410 Gone, or a version the server never had (etcd restored from a backup) ◀──────────┘
 //
 // The library has an informer of its own, which is not used: it stops at the first error, has no time limits, and does not notice a
-// restored etcd. docs/decisions/0004-kubernetes-list-and-watch.md has the whole table.
+// restored etcd. docs/decisions/0007-kubernetes-list-and-watch.md says what it would take.
 
 import type { Clock } from "../../../lib/runtime/clock.ts";
 import { messageOf } from "../../../lib/runtime/invariant.ts";

@@ -59,6 +59,8 @@ export class PodDirectories {
   readonly #options: PodDirectoriesOptions;
   readonly #abort = new AbortController();
   readonly #unknown = new Map<string, Unknown>();
+  /** Folders of pods that the API has told of, which outlive their pods for a while. */
+  readonly #toldByApi = new Set<string>();
   /** Of the root folder; its names are read again when it has changed. */
   #modifiedMs = -1;
   #names: readonly PodFolder[] = [];
@@ -106,8 +108,10 @@ export class PodDirectories {
     const nowMs = clock.nowMs();
     const there = new Set(this.#names.map(({ name }) => name));
     for (const [name, { folder }] of this.#unknown) if (!there.has(name) || isKnown(folder.uid)) this.#forget(name);
+    for (const name of this.#toldByApi) if (!there.has(name)) this.#toldByApi.delete(name);
     for (const folder of this.#names) {
-      if (this.#unknown.has(folder.name) || isKnown(folder.uid) || !this.#isWanted(folder)) continue;
+      if (isKnown(folder.uid)) this.#toldByApi.add(folder.name);
+      if (this.#toldByApi.has(folder.name) || this.#unknown.has(folder.name) || !this.#isWanted(folder)) continue;
       this.#unknown.set(folder.name, { folder, sinceMs: nowMs, nextAskMs: nowMs + GRACE_MS, told: false });
     }
     const due = [...this.#unknown.values()].filter(({ told, nextAskMs }) => !told && nextAskMs <= nowMs);
