@@ -32,7 +32,7 @@ export class Groups {
   readonly #askers = new Map<string, Set<string>>();
   readonly #questions = new Map<string, string[]>();
   readonly #dirty = new Set<string>();
-  readonly #withdrawn: TargetGroup[] = [];
+  readonly #changed: TargetGroup[] = [];
   readonly #lingering = new Map<string, AbortController>();
   #flushing = false;
 
@@ -58,8 +58,9 @@ export class Groups {
   gone(uid: string): void {
     const held = this.#byUid.get(uid);
     if (held === undefined) return;
+    // A pod that came and went in one piece from the network has logged all the same.
+    if (this.#dirty.delete(uid) && this.#options.lingerMs > 0) this.#rebuild(uid, held.object);
     this.#byUid.delete(uid);
-    this.#dirty.delete(uid);
     if (this.#byKey.get(held.key) === uid) this.#byKey.delete(held.key);
     this.#wakeAskers(held.key);
     if (held.resource === this.#options.kind.main) this.#linger(uid);
@@ -78,7 +79,7 @@ export class Groups {
   put(group: TargetGroup): void {
     if (group.targets.length === 0) this.#groups.delete(group.source);
     else this.#groups.set(group.source, group);
-    this.#withdrawn.push(group);
+    this.#changed.push(group);
     this.#flushSoon();
   }
 
@@ -111,7 +112,7 @@ export class Groups {
   #withdraw(uid: string): void {
     this.#forgetQuestions(uid);
     const source = this.#sourceOf(uid);
-    if (this.#groups.delete(source)) this.#withdrawn.push({ source, targets: [], labels: {} });
+    if (this.#groups.delete(source)) this.#changed.push({ source, targets: [], labels: {} });
     this.#flushSoon();
   }
 
@@ -130,18 +131,22 @@ export class Groups {
   }
 
   #flush(): void {
-    const changed = this.#withdrawn.splice(0);
     for (const uid of this.#dirty) {
       const held = this.#byUid.get(uid);
       if (held === undefined) continue;
-      const source = this.#sourceOf(uid);
-      const group: TargetGroup = { source, ...this.#build(uid, held.object) };
-      const had = this.#groups.delete(source);
-      if (group.targets.length > 0) this.#groups.set(source, group);
-      if (had || group.targets.length > 0) changed.push(group);
+      this.#rebuild(uid, held.object);
     }
     this.#dirty.clear();
+    const changed = this.#changed.splice(0);
     if (changed.length > 0) this.#options.update(changed);
+  }
+
+  #rebuild(uid: string, object: ApiObject): void {
+    const source = this.#sourceOf(uid);
+    const group: TargetGroup = { source, ...this.#build(uid, object) };
+    const had = this.#groups.delete(source);
+    if (group.targets.length > 0) this.#groups.set(source, group);
+    if (had || group.targets.length > 0) this.#changed.push(group);
   }
 
   /** An object that no targets can be made of has none. */

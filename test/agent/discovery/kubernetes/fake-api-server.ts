@@ -136,7 +136,7 @@ export class FakeApiServer implements TestApi {
     this.#objects.clear();
     this.#history = [];
     this.#version = 5;
-    this.#compacted = 100;
+    this.#compacted = 0;
   }
 
   get watchCount(): number {

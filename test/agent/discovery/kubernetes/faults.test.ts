@@ -95,6 +95,15 @@ describe("ordinary life", () => {
     await begin();
     expect(seen!.updates()).toBe(1);
   });
+  test("a pod that comes and goes in one piece is told of all the same", async () => {
+    await begin({ timing: { lingerMs: 20_000 } });
+    await until("watch", () => api.watchCount === 1);
+    const metadata = { name: "brief", namespace: "default", uid: "brief-uid", resourceVersion: "500" };
+    const object = { metadata, spec: { nodeName: "node-1", containers: [{ name: "main" }] }, status: {} };
+    api.tellWatches(["ADDED", "DELETED"].map((type) => `${JSON.stringify({ type, object })}\n`).join(""));
+    await until("brief", () => seen!.pods(nameOnly).includes("brief"));
+    await inStep();
+  });
   test("a list of many pages is taken whole", async () => {
     insert(1100);
     seen = await view(api, { config: EVERYWHERE });

@@ -26,7 +26,7 @@ describe.skipIf(!asked || realApiMissing !== undefined)(
     let api: RealApiServer;
     let seen: Viewing;
     /** Views of one server are one, with the first one's log. */
-    let logged: readonly string[];
+    const logged: readonly string[] = [];
     let uids: Map<string, string>;
     let runs = 0;
     afterEach(async () => {
