@@ -16,7 +16,8 @@ const folder = mkdtempSync(join(tmpdir(), "kubernetes-faults-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const BINDING = { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "reader" };
-const TIMING = { answerMs: 3_000, watchSeconds: 4, watchLateMs: 2_000 };
+// The real server takes three seconds to say that a version is too large.
+const TIMING = { answerMs: 8_000, watchSeconds: 4, watchLateMs: 2_000 };
 const NODE = "node-1";
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
