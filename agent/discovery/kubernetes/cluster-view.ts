@@ -164,6 +164,7 @@ export class ClusterView {
         },
         gone: (uid) => {
           metrics.event(resource, "delete");
+          this.#directories?.leave(this.#groups.folderUidsOf(uid));
           this.#groups.gone(uid);
         },
         synced: () => {

@@ -75,6 +75,12 @@ export class Groups {
     return false;
   }
 
+  /** By what uids the folders of a known object's logs may be named. */
+  folderUidsOf(uid: string): string[] {
+    const annotations = this.#byUid.get(uid)?.object.metadata.annotations ?? {};
+    return [uid, ...STATIC_UIDS.flatMap((name) => annotations[name] ?? [])];
+  }
+
   /** Groups that do not come from the API. */
   put(group: TargetGroup): void {
     if (group.targets.length === 0) this.#groups.delete(group.source);

@@ -61,6 +61,8 @@ export class PodDirectories {
   readonly #unknown = new Map<string, Unknown>();
   /** Folders of pods that the API has told of, which outlive their pods for a while. */
   readonly #toldByApi = new Set<string>();
+  /** Of pods that have gone since the last look, which may be all there ever was to see of them. */
+  readonly #leftUids = new Set<string>();
   /** Of the root folder; its names are read again when it has changed. */
   #modifiedMs = -1;
   #names: readonly PodFolder[] = [];
@@ -78,6 +80,11 @@ export class PodDirectories {
   async stop(): Promise<void> {
     this.#abort.abort();
     await this.#running;
+  }
+
+  /** The API has told of a pod and now says that it is gone; its folder stays for a while. @param uids that the folder may be named by */
+  leave(uids: readonly string[]): void {
+    for (const uid of uids) this.#leftUids.add(uid);
   }
 
   async #run(): Promise<void> {
@@ -106,11 +113,13 @@ export class PodDirectories {
       this.#modifiedMs = modifiedMs;
     }
     const nowMs = clock.nowMs();
+    const left = new Set(this.#leftUids);
+    this.#leftUids.clear();
     const there = new Set(this.#names.map(({ name }) => name));
-    for (const [name, { folder }] of this.#unknown) if (!there.has(name) || isKnown(folder.uid)) this.#forget(name);
+    for (const [name, { folder }] of this.#unknown) if (!there.has(name) || isKnown(folder.uid) || left.has(folder.uid)) this.#forget(name);
     for (const name of this.#toldByApi) if (!there.has(name)) this.#toldByApi.delete(name);
     for (const folder of this.#names) {
-      if (isKnown(folder.uid)) this.#toldByApi.add(folder.name);
+      if (isKnown(folder.uid) || left.has(folder.uid)) this.#toldByApi.add(folder.name);
       if (this.#toldByApi.has(folder.name) || this.#unknown.has(folder.name) || !this.#isWanted(folder)) continue;
       this.#unknown.set(folder.name, { folder, sinceMs: nowMs, nextAskMs: nowMs + GRACE_MS, told: false });
     }
@@ -124,7 +133,7 @@ export class PodDirectories {
   }
 
   async #ask(unknown: Unknown): Promise<void> {
-    const { clock, existsInApi, log, isKnown } = this.#options;
+    const { clock, existsInApi, log } = this.#options;
     const { folder, sinceMs } = unknown;
     let exists = true;
     try {
@@ -136,20 +145,25 @@ export class PodDirectories {
         log.warn({ folder: folder.name, error: messageOf(error) }, "Kubernetes API does not say what pod this is; its path has to do");
     }
     unknown.nextAskMs = clock.nowMs() + ASK_AGAIN_MS;
-    if (exists || isKnown(folder.uid)) return;
+    if (exists || this.#apiHasTold(folder)) return;
     await this.#tell(unknown);
   }
 
   async #tell(unknown: Unknown): Promise<void> {
-    const { root, hostname, put, log, isKnown } = this.#options;
+    const { root, hostname, put, log } = this.#options;
     const { folder } = unknown;
     const entries = await readdir(join(root, folder.name), { withFileTypes: true }).catch(() => []);
     const containers = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
     // What the API has told meanwhile is better.
-    if (this.#abort.signal.aborted || isKnown(folder.uid)) return;
+    if (this.#abort.signal.aborted || this.#apiHasTold(folder)) return;
     unknown.told = true;
     log.info({ folder: folder.name, containers: containers.length }, "pod was gone before it was seen; reading its logs by their path");
     put({ source: sourceOf(folder), ...groupOf(folder, containers, hostname) });
+  }
+
+  /** Since the folder was found unknown. */
+  #apiHasTold({ uid }: PodFolder): boolean {
+    return this.#options.isKnown(uid) || this.#leftUids.has(uid);
   }
 
   #forget(name: string): void {
