@@ -159,7 +159,7 @@ class PositionStore implements Positions {
 
   removeSource(source: PositionSource): void {
     if (!this.#sources.delete(source)) return;
-    this.#collectPositions([...this.#sources, source]);
+    this.#collectPositions([source, ...this.#sources]);
     this.#listedBySource.delete(source);
     for (const record of source.records()) this.#unclaimed.add(record);
   }
@@ -234,7 +234,7 @@ class PositionStore implements Positions {
     this.#writtenText = text;
   }
 
-  /** A key that several sources list (a file read by two targets) gets the smallest of their positions. */
+  /** A key that several sources list gets the smallest of their positions (a file read by two targets); of cursors, the last source's. */
   #collectPositions(sources: Iterable<PositionSource>): void {
     const now = new Map<string, string>();
     const gone = new Set<string>();
@@ -243,7 +243,7 @@ class PositionStore implements Positions {
       for (const [key, value] of source.positions()) {
         listed.add(key);
         const other = now.get(key);
-        if (other === undefined || Number(value) < Number(other)) now.set(key, value);
+        if (other === undefined || !(Number(value) >= Number(other))) now.set(key, value);
       }
       for (const key of this.#listedBySource.get(source) ?? []) if (!listed.has(key)) gone.add(key);
       this.#listedBySource.set(source, listed);

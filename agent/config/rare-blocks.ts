@@ -17,6 +17,10 @@ export const journalSchema = () =>
     labels: labels().prefault({}),
     path: text().default(""),
     matches: text().default(""),
+    /** Ours: a journal namespace, as journalctl's option of that name takes it. */
+    namespace: text().default(""),
+    /** Ours: what the agent itself logs is sent too. */
+    include_own_entries: bool().default(false),
   });
 
 export const syslogSchema = () =>

@@ -4,6 +4,7 @@
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
+import { orAborted } from "../../lib/runtime/or-aborted.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import type { Sink } from "../sink.ts";
 import { type FileTail, isUnkept, type TailRead } from "./file-tail.ts";
@@ -160,16 +161,7 @@ export class TailPump {
     };
     const room = batch.liveCount === 0 ? undefined : this.#context.sink.consume(batch);
     if (room === undefined) return release();
-    await orAborted(room.then(release), this.#stop.signal);
+    const released = room.then(release);
+    await orAborted(released, this.#stop.signal);
   }
-}
-
-/** Resolves with the work or at the abort, whichever comes first, and leaves nothing behind at the signal. */
-function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return resolve();
-    const abort = (): void => resolve();
-    signal.addEventListener("abort", abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

@@ -8,6 +8,7 @@
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
+import { orAborted } from "../../lib/runtime/or-aborted.ts";
 import type { EntryBatch, Ticket } from "../../lib/wire/entry-batch.ts";
 import type { LeasedPipeline } from "../shared-pipeline.ts";
 import type { Sink } from "../sink.ts";
@@ -116,7 +117,7 @@ export class Intake {
     };
     const room = batch.liveCount === 0 ? undefined : this.#options.sink.consume(batch);
     if (room === undefined) return release();
-    await Promise.race([room.then(release), aborted(this.#stop.signal)]);
+    await orAborted(room.then(release), this.#stop.signal);
   }
 }
 
@@ -131,11 +132,4 @@ function onceReleased(done: () => void): Ticket {
       if (--holdCount === 0) done();
     },
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

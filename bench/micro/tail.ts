@@ -3,14 +3,10 @@
 //
 //   node bench/micro/tail.ts [lines] [streams]
 
-import { fork } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Registry } from "prom-client";
-import { openClients } from "../../agent/client/clients.ts";
 import { openPositions } from "../../agent/positions.ts";
 import { createTailMetrics } from "../../agent/tail/tail-metrics.ts";
 import { openFileTarget } from "../../agent/targets/file-target.ts";
@@ -18,24 +14,15 @@ import { kernels } from "../../lib/kernels/index.ts";
 import { systemClock } from "../../lib/runtime/clock.ts";
 import { createLog } from "../../lib/runtime/log.ts";
 import { LabelSet } from "../../lib/wire/labels.ts";
+import { openBenchClients, sentEntries, startEndpoint } from "./push-endpoint.ts";
 
 const LINE_BYTES = 300;
 
-if (process.argv[2] === "--endpoint") serve();
-else await measure(Number(process.argv[2] ?? 1_000_000), Number(process.argv[3] ?? 1));
-
-function serve(): void {
-  const server = createServer((request, response) => {
-    request.on("data", () => {});
-    request.on("end", () => response.writeHead(204).end());
-  });
-  server.listen(0, "127.0.0.1", () => process.send?.((server.address() as AddressInfo).port));
-}
+await measure(Number(process.argv[2] ?? 1_000_000), Number(process.argv[3] ?? 1));
 
 async function measure(lineCount: number, fileCount: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "skald-bench-"));
-  const endpoint = fork(new URL(import.meta.url).pathname, ["--endpoint"], { execArgv: process.execArgv });
-  const port = await new Promise<number>((resolve) => endpoint.once("message", (value) => resolve(value as number)));
+  const endpoint = await startEndpoint();
   const log = createLog({ level: "warn" });
   for (let f = 0; f < fileCount; f++) writeFileSync(join(folder, `f${f}.log`), content(Math.ceil(lineCount / fileCount), f));
   const registry = new Registry();
@@ -48,33 +35,7 @@ async function measure(lineCount: number, fileCount: number): Promise<void> {
     clock: systemClock,
     log,
   });
-  const clients = openClients(
-    [
-      {
-        name: "bench",
-        url: `http://127.0.0.1:${port}/loki/api/v1/push`,
-        tenantId: "",
-        batchWaitMs: 1_000,
-        batchBytes: 1_048_576,
-        headers: {},
-        followRedirects: true,
-        backoff: { minMs: 500, maxMs: 5_000, retriesMax: 10 },
-        dropRateLimitedBatches: false,
-        externalLabels: {},
-        timeoutMs: 10_000,
-      },
-    ],
-    {
-      maxLineBytes: 0,
-      maxLineTruncate: false,
-      maxStreams: 0,
-      registry,
-      log,
-      clock: systemClock,
-      random: Math.random,
-      userAgent: "skald/bench",
-    },
-  );
+  const clients = openBenchClients(endpoint.port, { registry, log, clock: systemClock });
   const cpu = process.cpuUsage();
   const startedMs = performance.now();
   const target = await openFileTarget({
@@ -89,10 +50,8 @@ async function measure(lineCount: number, fileCount: number): Promise<void> {
     log,
     metrics,
   });
-  const sent = async (): Promise<number> =>
-    (await registry.getSingleMetric("promtail_sent_entries_total")!.get()).values.reduce((sum, value) => sum + value.value, 0);
   const all = Math.ceil(lineCount / fileCount) * fileCount;
-  while ((await sent()) < all) await new Promise((resolve) => setTimeout(resolve, 20));
+  while ((await sentEntries(registry)) < all) await new Promise((resolve) => setTimeout(resolve, 20));
   const used = process.cpuUsage(cpu);
   const cpuS = (used.user + used.system) / 1e6;
   const wallS = (performance.now() - startedMs) / 1000;
@@ -105,7 +64,7 @@ async function measure(lineCount: number, fileCount: number): Promise<void> {
   await target.stop({ drain: false });
   await clients.drain(1_000);
   await positions.close();
-  endpoint.kill();
+  endpoint.stop();
   rmSync(folder, { recursive: true, force: true });
 }
 
