@@ -116,7 +116,9 @@ async function runUntilEnd(config: LoadedConfig["config"], flags: AgentFlags, lo
 
 async function openLog(server: { readonly log_level: LogLevel; readonly log_format: string }): Promise<Log> {
   const { createLog } = await import("../lib/runtime/log.ts");
-  return createLog({ level: server.log_level, format: server.log_format === "json" ? "json" : "logfmt" });
+  const { openLogDestination } = await import("../lib/runtime/log-destination.ts");
+  const write = await openLogDestination("skald-agent");
+  return createLog({ level: server.log_level, format: server.log_format === "json" ? "json" : "logfmt", write });
 }
 
 /** Pipelines that tell on standard error what each stage changes. */

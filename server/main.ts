@@ -4,6 +4,7 @@ import { ConfigError } from "../lib/runtime/config-file.ts";
 import { FlagError, parseFlags, usageOf } from "../lib/runtime/flags.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import { createLog } from "../lib/runtime/log.ts";
+import { openLogDestination } from "../lib/runtime/log-destination.ts";
 import { VERSION } from "../lib/runtime/version.ts";
 import { type LoadedConfig, loadServerConfig } from "./config/load.ts";
 import { printServerConfig } from "./config/print.ts";
@@ -45,7 +46,8 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   const { config, notes } = loaded;
   if (on("print-config-stderr")) process.stderr.write(printServerConfig(config));
-  const log = createLog({ level: config.server.log_level, format: config.server.log_format });
+  const write = await openLogDestination("skald-server");
+  const log = createLog({ level: config.server.log_level, format: config.server.log_format, write });
   if (on("verify-config")) {
     log.info({}, "config is valid");
     return 0;

@@ -1,6 +1,7 @@
 // The program's own log: logfmt or JSON lines on stderr, as Promtail and Loki write them (`level=info ts=… msg=…`).
 
 import { pino } from "pino";
+import { writeToStderr } from "./log-destination.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogFormat = "logfmt" | "json";
@@ -15,10 +16,17 @@ export interface Log {
   level: string;
 }
 
-/** @param write where finished lines go; stderr when absent */
-export function createLog(options: { level?: LogLevel; format?: LogFormat; write?: (line: string) => void } = {}): Log {
-  const write = options.write ?? ((line: string) => void process.stderr.write(line));
-  const stream = { write: options.format === "json" ? write : (line: string) => write(toLogfmt(line)) };
+/** @param write where finished lines go, each with its line feed; stderr when absent */
+export function createLog(options: { level?: LogLevel; format?: LogFormat; write?: (line: string, level: LogLevel) => void } = {}): Log {
+  const write = options.write ?? writeToStderr;
+  const stream = {
+    // Asks pino to leave the level of the line here before it writes.
+    [Symbol.for("pino.metadata")]: true,
+    lastLevel: 0,
+    write(line: string): void {
+      write(options.format === "json" ? line : toLogfmt(line), levelOf(this.lastLevel));
+    },
+  };
   return pino(
     {
       level: options.level ?? "info",
@@ -29,6 +37,10 @@ export function createLog(options: { level?: LogLevel; format?: LogFormat; write
     },
     stream,
   );
+}
+
+function levelOf(number: number): LogLevel {
+  return number >= 50 ? "error" : number >= 40 ? "warn" : number >= 30 ? "info" : "debug";
 }
 
 /** A log that says nothing, for tests. */
