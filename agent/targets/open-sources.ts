@@ -8,6 +8,7 @@ const SOURCES: Readonly<Partial<Record<RareBlock, () => Promise<OpenSource>>>> =
   loki_push_api: async () => (await import("./push/open-push.ts")).openLokiPush,
   heroku_drain: async () => (await import("./heroku/open-heroku.ts")).openHerokuDrain,
   journal: async () => (await import("./journal/open-journal.ts")).openJournal,
+  syslog: async () => (await import("./syslog/open-syslog.ts")).openSyslog,
 };
 
 /** The blocks that name a source, in the order Promtail looks for them: the first that is there is read. */

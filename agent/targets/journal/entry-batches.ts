@@ -1,10 +1,10 @@
 // From fields of the journal to batches of entries: the line, the time, and the labels that the rules make of the fields they look at.
 
-import { isUtf8 } from "node:buffer";
 import { goJson } from "../../../lib/text/go-json.ts";
 import { EntryBatch, textOf } from "../../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../../lib/wire/labels.ts";
 import type { EntryRelabel } from "../../entry-relabel.ts";
+import { cleanLines } from "../clean-lines.ts";
 import type { ExportHandler } from "./export-parser.ts";
 import type { JournalMetrics } from "./journal-metrics.ts";
 
@@ -88,7 +88,7 @@ export class EntryBatches implements ExportHandler<FieldUse> {
   take(): EntryBatch | undefined {
     const batch = this.#batch;
     this.#batch = undefined;
-    if (batch !== undefined && !isUtf8(batch.bytes.subarray(0, batch.bytesUsed))) cleanLines(batch);
+    if (batch !== undefined) cleanLines(batch);
     return batch;
   }
 
@@ -216,9 +216,4 @@ function isSame(wanted: Uint8Array, { bytes, start, end }: Span): boolean {
 
 function spanText({ bytes, start, end }: Span): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
-}
-
-/** Lines must be UTF-8; what is not becomes U+FFFD. */
-function cleanLines(batch: EntryBatch): void {
-  for (let i = 0; i < batch.count; i++) if (!isUtf8(batch.lineBytes(i))) batch.setLine(i, batch.line(i));
 }

@@ -1,6 +1,7 @@
 // What a source needs around it: an intake with an empty pipeline, a sink that keeps what comes and acknowledges when it is told to.
 
 import { expect } from "vitest";
+import { Plain } from "../../../agent/config/written.ts";
 import { EntryRelabel } from "../../../agent/entry-relabel.ts";
 import type { Positions } from "../../../agent/positions.ts";
 import { RELABEL_DEFAULTS, type RelabelConfig } from "../../../agent/relabel.ts";
@@ -12,6 +13,15 @@ import { createLog } from "../../../lib/runtime/log.ts";
 import { Registry } from "../../../lib/runtime/metrics.ts";
 import type { EntryBatch, Ticket } from "../../../lib/wire/entry-batch.ts";
 import { Pipeline } from "../../../pipelines/pipeline.ts";
+
+/** A block as the file's reader gives it to the schema. */
+export function asWritten(block: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const written = ([key, value]: [string, unknown]) => [
+    key,
+    typeof value === "boolean" || typeof value === "number" ? new Plain(value) : value,
+  ];
+  return Object.fromEntries(Object.entries(block).map(written));
+}
 
 export interface HarnessOptions {
   readonly relabel?: readonly Partial<RelabelConfig>[];
