@@ -9,6 +9,7 @@ const SOURCES: Readonly<Partial<Record<RareBlock, () => Promise<OpenSource>>>> =
   heroku_drain: async () => (await import("./heroku/open-heroku.ts")).openHerokuDrain,
   journal: async () => (await import("./journal/open-journal.ts")).openJournal,
   syslog: async () => (await import("./syslog/open-syslog.ts")).openSyslog,
+  gelf: async () => (await import("./gelf/open-gelf.ts")).openGelf,
 };
 
 /** The blocks that name a source, in the order Promtail looks for them: the first that is there is read. */
