@@ -11,6 +11,7 @@ import type { ProxyConfig } from "./http-client.ts";
 import { DURATIONS } from "./print.ts";
 import type { AgentConfig } from "./schema.ts";
 import { RARE_DISCOVERIES, RARE_SOURCES, type RareBlock, type ScrapeConfig } from "./scrape-config.ts";
+import { sourceRefusals } from "./source-verdicts.ts";
 
 /** Rare blocks that can be run; the others are checked, and refused at start. */
 export const SUPPORTED_BLOCKS: ReadonlySet<RareBlock> = new Set<RareBlock>([...DISCOVERY_KEYS, ...SOURCE_KEYS]);
@@ -34,6 +35,7 @@ export function refusalsOf(config: AgentConfig): ConfigIssue[] {
   }
   issues.push(...sharedDeadLetters(config));
   for (const [i, scrape] of config.scrape_configs.entries()) {
+    issues.push(...sourceRefusals(scrape, ["scrape_configs", i]));
     for (const key of rareKeysOf(scrape)) {
       if (SUPPORTED_BLOCKS.has(key)) continue;
       issues.push(

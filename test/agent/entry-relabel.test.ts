@@ -45,6 +45,26 @@ describe("labels of entries", () => {
     expect(labelsOf(relabel, { __syslog_message_app_name: "sshd" })).toBe('{app_name="sshd"}');
   });
 
+  test("labelmap looks at the names of its pattern, and at those other rules read", () => {
+    const relabel = new EntryRelabel([
+      rule({ action: "labelmap", regex: "__a_(.+)" }),
+      rule({ source_labels: ["__b"], target_label: "b" }),
+    ]);
+    expect(["__a_x", "__b", "__c"].map((name) => relabel.looksAt(name))).toEqual([true, true, false]);
+    expect(labelsOf(relabel, { __a_x: "1", __b: "2", __c: "3" })).toBe('{b="2", x="1"}');
+    expect(labelsOf(relabel, { __a_x: "2", __b: "2", __c: "3" })).toBe('{b="2", x="2"}');
+  });
+
+  test("labeldrop takes from the rules behind it, and looks at no value", () => {
+    const relabel = new EntryRelabel([
+      rule({ action: "labeldrop", regex: "__journal__pid|__journal__systemd_unit" }),
+      unit,
+      rule({ action: "labelkeep", regex: "job|unit" }),
+    ]);
+    expect(relabel.reads).toEqual(new Set(["__journal__systemd_unit"]));
+    expect(labelsOf(relabel, { __journal__pid: "1", __journal__systemd_unit: "x", job: "j", other: "o" })).toBe('{job="j"}');
+  });
+
   test("keepequal reads its target", () => {
     const relabel = new EntryRelabel([rule({ action: "keepequal", source_labels: ["__a"], target_label: "__b" })]);
     expect(labelsOf(relabel, { __a: "1", __b: "1", job: "j" })).toBe('{job="j"}');

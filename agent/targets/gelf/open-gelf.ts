@@ -1,22 +1,18 @@
 // `gelf`: Graylog's messages over UDP, with Promtail's keys and labels. The entry's line is the message's JSON.
 
 import type { RemoteInfo } from "node:dgram";
-import type { z } from "zod";
 import { LabelSet } from "../../../lib/wire/labels.ts";
-import type { gelfSchema } from "../../config/rare-blocks.ts";
 import { counter } from "../../metric.ts";
-import { parseListenAddress, plainAddress, printAddress } from "../listen-address.ts";
+import { plainAddress, printAddress } from "../listen-address.ts";
 import { ReceivedEntries } from "../received-entries.ts";
 import type { Source, SourceContext } from "../source.ts";
 import { closeUdpSocket, openUdpSocket } from "../udp-socket.ts";
 import { ChunkAssembler, isChunk } from "./chunks.ts";
 import { GelfError, type GelfMessage, readGelf } from "./gelf-message.ts";
-
-export type GelfConfig = z.infer<ReturnType<typeof gelfSchema>>;
+import { type GelfConfig, gelfAddress } from "./settings.ts";
 
 const MESSAGE_BYTES_MAX = 2 * 1024 * 1024;
 const EXPIRE_PERIOD_MS = 1_000;
-const ADDRESS_DEFAULT = "0.0.0.0:12201";
 
 /** @throws Error for an address that cannot be read or is in use */
 export async function openGelf(
@@ -25,7 +21,7 @@ export async function openGelf(
   options: { readonly inFlightBytesMax?: number } = {},
 ): Promise<Source> {
   const { intake, clock, log } = context;
-  const address = parseListenAddress(config.listen_address || ADDRESS_DEFAULT, "listen_address");
+  const address = gelfAddress(config);
   const metrics = openMetrics(context);
   const received = new ReceivedEntries({
     intake,

@@ -1,7 +1,6 @@
 // `journal`: the systemd journal, with Promtail's keys and labels.
 
 import type { z } from "zod";
-import { parseGoDurationMs } from "../../../lib/text/duration.ts";
 import { LabelSet } from "../../../lib/wire/labels.ts";
 import type { journalSchema } from "../../config/rare-blocks.ts";
 import type { Source, SourceContext } from "../source.ts";
@@ -9,10 +8,10 @@ import { EntryBatches } from "./entry-batches.ts";
 import { openJournalMetrics } from "./journal-metrics.ts";
 import { JournalTarget } from "./journal-target.ts";
 import { parseMatches } from "./matches.ts";
+import { readMaxAgeMs } from "./start-point.ts";
 
 export type JournalConfig = z.infer<ReturnType<typeof journalSchema>>;
 
-const MAX_AGE_DEFAULT = "7h";
 /** A value of any length is gathered up to this, unless `max_line_size` says less. */
 const VALUE_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -59,12 +58,4 @@ export async function openJournal(config: JournalConfig, context: SourceContext,
 function ownFields(): readonly (readonly [string, string])[] {
   const invocation = process.env.INVOCATION_ID;
   return [["_PID", String(process.pid)], ...(invocation ? [["_SYSTEMD_INVOCATION_ID", invocation] as const] : [])];
-}
-
-function readMaxAgeMs(text: string): number {
-  try {
-    return parseGoDurationMs(text === "" ? MAX_AGE_DEFAULT : text);
-  } catch (error) {
-    throw new Error(`max_age: ${(error as Error).message}; it is a duration such as 12h`);
-  }
 }

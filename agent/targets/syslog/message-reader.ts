@@ -9,6 +9,7 @@ import type { FrameFault } from "./frames.ts";
 import { addMessageLabels, SyslogError, type SyslogMessage, trimTextEnd } from "./message.ts";
 import { parseRfc3164 } from "./rfc3164.ts";
 import { parseRfc5424 } from "./rfc5424.ts";
+import type { SyslogFormat } from "./settings.ts";
 import type { SyslogMetrics } from "./syslog-metrics.ts";
 
 /** Of a message that cannot be read, shown in the log. */
@@ -21,7 +22,7 @@ const FAULTS: Readonly<Record<FrameFault, string>> = {
 };
 
 export interface MessageReaderOptions {
-  readonly format: "rfc5424" | "rfc3164";
+  readonly format: SyslogFormat;
   readonly labels: Readonly<Record<string, string>>;
   readonly labelStructuredData: boolean;
   readonly useIncomingTimestamp: boolean;

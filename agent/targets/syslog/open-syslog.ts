@@ -6,18 +6,16 @@ import type { z } from "zod";
 import { messageOf } from "../../../lib/runtime/invariant.ts";
 import { LabelSet } from "../../../lib/wire/labels.ts";
 import type { tlsSchema } from "../../config/http-client.ts";
-import type { syslogSchema } from "../../config/rare-blocks.ts";
-import { type ListenAddress, parseListenAddress, plainAddress, printAddress } from "../listen-address.ts";
+import { type ListenAddress, plainAddress, printAddress } from "../listen-address.ts";
 import { ReceivedEntries } from "../received-entries.ts";
 import type { Source, SourceContext } from "../source.ts";
 import { closeUdpSocket, openUdpSocket } from "../udp-socket.ts";
 import { readDatagram } from "./frames.ts";
 import { Hostnames, type ReverseLookup } from "./hostnames.ts";
 import { MessageReader } from "./message-reader.ts";
+import { type SyslogConfig, syslogSettings } from "./settings.ts";
 import { openSyslogMetrics } from "./syslog-metrics.ts";
 import { TcpListener } from "./tcp-listener.ts";
-
-export type SyslogConfig = z.infer<ReturnType<typeof syslogSchema>>;
 
 const MESSAGE_BYTES_MAX = 8_192;
 const IDLE_MS = 120_000;
@@ -36,9 +34,7 @@ export async function openSyslog(
   options: { readonly lookup?: ReverseLookup; readonly inFlightBytesMax?: number } = {},
 ): Promise<Source> {
   const { relabel, intake, registry, clock, log } = context;
-  const address = parseListenAddress(config.listen_address, "listen_address");
-  const protocol = oneOf("listen_protocol", config.listen_protocol || "tcp", ["tcp", "udp"]);
-  const format = oneOf("syslog_format", config.syslog_format || "rfc5424", ["rfc5424", "rfc3164"]);
+  const { address, protocol, format } = syslogSettings(config);
   const metrics = openSyslogMetrics(registry);
   const received = new ReceivedEntries({
     intake,
@@ -117,12 +113,6 @@ async function listenUdp({ address, messageBytesMax, reader, received, hostnames
     (error) => log.error({ error: error.message }, "syslog listener failed"),
   );
   return { port: socket.address().port, stop: () => closeUdpSocket(socket) };
-}
-
-function oneOf<T extends string>(key: string, value: string, allowed: readonly T[]): T {
-  const found = allowed.find((word) => word === value);
-  if (found === undefined) throw new Error(`${key} ${JSON.stringify(value)} is not one of ${allowed.join(", ")}`);
-  return found;
 }
 
 const TLS_VERSIONS: Readonly<Record<string, SecureVersion>> = { TLS10: "TLSv1", TLS11: "TLSv1.1", TLS12: "TLSv1.2", TLS13: "TLSv1.3" };

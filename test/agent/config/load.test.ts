@@ -227,8 +227,24 @@ describe("starts", () => {
     "clients: [{url: http://a/, basic_auth: {username: a}, bearer_token: c}]",
     /at most one of basic_auth, oauth2, bearer_token/,
   );
-  takes("not with what cannot be run yet", job("gelf: {}"), ({ refusals }) =>
-    expect(refusals.join()).toMatch(/:4:3: scrape_configs\[0\]\.gelf: this version cannot run gelf yet/),
+  takes("not with what cannot be run yet", job("cloudflare: {}"), ({ refusals }) =>
+    expect(refusals.join()).toMatch(/:4:3: scrape_configs\[0\]\.cloudflare: this version cannot run cloudflare yet/),
+  );
+});
+
+describe("a source that could not be opened does not start:", () => {
+  refusesStart("max_age", job('journal: {max_age: "1 day"}'), /:4:3: journal\.max_age: time: unknown unit/);
+  refusesStart("matches", job("journal: {matches: a=b}"), /:4:3: journal\.matches: "a=b" is not of the form FIELD=value/);
+  refusesStart("a syslog without address", job("syslog: {}"), /:4:3: syslog\.listen_address "": no address to listen on/);
+  refusesStart(
+    "a protocol",
+    job('syslog: {listen_address: ":1514", listen_protocol: sctp}'),
+    /syslog\.listen_protocol "sctp" is not one of/,
+  );
+  refusesStart("a format", job('syslog: {listen_address: ":1514", syslog_format: rfc1}'), /syslog\.syslog_format "rfc1" is not one of/);
+  refusesStart("an address", job('gelf: {listen_address: "::1:12201"}'), /gelf\.listen_address .*square brackets/);
+  takes("but one that can", job('journal: {namespace: a}\nsyslog: {listen_address: ":1514"}\ngelf: {}'), ({ refusals }) =>
+    expect(refusals).toEqual([]),
   );
 });
 

@@ -180,6 +180,23 @@ describe("store", () => {
     expect(positions.get(join(folder, "a.log"))).toBe("4");
   });
 
+  test("of two sources with one cursor the last one's is written, also when the former has ended", async () => {
+    const positions = await start();
+    let ended = false;
+    const cursor = (value: string, settled: () => boolean): PositionSource => ({
+      records: () => [],
+      positions: () => [["cursor-j", value]],
+      settled,
+    });
+    positions.addSource(cursor("s=9", () => ended));
+    positions.addSource(cursor("s=1", () => false));
+    await positions.sync();
+    expect(positions.get("cursor-j")).toBe("s=1");
+    ended = true;
+    await positions.sync();
+    expect(positions.get("cursor-j")).toBe("s=1");
+  });
+
   test("what a removed source had stays", async () => {
     const positions = await start();
     const one = source([record()]);
