@@ -1,6 +1,7 @@
 // `journal`: the systemd journal, with Promtail's keys and labels.
 
 import type { z } from "zod";
+import { stderrIsJournal } from "../../../lib/runtime/log-destination.ts";
 import { LabelSet } from "../../../lib/wire/labels.ts";
 import type { journalSchema } from "../../config/rare-blocks.ts";
 import type { Source, SourceContext } from "../source.ts";
@@ -54,8 +55,12 @@ export async function openJournal(config: JournalConfig, context: SourceContext,
   return { targets: [target], dropped: [], stop: () => target.stop() };
 }
 
-/** What the agent itself logs under systemd would come back as an entry, and be told of in the log again. */
+/**
+ * What the agent itself logs under systemd would come back as an entry, and be told of in the log again. Where its log does not go to
+ * the journal it has no entries, and its process id may be another's: in a container it is not the machine's.
+ */
 function ownFields(): readonly (readonly [string, string])[] {
+  if (!stderrIsJournal()) return [];
   const invocation = process.env.INVOCATION_ID;
   return [["_PID", String(process.pid)], ...(invocation ? [["_SYSTEMD_INVOCATION_ID", invocation] as const] : [])];
 }

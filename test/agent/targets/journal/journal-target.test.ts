@@ -167,7 +167,7 @@ describe("journalctl", () => {
     await start({ path: "/j", matches: "A=1 B=2", namespace: "ns" });
     await has(1);
     expect(starts()[0]).toMatch(
-      /^--output=export --follow --no-tail --no-pager --directory=\/j --namespace=ns --output-fields=MESSAGE,_PID\S* --since=@[\d.]+ -- A=1 B=2$/,
+      /^--output=export --follow --no-tail --no-pager --directory=\/j --namespace=ns --output-fields=MESSAGE --since=@[\d.]+ -- A=1 B=2$/,
     );
     expect(starts()[0]).not.toMatch(/ -n|--lines/);
   });
