@@ -6,7 +6,7 @@ import { counter } from "../../metric.ts";
 import { plainAddress, printAddress } from "../listen-address.ts";
 import { ReceivedEntries } from "../received-entries.ts";
 import type { Source, SourceContext } from "../source.ts";
-import { closeUdpSocket, openUdpSocket } from "../udp-socket.ts";
+import { UdpListener } from "../udp-listener.ts";
 import { ChunkAssembler, isChunk } from "./chunks.ts";
 import { GelfError, type GelfMessage, readGelf } from "./gelf-message.ts";
 import { type GelfConfig, gelfAddress } from "./settings.ts";
@@ -36,14 +36,18 @@ export async function openGelf(
     log.debug({ reason: fault }, "GELF message given up");
   });
   const reader = new GelfReader(config, context, metrics, received);
-  const take = (datagram: Buffer, from: RemoteInfo): void => {
+  const onDatagram = (datagram: Buffer, from: RemoteInfo): void => {
     if (!received.hasRoom) return metrics.dropped.inc({ reason: "in_flight_limit" });
     const whole = isChunk(datagram) ? chunks.take(datagram, `${from.address} ${from.port}`) : datagram;
     if (whole !== undefined) reader.read(whole, plainAddress(from.address));
   };
-  const socket = await openUdpSocket(address, take, (error) => log.error({ error: error.message }, "GELF listener failed"));
+  const socket = await UdpListener.open(address, {
+    onDatagram,
+    onError: (error) => log.error({ error: error.message }, "GELF listener failed"),
+    onLost: (count) => metrics.dropped.inc({ reason: "socket_buffer" }, count),
+  });
   const expiring = setInterval(() => chunks.expire(), EXPIRE_PERIOD_MS);
-  const listening = printAddress(address.host ?? "", socket.address().port);
+  const listening = printAddress(address.host ?? "", socket.port);
   log.info({ address: listening }, "listening for GELF");
   const target = {
     kind: "Gelf",
@@ -54,7 +58,7 @@ export async function openGelf(
     stop: async () => {
       target.ready = false;
       clearInterval(expiring);
-      await closeUdpSocket(socket);
+      await socket.close();
       chunks.clear();
       await received.settle();
     },

@@ -9,7 +9,7 @@ import type { tlsSchema } from "../../config/http-client.ts";
 import { type ListenAddress, plainAddress, printAddress } from "../listen-address.ts";
 import { ReceivedEntries } from "../received-entries.ts";
 import type { Source, SourceContext } from "../source.ts";
-import { closeUdpSocket, openUdpSocket } from "../udp-socket.ts";
+import { UdpListener } from "../udp-listener.ts";
 import { readDatagram } from "./frames.ts";
 import { Hostnames, type ReverseLookup } from "./hostnames.ts";
 import { MessageReader } from "./message-reader.ts";
@@ -99,9 +99,8 @@ interface Shared {
 
 /** A datagram cannot wait: without room it is dropped and counted. */
 async function listenUdp({ address, messageBytesMax, reader, received, hostnames, metrics, log }: Shared): Promise<Listener> {
-  const socket = await openUdpSocket(
-    address,
-    (bytes, from) => {
+  const socket = await UdpListener.open(address, {
+    onDatagram: (bytes, from) => {
       if (!received.hasRoom) return metrics.dropped.inc({ reason: "in_flight_limit" });
       const ip = plainAddress(from.address);
       const sender = { address: ip, hostname: hostnames?.nameOf(ip) ?? "" };
@@ -110,9 +109,10 @@ async function listenUdp({ address, messageBytesMax, reader, received, hostnames
         fault: (fault) => reader.fault(fault, sender),
       });
     },
-    (error) => log.error({ error: error.message }, "syslog listener failed"),
-  );
-  return { port: socket.address().port, stop: () => closeUdpSocket(socket) };
+    onError: (error) => log.error({ error: error.message }, "syslog listener failed"),
+    onLost: (count) => metrics.dropped.inc({ reason: "socket_buffer" }, count),
+  });
+  return { port: socket.port, stop: () => socket.close() };
 }
 
 const TLS_VERSIONS: Readonly<Record<string, SecureVersion>> = { TLS10: "TLSv1", TLS11: "TLSv1.1", TLS12: "TLSv1.2", TLS13: "TLSv1.3" };

@@ -2,14 +2,14 @@ import type { Counter, Registry } from "prom-client";
 import { counter } from "../../metric.ts";
 
 /** Why a message that was received is not sent. */
-export type SyslogDrop = "in_flight_limit" | "empty_labels" | "unconfirmed" | "connection_limit";
+export type SyslogDrop = "in_flight_limit" | "socket_buffer" | "empty_labels" | "unconfirmed" | "connection_limit";
 
 /** Promtail's metrics of syslog, and our own of what it leaves unsaid. */
 export interface SyslogMetrics {
   readonly entries: Counter<never>;
   readonly parsingErrors: Counter<never>;
   readonly emptyMessages: Counter<never>;
-  /** `connection_limit` counts connections, of which nothing was read. */
+  /** `connection_limit` counts connections, of which nothing was read; `socket_buffer` and `in_flight_limit` count datagrams. */
   readonly dropped: Counter<"reason">;
 }
 
