@@ -19,6 +19,10 @@ const ENTRY_OVERHEAD_BYTES = 64;
 const BATCH_BYTES_MAX = 256 * 1024;
 /** At the end what is in flight has this long to become safe. */
 const SETTLE_MS = 2_000;
+/** What was refused because there is no room for it is offered again after this long. */
+const REFUSED_MS = 250;
+/** Name of the error that means so (see `Intake.secure`). */
+const REFUSAL = "SpoolFull";
 
 export interface ReceivedEntriesOptions {
   readonly intake: Intake;
@@ -37,6 +41,10 @@ export class ReceivedEntries {
   #batch: EntryBatch | undefined;
   #scheduled: NodeJS.Immediate | undefined;
   #inFlightEntries = 0;
+  readonly #stop = new AbortController();
+  /** Batches that were refused, and those that came after them, in the order they came. */
+  readonly #refused: Refused[] = [];
+  #batchCount = 0;
 
   constructor(options: ReceivedEntriesOptions) {
     this.#options = options;
@@ -77,6 +85,9 @@ export class ReceivedEntries {
     const all = Promise.all(this.#securing).then(() => waiting.abort());
     await Promise.race([all, this.#options.clock.sleep(SETTLE_MS, waiting.signal)]);
     waiting.abort();
+    this.#stop.abort();
+    // What is refused still is given up now.
+    await Promise.race([all, new Promise((resolve) => setImmediate(resolve))]);
   }
 
   #hand(): void {
@@ -96,12 +107,44 @@ export class ReceivedEntries {
     this.#securing.add(securing);
   }
 
+  /** Entries that are refused stay in flight, so that senders who can wait are not read from. */
   async #secure(batch: EntryBatch, count: number): Promise<void> {
-    try {
-      await this.#options.intake.secure(batch);
-    } catch (error) {
-      this.#options.onUnconfirmed(count);
-      this.#options.log.warn({ entries: count, error: messageOf(error) }, "received entries were not confirmed, they may not have arrived");
+    const number = this.#batchCount++;
+    if (this.#refused.length === 0 && (await this.#offer(batch, count))) return;
+    await new Promise<void>((done) => {
+      const later = this.#refused.findIndex((other) => other.number > number);
+      this.#refused.splice(later < 0 ? this.#refused.length : later, 0, { batch, count, number, done });
+      if (this.#refused.length === 1) void this.#offerAgain();
+    });
+  }
+
+  async #offerAgain(): Promise<void> {
+    await this.#options.clock.sleep(REFUSED_MS, this.#stop.signal);
+    for (let first = this.#refused[0]; first !== undefined; first = this.#refused[0]) {
+      if (await this.#offer(first.batch, first.count)) {
+        this.#refused.splice(this.#refused.indexOf(first), 1);
+        first.done();
+      } else await this.#options.clock.sleep(REFUSED_MS, this.#stop.signal);
     }
   }
+
+  /** @returns false when the entries were refused for now */
+  async #offer(batch: EntryBatch, count: number): Promise<boolean> {
+    const { intake, log, onUnconfirmed } = this.#options;
+    try {
+      await intake.secure(batch);
+    } catch (error) {
+      if ((error as Error).name === REFUSAL && !this.#stop.signal.aborted) return false;
+      onUnconfirmed(count);
+      log.warn({ entries: count, error: messageOf(error) }, "received entries were not confirmed, they may not have arrived");
+    }
+    return true;
+  }
+}
+
+interface Refused {
+  readonly batch: EntryBatch;
+  readonly count: number;
+  readonly number: number;
+  readonly done: () => void;
 }
