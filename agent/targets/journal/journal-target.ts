@@ -214,7 +214,7 @@ export class JournalTarget implements Target, PositionSource {
     const batch = this.#entries.take();
     const sizeBytes = batch === undefined ? 0 : batch.bytesUsed + batch.count * ENTRY_OVERHEAD_BYTES;
     const cursor = this.#entries.lastCursor;
-    if (cursor === undefined || cursor === this.#cursor) return;
+    if (cursor === undefined || (batch === undefined && cursor === this.#cursor)) return;
     this.#cursor = cursor;
     const ticket = this.#ledger.issue(this.#entries.entryCount, cursor, sizeBytes);
     this.#budget.take(sizeBytes);
