@@ -18,11 +18,16 @@ export function sourceRefusals({ journal, syslog, gelf }: ScrapeConfig, path: Co
       issues.push({ severity: "error", path: [...path, key], message: `${key}.${messageOf(error)}` });
     }
   };
-  if (journal !== undefined) {
-    check("journal", () => readMaxAgeMs((journal as JournalConfig).max_age));
-    check("journal", () => parseMatches((journal as JournalConfig).matches));
+  if (isRead<JournalConfig>(journal, "max_age", "matches")) {
+    check("journal", () => readMaxAgeMs(journal.max_age));
+    check("journal", () => parseMatches(journal.matches));
   }
-  if (syslog !== undefined) check("syslog", () => syslogSettings(syslog as SyslogConfig));
-  if (gelf !== undefined) check("gelf", () => gelfAddress(gelf as GelfConfig));
+  if (isRead<SyslogConfig>(syslog, "listen_address", "listen_protocol", "syslog_format")) check("syslog", () => syslogSettings(syslog));
+  if (isRead<GelfConfig>(gelf, "listen_address")) check("gelf", () => gelfAddress(gelf));
   return issues;
+}
+
+/** Whether the schema has read the block: one with a fault, of which the schema tells, is there as it was written. */
+function isRead<Block>(block: unknown, ...texts: (keyof Block & string)[]): block is Block {
+  return block !== undefined && texts.every((key) => typeof (block as Record<string, unknown>)[key] === "string");
 }

@@ -140,10 +140,9 @@ scrape_configs:
     "f.yaml:13:5: error",
     "f.yaml:15:34: warning",
     "f.yaml:16:3: error",
-    "f.yaml:17:3: error",
     "f.yaml:17:13: error",
     "f.yaml:18:3: error",
-    "f.yaml: 12 errors, 5 warnings",
+    "f.yaml: 11 errors, 5 warnings",
   ]);
   expect(status).toBe(1);
 });
