@@ -4,12 +4,12 @@ import type { RareBlock, ScrapeConfig } from "../config/scrape-config.ts";
 import type { OpenSource, Source, SourceContext } from "./source.ts";
 
 const SOURCES: Readonly<Partial<Record<RareBlock, () => Promise<OpenSource>>>> = {
-  gcplog: async () => (await import("./gcplog/open-gcplog.ts")).openGcplog,
-  loki_push_api: async () => (await import("./push/open-push.ts")).openLokiPush,
-  heroku_drain: async () => (await import("./heroku/open-heroku.ts")).openHerokuDrain,
   journal: async () => (await import("./journal/open-journal.ts")).openJournal,
   syslog: async () => (await import("./syslog/open-syslog.ts")).openSyslog,
+  gcplog: async () => (await import("./gcplog/open-gcplog.ts")).openGcplog,
+  loki_push_api: async () => (await import("./push/open-push.ts")).openLokiPush,
   gelf: async () => (await import("./gelf/open-gelf.ts")).openGelf,
+  heroku_drain: async () => (await import("./heroku/open-heroku.ts")).openHerokuDrain,
 };
 
 /** The blocks that name a source, in the order Promtail looks for them: the first that is there is read. */

@@ -7,6 +7,7 @@ import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
+import { SpoolFull } from "../spool/spool.ts";
 import { InFlightBudget } from "../tail/in-flight-budget.ts";
 import { cleanLines } from "./clean-lines.ts";
 import type { Intake } from "./intake.ts";
@@ -21,8 +22,6 @@ const BATCH_BYTES_MAX = 256 * 1024;
 const SETTLE_MS = 2_000;
 /** What was refused because there is no room for it is offered again after this long. */
 const REFUSED_MS = 250;
-/** Name of the error that means so (see `Intake.secure`). */
-const REFUSAL = "SpoolFull";
 
 export interface ReceivedEntriesOptions {
   readonly intake: Intake;
@@ -134,7 +133,7 @@ export class ReceivedEntries {
     try {
       await intake.secure(batch);
     } catch (error) {
-      if ((error as Error).name === REFUSAL && !this.#stop.signal.aborted) return false;
+      if (error instanceof SpoolFull && !this.#stop.signal.aborted) return false;
       onUnconfirmed(count);
       log.warn({ entries: count, error: messageOf(error) }, "received entries were not confirmed, they may not have arrived");
     }

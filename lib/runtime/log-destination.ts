@@ -1,6 +1,6 @@
 // Where the log's lines go: stderr; and under systemd, where stderr is the journal, in a way that keeps their levels. The journal takes
 // entries natively through the package `systemd-journald`, where somebody has installed it beside this one (it is compiled against
-// libsystemd, so it is no dependency of ours: docs/decisions/0007-own-log-in-the-journal.md); otherwise a line begins with its
+// libsystemd, so it is no dependency of ours: docs/decisions/0008-own-log-in-the-journal.md); otherwise a line begins with its
 // priority, `<6>`, which journald takes off (sd-daemon(3)).
 
 import { existsSync, fstatSync } from "node:fs";

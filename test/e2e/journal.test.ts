@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Journald, journaldMissing, processesWith } from "./journald.ts";
-import { freePort, isReady, type Program, readStreams, SKALD, startSkald, until } from "./processes.ts";
+import { builtSkald, freePort, isReady, type Program, readStreams, startSkald, until } from "./processes.ts";
 
 const missing = journaldMissing();
 const folder = mkdtempSync(join(tmpdir(), "skald-journal-"));
@@ -156,7 +156,7 @@ async function journalStream(): Promise<Socket> {
 function spawnInto(stream: Socket, config: string): ChildProcess {
   const { fd } = (stream as unknown as { _handle: { fd: number } })._handle;
   const { dev, ino } = fstatSync(fd, { bigint: true });
-  return spawn(process.execPath, [SKALD, "agent", `-config.file=${config}`], {
+  return spawn(process.execPath, [builtSkald(), "agent", `-config.file=${config}`], {
     stdio: ["ignore", "ignore", stream],
     env: { ...process.env, JOURNAL_STREAM: `${dev}:${ino}` },
   });

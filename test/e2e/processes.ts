@@ -25,6 +25,9 @@ function copiedBuild(): string {
   return folder;
 }
 
+/** The built program, to be run by `process.execPath`. */
+export const builtSkald = (): string => join(copiedBuild(), "dist/cli/skald.js");
+
 export interface Program {
   readonly pid: number;
   readonly running: () => boolean;
@@ -43,9 +46,8 @@ export function startSkald(
   logFile: string,
   how: { readonly within?: readonly string[]; readonly env?: Readonly<Record<string, string>> } = {},
 ): Program {
-  const skald = join(copiedBuild(), "dist/cli/skald.js");
   const log = openSync(logFile, "a");
-  const [command, ...rest] = [...(how.within ?? []), process.execPath, skald, ...args];
+  const [command, ...rest] = [...(how.within ?? []), process.execPath, builtSkald(), ...args];
   const child: ChildProcess = spawn(command!, rest, { stdio: ["ignore", log, log], env: { ...process.env, ...how.env } });
   closeSync(log);
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));

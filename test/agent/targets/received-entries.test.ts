@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { SpoolFull } from "../../../agent/spool/spool.ts";
 import type { Intake } from "../../../agent/targets/intake.ts";
 import { ReceivedEntries } from "../../../agent/targets/received-entries.ts";
 import { manualClock } from "../../../lib/runtime/clock.ts";
@@ -8,10 +9,6 @@ import { LabelSet } from "../../../lib/wire/labels.ts";
 
 const labels = LabelSet.of([["job", "j"]]);
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-class SpoolFull extends Error {
-  override readonly name = "SpoolFull";
-}
-
 let clock: ReturnType<typeof manualClock>;
 let unconfirmed: number;
 let secured: string[];
