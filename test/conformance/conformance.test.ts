@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
-import { SKALD } from "../e2e/processes.ts";
+import { builtSkald } from "../e2e/processes.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const LIST = join(HERE, "known-failures.json");
@@ -57,14 +57,14 @@ function judge(suite: "agent" | "server", outcome: Outcome, failed: readonly str
 describe("conformance", () => {
   test("the agent answers as Promtail 3.5.1", { timeout: 300_000 }, () => {
     const read = (results: unknown) => (results as { id: string; differences: unknown[] }[]).map(({ id, differences }) => ({ id, failed: differences.length > 0 }));
-    const suite = (...more: string[]): Outcome => run("agent", ["--agent", `${process.execPath} ${SKALD} agent`, "--jobs", "4", ...more], read);
+    const suite = (...more: string[]): Outcome => run("agent", ["--agent", `${process.execPath} ${builtSkald()} agent`, "--jobs", "4", ...more], read);
     const outcome = suite();
     judge("agent", outcome, confirm("agent", outcome, (filter) => suite("--filter", filter)));
   });
 
   test("the server answers as Loki 3.7.8, before and after a flush", { timeout: 300_000 }, () => {
     const read = (results: unknown) => (results as { id: string; outcome: string }[]).filter(({ outcome }) => outcome !== "skipped").map(({ id, outcome }) => ({ id, failed: outcome === "failed" }));
-    const suite = (...more: string[]): Outcome => run("server", ["--server", `${process.execPath} ${SKALD} server`, "--after-flush", ...more], read);
+    const suite = (...more: string[]): Outcome => run("server", ["--server", `${process.execPath} ${builtSkald()} server`, "--after-flush", ...more], read);
     const outcome = suite();
     judge("server", outcome, confirm("server", outcome, (filter) => suite("--filter", filter)));
   });
