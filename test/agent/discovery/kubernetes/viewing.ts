@@ -88,7 +88,7 @@ const nameAndUid = ({ labels }: TargetGroup): string => `${labels.__meta_kuberne
 
 export const nameOnly = ({ labels }: TargetGroup): string => labels.__meta_kubernetes_pod_name ?? "";
 
-export async function until(what: string, condition: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+export async function until(what: string, condition: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<void> {
   const deadlineMs = Date.now() + withinMs;
   while (!(await condition())) {
     if (Date.now() > deadlineMs) throw new Error(`${what}: not within ${withinMs} ms`);
