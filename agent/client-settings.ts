@@ -76,7 +76,8 @@ function oauth2Of(config: NonNullable<ClientConfig["oauth2"]>): OAuth2Options {
   };
 }
 
-function tlsOf(config: TlsConfig): TlsOptions {
+/** `tls_config` as it is written, for `readTls`. */
+export function tlsOf(config: TlsConfig): TlsOptions {
   return {
     ca: config.ca ?? "",
     cert: config.cert ?? "",

@@ -8,6 +8,8 @@ const SOURCES: Readonly<Partial<Record<RareBlock, () => Promise<OpenSource>>>> =
   syslog: async () => (await import("./syslog/open-syslog.ts")).openSyslog,
   gcplog: async () => (await import("./gcplog/open-gcplog.ts")).openGcplog,
   loki_push_api: async () => (await import("./push/open-push.ts")).openLokiPush,
+  kafka: async () => (await import("./kafka/open-kafka.ts")).openKafka,
+  azure_event_hubs: async () => (await import("./azure-event-hubs/open-azure-event-hubs.ts")).openAzureEventHubs,
   gelf: async () => (await import("./gelf/open-gelf.ts")).openGelf,
   heroku_drain: async () => (await import("./heroku/open-heroku.ts")).openHerokuDrain,
 };

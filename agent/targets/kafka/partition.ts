@@ -1,0 +1,53 @@
+// One partition in this member's hands: what was handed on, what is acknowledged of it, and what the group was told of that.
+
+import type { Ticket } from "../../../lib/wire/entry-batch.ts";
+import { TicketLedger } from "../../tickets.ts";
+
+export class Partition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly #onDone: (sizeBytes: number) => void;
+  #ledger: TicketLedger | undefined;
+  /** The offset that was committed last. */
+  #told = -1;
+
+  constructor(topic: string, partition: number, onDone: (sizeBytes: number) => void) {
+    this.topic = topic;
+    this.partition = partition;
+    this.#onDone = onDone;
+  }
+
+  /** The offset behind the last message that was handed on; undefined before the first. */
+  get next(): number | undefined {
+    return this.#ledger?.issued();
+  }
+
+  get settled(): boolean {
+    return this.#ledger?.settled ?? true;
+  }
+
+  /** The offset to commit, when it has moved. */
+  get toCommit(): number | undefined {
+    const acknowledged = this.#ledger?.committed() ?? -1;
+    return acknowledged > this.#told ? acknowledged : undefined;
+  }
+
+  /**
+   * Messages from this offset on are about to be handed on. An offset before what was handed on already is that of a topic that was
+   * deleted and made anew: counting begins again, and what is still on its way has nothing to commit any more.
+   */
+  begin(offset: number): void {
+    if (this.#ledger !== undefined && offset >= this.#ledger.issued()) return;
+    this.#ledger = new TicketLedger(offset, "", { onDone: this.#onDone });
+    this.#told = offset;
+  }
+
+  /** A ticket for the messages before `end`. */
+  issue(end: number, sizeBytes: number): Ticket {
+    return this.#ledger!.issue(end, "", sizeBytes);
+  }
+
+  told(offset: number): void {
+    this.#told = Math.max(this.#told, offset);
+  }
+}
