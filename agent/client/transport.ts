@@ -155,7 +155,7 @@ export class Transport {
 let axiosInstance: AxiosInstance | undefined;
 
 /** Loaded with the first send. As one CommonJS file, which costs 65 ms where the tree of modules costs 115. */
-function loadAxios(): AxiosInstance {
+export function loadAxios(): AxiosInstance {
   axiosInstance ??= (createRequire(import.meta.url)("axios") as { default: { create(): AxiosInstance } }).default.create();
   return axiosInstance;
 }

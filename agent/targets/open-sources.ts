@@ -11,6 +11,7 @@ const SOURCES: Readonly<Partial<Record<RareBlock, () => Promise<OpenSource>>>> =
   kafka: async () => (await import("./kafka/open-kafka.ts")).openKafka,
   azure_event_hubs: async () => (await import("./azure-event-hubs/open-azure-event-hubs.ts")).openAzureEventHubs,
   gelf: async () => (await import("./gelf/open-gelf.ts")).openGelf,
+  cloudflare: async () => (await import("./cloudflare/open-cloudflare.ts")).openCloudflare,
   heroku_drain: async () => (await import("./heroku/open-heroku.ts")).openHerokuDrain,
 };
 
