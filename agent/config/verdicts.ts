@@ -16,6 +16,11 @@ import { sourceRefusals } from "./source-verdicts.ts";
 /** Rare blocks that can be run; the others are checked, and refused at start. */
 export const SUPPORTED_BLOCKS: ReadonlySet<RareBlock> = new Set<RareBlock>([...DISCOVERY_KEYS, ...SOURCE_KEYS]);
 
+/** What no version of this agent can run where it runs, and why. */
+const NOT_HERE: Readonly<Partial<Record<RareBlock, string>>> = {
+  windows_events: `the event log is a part of Windows, and this platform (${process.platform}) has none`,
+};
+
 const DECOMPRESSIONS = ["gz", "z", "bz2"];
 
 const warning = (path: ConfigPath, message: string): ConfigIssue => ({ severity: "warning", path, message });
@@ -41,7 +46,7 @@ export function refusalsOf(config: AgentConfig): ConfigIssue[] {
       issues.push(
         error(
           ["scrape_configs", i, key],
-          `scrape_configs[${i}].${key}: this version cannot run ${key} yet; take it out of the file to start without it`,
+          `scrape_configs[${i}].${key}: ${NOT_HERE[key] ?? `this version cannot run ${key} yet`}; take it out of the file to start without it`,
         ),
       );
     }

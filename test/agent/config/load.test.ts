@@ -246,6 +246,11 @@ describe("a source that could not be opened does not start:", () => {
   takes("but one that can", job('journal: {namespace: a}\nsyslog: {listen_address: ":1514"}\ngelf: {}'), ({ refusals }) =>
     expect(refusals).toEqual([]),
   );
+  takes("not with what this platform has not", job("windows_events: {bookmark_path: /b.xml}"), ({ refusals }) =>
+    expect(refusals).toEqual([
+      expect.stringMatching(/:4:3: .*windows_events: the event log is a part of Windows, and this platform \(\w+\) has none; take it out/),
+    ]),
+  );
 });
 
 describe("warns of", () => {
