@@ -1,4 +1,4 @@
-// Fault tests at full size: npm run faults -- [kills|rotation|input|outage|kubernetes|soak] [--seed=1] [--kills=50] …   Without a name: kills.
+// Fault tests at full size: npm run faults -- [kills|rotation|input|outage|kubernetes|kafka|soak] [--seed=1] [--kills=50] …   Without a name: kills.
 //
 // A run's figures and what it has left behind (with --keep) are named at its end. The same tests run small in `npm test`.
 import { spawnSync } from "node:child_process";
@@ -13,6 +13,7 @@ const TESTS = {
   input: { file: "test/e2e/bad-input.test.ts", sizes: { "line-mb": 1024, "matching-files": 20_000 } },
   outage: { file: "test/e2e/outage.test.ts", sizes: { seconds: 600, rate: 20_000, files: 50 } },
   kubernetes: { file: "test/e2e/kubernetes-churn.test.ts", sizes: { minutes: 10, pods: 200 } },
+  kafka: { file: "test/e2e/kafka-kill.test.ts", sizes: { kills: 3, "broker-kills": 1 } },
   soak: { file: "test/e2e/soak.test.ts", sizes: { minutes: 40, share: 0.7 } },
 };
 const SIZES = new Set([...Object.values(TESTS).flatMap(({ sizes }) => Object.keys(sizes)), "seed", "lines-per-file"]);

@@ -8,6 +8,8 @@ export class Partition {
   readonly partition: number;
   readonly #onDone: (sizeBytes: number) => void;
   #ledger: TicketLedger | undefined;
+  /** Whether the messages that came last were not all taken, for an error between. */
+  interrupted = false;
   /** The offset that was committed last. */
   #told = -1;
 
@@ -33,11 +35,13 @@ export class Partition {
   }
 
   /**
-   * Messages from this offset on are about to be handed on. An offset before what was handed on already is that of a topic that was
-   * deleted and made anew: counting begins again, and what is still on its way has nothing to commit any more.
+   * Messages from this offset on have come, of a log that ends at `end`. Those before `next` were handed on already, where the library
+   * was interrupted and gives them again. Otherwise an offset before it is that of a topic that was deleted and made anew: counting
+   * begins again, and what is still on its way has nothing to commit any more.
    */
-  begin(offset: number): void {
-    if (this.#ledger !== undefined && offset >= this.#ledger.issued()) return;
+  begin(offset: number, end: number): void {
+    const next = this.next;
+    if (next !== undefined && (offset >= next || (this.interrupted && end >= next))) return;
     this.#ledger = new TicketLedger(offset, "", { onDone: this.#onDone });
     this.#told = offset;
   }

@@ -140,12 +140,24 @@ export class GroupSession {
     onPartitionsChanged();
   }
 
-  async #take({ batch, heartbeat, resolveOffset, isStale }: EachBatchPayload): Promise<void> {
+  async #take(payload: EachBatchPayload): Promise<void> {
+    const { batch, isStale } = payload;
     const partition = this.#partitions.get(keyOf(batch.topic, batch.partition));
     if (partition === undefined || isStale()) return;
+    partition.begin(Number(batch.messages[0]!.offset), Number(batch.highWatermark));
+    try {
+      await this.#takeFrom(partition, payload);
+      partition.interrupted = false;
+    } catch (error) {
+      partition.interrupted = true;
+      throw error;
+    }
+  }
+
+  async #takeFrom(partition: Partition, { batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {
     const messages: readonly Message[] = batch.messages;
-    partition.begin(Number(messages[0]!.offset));
-    for (let from = 0; from < messages.length; ) {
+    const next = partition.next!;
+    for (let from = messages.findIndex(({ offset }) => Number(offset) >= next); from >= 0 && from < messages.length; ) {
       // Where a rebalance has ended the wait for room, the batch before still waits.
       await this.#alive(this.#room, heartbeat);
       await this.#alive(this.#budget.room(this.#leaving.signal), heartbeat);

@@ -129,6 +129,7 @@ export class FakeConsumer {
         key: messageKey === undefined ? null : Buffer.from(messageKey),
         value: value === null ? null : Buffer.from(value, "latin1"),
       })),
+      highWatermark: String(this.#log.read(key, 0, 1_000_000).length),
       lastOffset: () => String(from + messages.length - 1),
     };
     const payload = {

@@ -145,22 +145,4 @@ describe.skipIf(absence !== undefined)(`a real broker${absence === undefined ? "
     expect(second.reading.lines).toEqual(["b0", "b1", "b2", "b3", "b4"]);
     await endAll();
   }, 60_000);
-
-  test("that is killed and comes back is read on from, and nothing is lost", async () => {
-    await broker.createTopic("outlived", 2);
-    const { reading } = await open({ topics: ["outlived"], group_id: "outlived" });
-    await broker.send("outlived", values("a", 50));
-    await read(50);
-    await until(
-      async () => (await broker.committed("outlived", "outlived")) === 50,
-      () => "a commit",
-    );
-    await broker.kill();
-    await broker.run();
-    await broker.send("outlived", values("b", 50));
-    await read(100);
-    expect([reading.lines.length, new Set(reading.lines).size]).toEqual([100, 100]);
-    await endAll();
-    expect(await broker.committed("outlived", "outlived")).toBe(100);
-  }, 120_000);
 });

@@ -90,6 +90,21 @@ describe("offsets", () => {
   });
 });
 
+test("messages that come again because the connection broke are handed on once", async () => {
+  log.append("t", 0, "a", "b");
+  consumer.join("m1", "t/0");
+  consumer.heartbeatError = new Error("socket closed");
+  // The library marks what it gave as taken only when nothing was thrown.
+  const fetching = consumer.fetch();
+  await expect(fetching).rejects.toThrow("socket closed");
+  consumer.seek({ topic: "t", partition: 0, offset: "0" });
+  log.append("t", 0, "c");
+  await consumer.fetch();
+  await session.leave();
+  expect(reading.lines).toEqual(["a", "b", "c"]);
+  expect(log.committed.get("t/0")).toBe(3);
+});
+
 describe("a rebalance", () => {
   test("with entries in flight repeats none of a partition that is kept", async () => {
     reading.acknowledging = false;
