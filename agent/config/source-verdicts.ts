@@ -2,14 +2,18 @@
 
 import type { ConfigIssue, ConfigPath } from "../../lib/runtime/config-file.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
+import { type AzureEventHubsConfig, azureSettings } from "../targets/azure-event-hubs/settings.ts";
+import { type CloudflareConfig, cloudflareSettings } from "../targets/cloudflare/settings.ts";
 import { type GelfConfig, gelfAddress } from "../targets/gelf/settings.ts";
 import { parseMatches } from "../targets/journal/matches.ts";
 import type { JournalConfig } from "../targets/journal/open-journal.ts";
 import { readMaxAgeMs } from "../targets/journal/start-point.ts";
+import { type KafkaConfig, kafkaSettings } from "../targets/kafka/settings.ts";
 import { type SyslogConfig, syslogSettings } from "../targets/syslog/settings.ts";
 import type { ScrapeConfig } from "./scrape-config.ts";
 
-export function sourceRefusals({ journal, syslog, gelf }: ScrapeConfig, path: ConfigPath): ConfigIssue[] {
+export function sourceRefusals(scrape: ScrapeConfig, path: ConfigPath): ConfigIssue[] {
+  const { journal, syslog, gelf, kafka, azure_event_hubs: azure, cloudflare } = scrape;
   const issues: ConfigIssue[] = [];
   const check = (key: string, attempt: () => unknown): void => {
     try {
@@ -24,6 +28,15 @@ export function sourceRefusals({ journal, syslog, gelf }: ScrapeConfig, path: Co
   }
   if (isRead<SyslogConfig>(syslog, "listen_address", "listen_protocol", "syslog_format")) check("syslog", () => syslogSettings(syslog));
   if (isRead<GelfConfig>(gelf, "listen_address")) check("gelf", () => gelfAddress(gelf));
+  if (isRead<KafkaConfig>(kafka, "group_id", "version", "assignor") && areLists(kafka.brokers, kafka.topics)) {
+    check("kafka", () => kafkaSettings(kafka));
+  }
+  if (isRead<AzureEventHubsConfig>(azure, "connection_string", "fully_qualified_namespace") && areLists(azure.event_hubs)) {
+    check("azure_event_hubs", () => azureSettings(azure));
+  }
+  if (isRead<CloudflareConfig>(cloudflare, "api_token", "zone_id", "fields_type") && areLists(cloudflare.additional_fields)) {
+    check("cloudflare", () => cloudflareSettings(cloudflare));
+  }
   return issues;
 }
 
@@ -31,3 +44,5 @@ export function sourceRefusals({ journal, syslog, gelf }: ScrapeConfig, path: Co
 function isRead<Block>(block: unknown, ...texts: (keyof Block & string)[]): block is Block {
   return block !== undefined && texts.every((key) => typeof (block as Record<string, unknown>)[key] === "string");
 }
+
+const areLists = (...values: readonly unknown[]): boolean => values.every(Array.isArray);

@@ -1,7 +1,6 @@
 // From messages of a partition to batches of entries: the line, the time, and the labels that the rules make of topic, partition, member,
 // group and key.
 
-import { isUtf8 } from "node:buffer";
 import type { Registry } from "prom-client";
 import type { Clock } from "../../../lib/runtime/clock.ts";
 import { createNanoClock } from "../../../lib/runtime/clock.ts";
@@ -108,9 +107,7 @@ export class Messages {
         continue;
       }
       const [sec, nanos] = this.#timeOf(entry, timestamp);
-      // A push demands UTF-8.
-      const line = isUtf8(entry.line) ? entry.line : Buffer.from(entry.line).toString("utf8");
-      batch.setTime(batch.addText(line, 0, 0, labels), sec, nanos);
+      batch.setTime(batch.addText(entry.line, 0, 0, labels), sec, nanos);
       this.#entries.inc();
     }
   }

@@ -10,6 +10,7 @@ import { messageOf } from "../../../lib/runtime/invariant.ts";
 import type { Log } from "../../../lib/runtime/log.ts";
 import { EntryBatch } from "../../../lib/wire/entry-batch.ts";
 import { InFlightBudget } from "../../tail/in-flight-budget.ts";
+import { cleanLines } from "../clean-lines.ts";
 import type { Intake } from "../intake.ts";
 import type { Message, Messages, Origin } from "./messages.ts";
 import { Partition } from "./partition.ts";
@@ -180,6 +181,7 @@ export class GroupSession {
       this.#options.messages.add(batch, message, origin);
       sizeBytes += (message.value?.length ?? 0) + MESSAGE_OVERHEAD_BYTES;
     }
+    cleanLines(batch);
     this.#budget.take(sizeBytes);
     batch.tickets.push(partition.issue(to === messages.length ? end : Number(messages[to]!.offset), sizeBytes));
     this.#room = this.#options.intake.consume(batch).catch((error: unknown) => {

@@ -227,8 +227,8 @@ describe("starts", () => {
     "clients: [{url: http://a/, basic_auth: {username: a}, bearer_token: c}]",
     /at most one of basic_auth, oauth2, bearer_token/,
   );
-  takes("not with what cannot be run yet", job("cloudflare: {}"), ({ refusals }) =>
-    expect(refusals.join()).toMatch(/:4:3: scrape_configs\[0\]\.cloudflare: this version cannot run cloudflare yet/),
+  takes("not with what cannot be run yet", job("triton_sd_configs: [{account: a, dns_suffix: b, endpoint: c}]"), ({ refusals }) =>
+    expect(refusals.join()).toMatch(/:4:3: scrape_configs\[0\]\.triton_sd_configs: this version cannot run triton_sd_configs yet/),
   );
 });
 
@@ -245,6 +245,12 @@ describe("a source that could not be opened does not start:", () => {
   refusesStart("an address", job('gelf: {listen_address: "::1:12201"}'), /gelf\.listen_address .*square brackets/);
   takes("but one that can", job('journal: {namespace: a}\nsyslog: {listen_address: ":1514"}\ngelf: {}'), ({ refusals }) =>
     expect(refusals).toEqual([]),
+  );
+  takes("not with a source that could not be opened", job("kafka: {brokers: [b], topics: ['^(']}"), ({ refusals }) =>
+    expect(refusals.join()).toMatch(/:4:3: .*kafka\.topics: "\^\(" is no regular expression/),
+  );
+  takes("not with a source that lacks what it needs", job("cloudflare: {zone_id: z}"), ({ refusals }) =>
+    expect(refusals.join()).toMatch(/cloudflare\.api_token is empty/),
   );
   takes("not with what this platform has not", job("windows_events: {bookmark_path: /b.xml}"), ({ refusals }) =>
     expect(refusals).toEqual([

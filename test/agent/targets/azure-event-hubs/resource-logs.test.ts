@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { azureEventHubsSchema } from "../../../../agent/config/rare-blocks.ts";
-import { azureSettings } from "../../../../agent/targets/azure-event-hubs/open-azure-event-hubs.ts";
 import { elementsOf } from "../../../../agent/targets/azure-event-hubs/raw-elements.ts";
 import { parseResourceLogs } from "../../../../agent/targets/azure-event-hubs/resource-logs.ts";
+import { azureSettings } from "../../../../agent/targets/azure-event-hubs/settings.ts";
 
 const record = (more: string, category = "Audit"): string =>
   `{ "time": "2024-05-06T07:08:09.5Z", "category": "${category}", "resourceId": "/r", "operationName": "op", ${more} }`;
