@@ -230,6 +230,17 @@ describe("starts", () => {
   takes("not with what cannot be run yet", job("triton_sd_configs: [{account: a, dns_suffix: b, endpoint: c}]"), ({ refusals }) =>
     expect(refusals.join()).toMatch(/:4:3: scrape_configs\[0\]\.triton_sd_configs: this version cannot run triton_sd_configs yet/),
   );
+  takes("not with what this platform has not", job("windows_events: {bookmark_path: /b.xml}"), ({ refusals }) =>
+    expect(refusals).toEqual([
+      expect.stringMatching(/:4:3: .*windows_events: the event log is a part of Windows, and this platform \(\w+\) has none; take it out/),
+    ]),
+  );
+  takes("not with a source that could not be opened", job("kafka: {brokers: [b], topics: ['^(']}"), ({ refusals }) =>
+    expect(refusals.join()).toMatch(/:4:3: .*kafka\.topics: "\^\(" is no regular expression/),
+  );
+  takes("not with a source that lacks what it needs", job("cloudflare: {zone_id: z}"), ({ refusals }) =>
+    expect(refusals.join()).toMatch(/cloudflare\.api_token is empty/),
+  );
 });
 
 describe("a source that could not be opened does not start:", () => {
