@@ -1,5 +1,5 @@
 // The client library, set up: kafkajs, which needs no native code and speaks to brokers of every version from 0.10 to 4
-// (docs/decisions/0011-kafka-client.md).
+// (docs/decisions/0009-kafka-client.md).
 
 import kafkajs, { type LogEntry } from "kafkajs";
 import type { Log } from "../../../lib/runtime/log.ts";
