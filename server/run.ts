@@ -116,7 +116,7 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
     bodyBytes: Math.max(config.server.grpc_server_max_recv_msg_size, PUSH_BODY_BYTES_MIN),
     decodedBytes: DECODED_PUSH_BYTES_MAX,
   };
-  const patterns = config.pattern_ingester.enabled ? new PatternStore(clock) : undefined;
+  const patterns = config.pattern_ingester.enabled ? await PatternStore.open({ folder: folders.patterns, clock, log }) : undefined;
   if (patterns !== undefined) storage.onAppend((tenant, push) => patterns.learn(tenant, push));
   const tails = createTails({
     engine,
@@ -158,7 +158,7 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
       ...queryRoutes(engine, tenants, clock),
       ...labelRoutes({ index: view, tenants, limitsOf: tenantLimits.of, clock }),
       ...volumeRoutes({ view, index: view, tenants, limitsOf: tenantLimits.of, clock }),
-      ...detectedRoutes({ engine, index: view, tenants, limitsOf: tenantLimits.of, clock }),
+      ...detectedRoutes({ engine, index: view, tenants, limitsOf: tenantLimits.of, clock, patterns: patterns !== undefined }),
       ...compaction.routes,
       ...formatRoutes(),
       ...(config.ruler.enable_api ? [...rulesRoutes(ruler, tenants), ...ruleStateRoutes(ruler, tenants)] : []),
@@ -191,17 +191,19 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
       await compaction.close();
       await engine.close();
       await storage.close();
+      await patterns?.close();
     },
   };
 }
 
 /** Where everything is kept (docs/configuration.md). */
-function foldersOf(config: ServerConfig): { wal: string; blocks: string } {
+function foldersOf(config: ServerConfig): { wal: string; blocks: string; patterns: string } {
   const prefix = prefixOf(config);
   const { filesystem } = config.storage_config;
   return {
     wal: config.ingester.wal.dir === "" ? join(prefix, "wal") : config.ingester.wal.dir,
     blocks: filesystem.directory || config.common.storage.filesystem.chunks_directory || join(prefix, "chunks"),
+    patterns: join(prefix, "patterns"),
   };
 }
 

@@ -28,13 +28,15 @@ export interface DetectedRouteOptions {
   readonly tenants: TenantResolver;
   readonly limitsOf: (tenant: string) => Limits;
   readonly clock: Clock;
+  /** Whether the server answers patterns: Grafana's Drilldown shows them or leaves them out. */
+  readonly patterns?: boolean;
 }
 
 /** Entries that are looked at, newest first. */
 const DEFAULT_LINES = 100;
 const DEFAULT_FIELDS = 1000;
 
-export function detectedRoutes({ engine, index, tenants, limitsOf, clock }: DetectedRouteOptions): Route[] {
+export function detectedRoutes({ engine, index, tenants, limitsOf, clock, patterns = false }: DetectedRouteOptions): Route[] {
   const methods = ["GET", "POST"];
   return [
     { methods, path: "/loki/api/v1/detected_labels", handler: labels },
@@ -103,7 +105,7 @@ export function detectedRoutes({ engine, index, tenants, limitsOf, clock }: Dete
 
   async function drilldownLimits(request: Request, response: ServerResponse): Promise<void> {
     const [tenant] = tenants.many(request.raw);
-    json(request, response, { limits: shownLimits(limitsOf(tenant!)), pattern_ingester_enabled: false, version: VERSION });
+    json(request, response, { limits: shownLimits(limitsOf(tenant!)), pattern_ingester_enabled: patterns, version: VERSION });
   }
 }
 

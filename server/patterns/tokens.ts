@@ -5,10 +5,12 @@ const LINE_UNITS_MAX = 3_000;
 const TOKENS_MIN = 4;
 const TOKENS_MAX = 80;
 
+/** How a line's tokens stood together: as logfmt's names and values in turn, or with a space after these. */
+export type Layout = "pairs" | readonly number[];
+
 export interface Tokenized {
   readonly tokens: readonly string[];
-  /** Puts tokens of the same number together as the line had them. */
-  readonly join: (tokens: readonly string[]) => string;
+  readonly layout: Layout;
 }
 
 /** Undefined for lines patterns say nothing about: JSON, and those with too few or too many tokens. */
@@ -24,15 +26,12 @@ const PIECE = /\s+|(?:[_/.\-:]|[^\s=\p{P}])+|[=\p{P}]/gu;
 
 function byPunctuation(line: string): Tokenized {
   const tokens: string[] = [];
-  const spaceAfter = new Set<number>();
+  const spaceAfter: number[] = [];
   for (const [piece] of line.matchAll(PIECE)) {
-    if (piece.trim() === "") spaceAfter.add(tokens.length - 1);
+    if (piece.trim() === "") spaceAfter.push(tokens.length - 1);
     else tokens.push(piece);
   }
-  return {
-    tokens,
-    join: (parts) => oneAny(parts.map((part, i) => (spaceAfter.has(i) && i < parts.length - 1 ? `${part} ` : part)).join("")),
-  };
+  return { tokens, layout: spaceAfter };
 }
 
 /** Names and values of logfmt in turn, quotes taken off. */
@@ -40,7 +39,14 @@ function byPairs(line: string): Tokenized {
   const tokens: string[] = [];
   for (const [, name = "", quoted, plain = ""] of line.matchAll(/([^\s=]+)(?:=(?:"((?:[^"\\]|\\.)*)"|(\S*)))?/g))
     tokens.push(name, quoted ?? plain);
-  return { tokens, join: (parts) => oneAny(pairsText(parts)) };
+  return { tokens, layout: "pairs" };
+}
+
+/** Puts tokens together as the line had them that they, or as many others, are from. */
+export function joinTokens(tokens: readonly string[], layout: Layout): string {
+  if (layout === "pairs") return oneAny(pairsText(tokens));
+  const spaceAfter = new Set(layout);
+  return oneAny(tokens.map((token, i) => (spaceAfter.has(i) && i < tokens.length - 1 ? `${token} ` : token)).join(""));
 }
 
 function pairsText(parts: readonly string[]): string {

@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { Budget } from "../../../server/patterns/budget.ts";
 import { Drain } from "../../../server/patterns/drain.ts";
-import { tokenize } from "../../../server/patterns/tokens.ts";
+import { joinTokens, tokenize } from "../../../server/patterns/tokens.ts";
 
 /** Patterns of 40 lines, one per number. */
 function patternsOf(line: (i: number) => string): string[] {
   const drain = new Drain();
   for (let i = 0; i < 40; i++) drain.train(line(i), 1000 + i);
-  return [...drain.clusters()].map(({ tokens, join }) => join(tokens)).sort();
+  return [...drain.clusters()].map(({ tokens, layout }) => joinTokens(tokens, layout)).sort();
 }
 
 describe("lines become patterns", () => {
@@ -25,8 +26,8 @@ describe("lines become patterns", () => {
 describe("a line put together again is the line", () => {
   const same = (line: string): void =>
     test(line, () => {
-      const { tokens, join } = tokenize(line)!;
-      expect(join(tokens)).toBe(line);
+      const { tokens, layout } = tokenize(line)!;
+      expect(joinTokens(tokens, layout)).toBe(line);
     });
   same("[0] (x) <y> =z 'q'");
   same("GET /api/v1/item/0 200 0ms");
@@ -46,6 +47,27 @@ test("samples count lines per ten seconds, and old ones are forgotten with their
   expect([...cluster!.samples]).toEqual([[110, 1]]);
   drain.prune(200);
   expect(drain.isEmpty).toBe(true);
+});
+
+test("memory is bounded, and what is learnt last is kept", () => {
+  const budget = new Budget(100_000);
+  const drain = new Drain(budget);
+  for (let i = 0; i < 2_000; i++)
+    drain.train(Array.from({ length: 4 + (i % 70) }, (_, j) => `w${"abc"[(i >> (j % 8)) % 3]}${j}`).join(" "), i);
+  expect(budget.usedBytes).toBeLessThanOrEqual(100_000);
+  drain.train("the very last line", 3_000);
+  expect([...drain.clusters()].at(-1)!.tokens).toEqual(["the", "very", "last", "line"]);
+  drain.prune(10_000);
+  expect([budget.usedBytes, drain.isEmpty, drain.nodeCount]).toEqual([0, true, 0]);
+});
+
+test("memory that others took is not there", () => {
+  const everybodys = new Budget(10_000);
+  const drain = new Drain(new Budget(10_000, everybodys));
+  everybodys.take(9_500);
+  drain.train("there is no room for this", 1);
+  expect([...drain.clusters()]).toEqual([]);
+  expect(drain.nodeCount).toBe(0);
 });
 
 test("clusters are bounded", () => {
