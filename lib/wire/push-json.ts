@@ -1,6 +1,7 @@
 // The JSON form of a push: `{"streams": [{"stream": {"a": "b"}, "values": [["<ns>", "line", {"name": "value"}]]}]}`. Decoding has the
 // leniencies and refusals of Loki's decoder.
 
+import { jsonKind } from "../text/json-kind.ts";
 import type { MetadataPair } from "./entry-batch.ts";
 import { quoteGo } from "./labels.ts";
 import { PushBuilder, type PushColumns, PushError, type PushStreamEntries } from "./push-columns.ts";
@@ -113,5 +114,5 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function refused(where: string, wanted: string, got: unknown): PushError {
-  return new PushError(`push body: ${where} is ${JSON.stringify(got)?.slice(0, 100)}, expected ${wanted}`);
+  return new PushError(`push body: ${where} is ${jsonKind(got)}, expected ${wanted}`);
 }

@@ -1,6 +1,7 @@
 // ExportLogsServiceRequest in JSON: protobuf's JSON form with ids in hex. Integers may be texts or numbers, names lowerCamelCase or
 // snake_case, as the collector's decoder takes them; unknown names are ignored.
 
+import { jsonKind } from "../../lib/text/json-kind.ts";
 import {
   idText,
   type OtlpAttribute,
@@ -154,5 +155,5 @@ function hexOf(value: unknown, where: string, digits: number): string {
 }
 
 function refused(where: string, wanted: string, got: unknown): OtlpError {
-  return new OtlpError(`otlp body: ${where} is ${JSON.stringify(got)?.slice(0, 100)}, expected ${wanted}`);
+  return new OtlpError(`otlp body: ${where} is ${jsonKind(got)}, expected ${wanted}`);
 }
