@@ -12,6 +12,7 @@ const NS_PER_SECOND = 1_000_000_000n;
 const HOUR_MS = 3_600_000;
 const DEFAULT_LIMIT = 100;
 /** A step that would give more points than this is refused. */
+const INT64_DIGITS_MAX = 19;
 const POINTS_MAX = 11_000n;
 /** Steps of a range when none is given: about this many. */
 const DEFAULT_STEPS = 250;
@@ -95,8 +96,8 @@ export function parseTimeNs(text: string): bigint | undefined {
     if (seconds !== undefined) return secondsToNs(seconds);
   }
   if (/^[+-]?\d+$/.test(text)) {
-    const value = BigInt(text);
-    if (value > INT64_MAX || value < -INT64_MAX - 1n) throw bad(`strconv.ParseInt: parsing ${quoteGo(text)}: value out of range`);
+    const value = int64Of(text);
+    if (value === undefined) throw bad(`strconv.ParseInt: parsing ${quoteGo(text)}: value out of range`);
     return text.length <= 10 ? value * NS_PER_SECOND : value;
   }
   const ns = rfc3339Ns(text);
@@ -136,7 +137,7 @@ export function parseLimit(params: URLSearchParams, fallback = DEFAULT_LIMIT): n
   const text = params.get("limit") ?? "";
   if (text === "") return fallback;
   if (!/^[+-]?\d+$/.test(text)) throw bad(`strconv.Atoi: parsing ${quoteGo(text)}: invalid syntax`);
-  if (BigInt(text) > INT64_MAX || BigInt(text) < -INT64_MAX - 1n) throw bad(`strconv.Atoi: parsing ${quoteGo(text)}: value out of range`);
+  if (int64Of(text) === undefined) throw bad(`strconv.Atoi: parsing ${quoteGo(text)}: value out of range`);
   const limit = Number(text);
   if (limit <= 0) throw bad("limit must be a positive value");
   return limit;
@@ -171,6 +172,14 @@ function parseSecondsOrDuration(text: string): bigint {
   } catch {
     throw bad(`cannot parse ${quoteGo(text)} to a valid duration`);
   }
+}
+
+/** Undefined when 64 bits cannot hold it. @param text digits, with or without a sign */
+function int64Of(text: string): bigint | undefined {
+  // A megabyte of digits would take a second to become a number.
+  if (text.replace(/^[+-]?0*/, "").length > INT64_DIGITS_MAX) return undefined;
+  const value = BigInt(text);
+  return value > INT64_MAX || value < -INT64_MAX - 1n ? undefined : value;
 }
 
 function floatOf(text: string): number | undefined {
