@@ -1,6 +1,7 @@
 // Keeps the best entries of a log query within a bound: newest first for `backward`, oldest first for `forward`. Equal entries of one stream
 // (same time, line and labels) count once.
 
+import { queryErrors } from "./errors.ts";
 import type { LineLabels } from "./line-labels.ts";
 import type { LineState } from "./line-state.ts";
 import type { Direction } from "./plan.ts";
@@ -28,16 +29,22 @@ export interface KeptEntry {
 /** Entries best first. Structured-clonable. */
 export type LogPartial = readonly KeptEntry[];
 
+/** Of all lines and sets of labels that are kept, by which a query's memory is bounded: a line may have 256 KiB, and formats make long ones. */
+const KEPT_CHARS_MAX = 256 * 1024 * 1024;
+
 export class EntryKeeper {
   readonly #limit: number;
   readonly #sign: number;
+  readonly #charsMax: number;
+  #chars = 0;
   #entries: KeptEntry[] = [];
   /** The worst entry kept once the bound was reached. */
   #worst: KeptEntry | undefined;
   readonly #sets = new Map<string, EntryLabels>();
 
-  constructor(limit: number, direction: Direction) {
+  constructor(limit: number, direction: Direction, charsMax = KEPT_CHARS_MAX) {
     this.#limit = limit;
+    this.#charsMax = charsMax;
     this.#sign = direction === "backward" ? -1 : 1;
   }
 
@@ -47,15 +54,20 @@ export class EntryKeeper {
     return worst === undefined || (sec - worst.sec || nanos - worst.nanos) * this.#sign <= 0;
   }
 
+  /** @throws QueryError when the entries kept are larger than a result may be */
   add(line: LineState, stream: number, order: number): void {
-    this.#entries.push({ sec: line.sec, nanos: line.nanos, line: line.text, labels: this.#labelsOf(line.labels), stream, order });
-    if (this.#entries.length >= this.#limit * 2 + 64) this.#cut();
+    this.#push({ sec: line.sec, nanos: line.nanos, line: line.text, labels: this.#labelsOf(line.labels), stream, order });
   }
 
-  /** Takes over what another keeper of the same query kept. */
+  /** Takes over what another keeper of the same query kept. @throws QueryError as `add` */
   addAll(entries: LogPartial): void {
-    for (const entry of entries) this.#entries.push(entry);
-    if (this.#entries.length >= this.#limit * 2 + 64) this.#cut();
+    for (const entry of entries) this.#push(entry);
+  }
+
+  #push(entry: KeptEntry): void {
+    this.#entries.push(entry);
+    this.#chars += entry.line.length;
+    if (this.#entries.length >= this.#limit * 2 + 64 || this.#chars > this.#charsMax) this.#cut();
   }
 
   /** Knows its worst entry from when it is full for the first time; later on, entries are cut in batches. */
@@ -75,9 +87,12 @@ export class EntryKeeper {
 
   #cut(): void {
     const sign = this.#sign;
+    if (this.#chars > this.#charsMax) this.#sets.clear();
     this.#entries.sort((a, b) => (a.sec - b.sec || a.nanos - b.nanos || a.stream - b.stream || a.order - b.order) * sign);
     this.#entries = withoutRepeats(this.#entries, this.#limit);
     this.#worst = this.#entries.length >= this.#limit ? this.#entries.at(-1) : undefined;
+    this.#chars = charsOf(this.#entries);
+    if (this.#chars > this.#charsMax) throw queryErrors.resultTooLarge(this.#charsMax);
   }
 
   #labelsOf(labels: LineLabels): EntryLabels {
@@ -98,9 +113,23 @@ export class EntryKeeper {
         all: sortedLabels([...stream, ...metadata, ...parsed]),
       };
       this.#sets.set(key, known);
+      this.#chars += key.length;
     }
     return known;
   }
+}
+
+/** Of the lines, and of each set of labels once. */
+function charsOf(entries: readonly KeptEntry[]): number {
+  const counted = new Set<EntryLabels>();
+  let chars = 0;
+  for (const { line, labels } of entries) {
+    chars += line.length;
+    if (counted.has(labels)) continue;
+    counted.add(labels);
+    for (const value of labels.all.values) chars += value.length;
+  }
+  return chars;
 }
 
 /** At most `limit` entries, the repetitions among those of one time and stream left out. */

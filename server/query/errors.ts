@@ -26,6 +26,8 @@ export const queryErrors = {
     ),
   tooManyEntries: (got: number, limit: number) =>
     new QueryError(400, `max entries limit per query exceeded, limit > max_entries_limit_per_query (${got} > ${limit})`),
+  resultTooLarge: (limit: number) =>
+    new QueryError(400, `the entries found are larger than ${limit} characters together; ask for fewer with limit, or for shorter lines`),
   rangeTooLong: (got: string, limit: string) => new QueryError(400, `[interval] value exceeds limit: [${got}] > [${limit}]`),
   queryTooLong: (got: string, limit: string) =>
     new QueryError(400, `the query time range exceeds the limit (query length: ${got}, limit: ${limit})`),

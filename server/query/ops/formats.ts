@@ -9,6 +9,9 @@ import type { LineOp, LineState } from "../line-state.ts";
 
 const TEMPLATE_ERROR = "TemplateFormatErr";
 
+/** Of a formatted line or label, Loki's default for lines that are pushed: what a template makes is kept and sent as they are. */
+const FORMATTED_CHARS_MAX = 256 * 1024;
+
 type Render = (data: TemplateMap) => string;
 
 /** A template of one op. The functions see the line that is being formatted. */
@@ -17,7 +20,7 @@ function compile(text: string, name: "line" | "label", line: () => LineState): R
     line: () => line().text,
     timestampNs: () => BigInt(line().sec) * 1_000_000_000n + BigInt(line().nanos),
   });
-  const template = compileTemplate(text, functions, { name, missingKey: "zero" });
+  const template = compileTemplate(text, functions, { name, missingKey: "zero", outputCharsMax: FORMATTED_CHARS_MAX });
   return (data) => template.execute(data);
 }
 
