@@ -30,16 +30,34 @@ export interface ScanControl {
   readonly stats: ScanStats;
   /** To be awaited after each opened page. @throws when the scan has been cancelled */
   openedPage(page: PageStats): Promise<void> | void;
+  /** To be awaited every few lines that ops were run on: a page of them may take minutes. @throws as `openedPage` */
+  betweenLines(): Promise<void> | void;
   sawStatistics(page: PageStats): void;
 }
 
 /** How long a scan keeps the main thread before others get their turn. */
 const TURN_MS = 8;
 
-/** @param throwIfStopped called between pages */
+/** @param throwIfStopped called between pages, and within one when it takes long */
 export function createScanControl(throwIfStopped: () => void, yields: boolean): ScanControl {
   const stats = noStats();
   let turnStarted = performance.now();
+  const takeTurns = (): Promise<void> | void => {
+    throwIfStopped();
+    if (!yields) turnStarted = performance.now();
+    else {
+      return new Promise((resolve, reject) => {
+        setImmediate(() => {
+          turnStarted = performance.now();
+          try {
+            resolve(throwIfStopped());
+          } catch (error) {
+            reject(error);
+          }
+        });
+      });
+    }
+  };
   return {
     stats,
     openedPage(page) {
@@ -48,13 +66,10 @@ export function createScanControl(throwIfStopped: () => void, yields: boolean): 
       stats.lines += page.entryCount;
       stats.metadataBytes += page.metadataBytes;
       throwIfStopped();
-      if (!yields || performance.now() - turnStarted < TURN_MS) return;
-      return new Promise((resolve) => {
-        setImmediate(() => {
-          turnStarted = performance.now();
-          resolve();
-        });
-      });
+      if (yields && performance.now() - turnStarted >= TURN_MS) return takeTurns();
+    },
+    betweenLines() {
+      if (performance.now() - turnStarted >= TURN_MS) return takeTurns();
     },
     sawStatistics(page) {
       stats.pagesFromStatistics++;

@@ -103,6 +103,9 @@ export class LogScan {
       if (!this.#keeper.wants(page.sec[i]!, page.nanos[i]!)) break;
       if (deleted?.has(i)) continue;
       this.#take(page, i, labels, stream);
+      if ((n & 3) !== 3) continue;
+      const turn = this.#control.betweenLines();
+      if (turn instanceof Promise) await turn;
     }
     this.#keeper.fill();
   }

@@ -122,7 +122,7 @@ export class MetricScan {
     const total = count < 0 ? to - from : count;
     if (this.#plain) this.#control.stats.linesAfterOps += total;
     if (series < 0 && this.#plain) this.#addByMetadata(base, page, lines, from, total, skip);
-    else if (series < 0) this.#addLines(base, page, lines, from, total, skip);
+    else if (series < 0) await this.#addLines(base, page, lines, from, total, skip);
     else if (lines === undefined && skip === undefined) this.#addSpans(page, series, from, to);
     else this.#addHits(page, series, sole, lines, from, total, skip);
   }
@@ -224,14 +224,14 @@ export class MetricScan {
   }
 
   /** Selected lines through the ops, each to its own series. */
-  #addLines(
+  async #addLines(
     base: LabelSet,
     page: Page,
     lines: Int32Array | undefined,
     first: number,
     count: number,
     skip: ReadonlySet<number> | undefined,
-  ): void {
+  ): Promise<void> {
     const { ops, extraction } = this.#pipeline;
     const { covered } = this.#windows;
     const line = this.#line;
@@ -244,6 +244,10 @@ export class MetricScan {
       const i = lines === undefined ? first + k : lines[k]!;
       const bucket = cursor.at(page.sec[i]!, page.nanos[i]!);
       if (covered[bucket] !== 1 || skip?.has(i)) continue;
+      if ((s & 7) === 7) {
+        const turn = this.#control.betweenLines();
+        if (turn instanceof Promise) await turn;
+      }
       line.setLine(i, page.bytes, i === 0 ? 0 : page.ends[i - 1]! + 1, page.ends[i]!);
       line.ordinal = k;
       line.sec = page.sec[i]!;
