@@ -3,7 +3,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { ServerOptions } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
 export interface Request {
@@ -79,11 +79,16 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
       else serveWithoutUpgrade(server, request, socket, head);
     });
   }
+  const connections = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    connections.add(socket);
+    socket.once("close", () => connections.delete(socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(options.port, options.address === "" ? undefined : options.address, resolve);
   });
-  return { port: (server.address() as AddressInfo).port, server, close: (graceMs) => closeGracefully(server, graceMs) };
+  return { port: (server.address() as AddressInfo).port, server, close: (graceMs) => closeGracefully(server, connections, graceMs) };
 
   async function answer(raw: IncomingMessage, response: ServerResponse): Promise<void> {
     const started = performance.now();
@@ -244,11 +249,16 @@ function splitOnce(text: string, separator: string): [string, string?] {
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-async function closeGracefully(server: Server, graceMs: number): Promise<void> {
+async function closeGracefully(server: Server, connections: ReadonlySet<Socket>, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
+  const closeIdle = (): void => {
+    server.closeIdleConnections();
+    // Browsers and others open connections ahead of their requests; Node takes them for busy.
+    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+  };
+  closeIdle();
   // A kept-alive connection becomes idle only after its answer.
-  const sweep = setInterval(() => server.closeIdleConnections(), 20);
+  const sweep = setInterval(closeIdle, 20);
   const timer = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
   clearInterval(sweep);

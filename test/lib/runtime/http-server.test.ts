@@ -1,4 +1,5 @@
 import { request as httpRequest } from "node:http";
+import { connect } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { BodyTooLarge, type HttpServer, listen, plain, type Route } from "../../../lib/runtime/http-server.ts";
 
@@ -63,4 +64,14 @@ describe("http server", () => {
     await server!.close(1000);
     expect(await slow).toBe("200 done");
   });
+});
+
+test("a connection opened ahead of a request does not hold up the end", async () => {
+  await start();
+  const socket = connect(server!.port, "127.0.0.1");
+  await new Promise((resolve) => server!.server.once("connection", resolve));
+  const closed = new Promise((resolve) => socket.once("close", () => resolve("closed")));
+  const never = 3_600_000;
+  await server!.close(never);
+  expect(await closed).toBe("closed");
 });
