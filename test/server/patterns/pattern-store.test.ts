@@ -5,7 +5,6 @@ import { afterEach, expect, test } from "vitest";
 import { parseSelector } from "../../../lib/logql/index.ts";
 import { manualClock } from "../../../lib/runtime/clock.ts";
 import { createLog } from "../../../lib/runtime/log.ts";
-import { LabelSet } from "../../../lib/wire/labels.ts";
 import { type PatternSeries, PatternStore } from "../../../server/patterns/pattern-store.ts";
 import { pushOf } from "../storage-entries.ts";
 
