@@ -9,7 +9,7 @@ import { type Random, seeded } from "../../lib/kernels/random.ts";
 import { type StartedServer, startServer } from "../clients/started-server.ts";
 
 const SEED = Number(process.env.SKALD_SEED ?? 20_261_127);
-const ROUNDS = Number(process.env.SKALD_FUZZ_ROUNDS ?? 120);
+const ROUNDS = Number(process.env.SKALD_FUZZ_ROUNDS ?? 60);
 const MEMORY_BYTES_MAX = 1200 * 1024 * 1024;
 const NOW_NS = BigInt(Date.now()) * 1_000_000n;
 

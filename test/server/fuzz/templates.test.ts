@@ -6,7 +6,7 @@ import { compileTemplate, logqlFunctions, TemplateError } from "../../../lib/tex
 import { type Random, seeded } from "../../lib/kernels/random.ts";
 
 const SEED = Number(process.env.SKALD_SEED ?? 20_261_128);
-const ROUNDS = Number(process.env.SKALD_FUZZ_ROUNDS ?? 3_000);
+const ROUNDS = Number(process.env.SKALD_FUZZ_ROUNDS ?? 1_000);
 const OUTPUT_CHARS_MAX = 64 * 1024;
 const STEPS_MAX = 20_000;
 const functions = logqlFunctions({ line: () => "a line with 5 words", timestampNs: () => 1_700_000_000_000_000_000n, nowMs: () => 0 });
