@@ -1,6 +1,6 @@
 // From the configuration's `clients[]` to what a client wants to know.
 
-import type { ClientOptions, HeaderSources, OAuth2Options, TlsOptions } from "./client/client-options.ts";
+import type { ClientOptions, HeaderSources, HttpOptions, OAuth2Options, TlsOptions } from "./client/client-options.ts";
 import type { CredentialOptions } from "./client/credentials.ts";
 import type { ProxyOptions } from "./client/proxy.ts";
 import type { ClientConfig } from "./config/clients.ts";
@@ -12,8 +12,7 @@ function sendableUrl(url: string): string {
 }
 
 export function clientOptionsOf(config: ClientConfig): ClientOptions {
-  const { tls_config: tls, backoff_config: backoff, dead_letter: deadLetter } = config;
-  const proxy = proxyOf(config);
+  const { backoff_config: backoff, dead_letter: deadLetter } = config;
   return {
     name: config.name,
     url: sendableUrl(config.url),
@@ -21,21 +20,28 @@ export function clientOptionsOf(config: ClientConfig): ClientOptions {
     batchWaitMs: config.batchwait,
     batchBytes: config.batchsize,
     headers: config.headers ?? {},
-    followRedirects: config.follow_redirects,
     backoff: { minMs: backoff.min_period, maxMs: backoff.max_period, retriesMax: backoff.max_retries },
     dropRateLimitedBatches: config.drop_rate_limited_batches,
     externalLabels: config.external_labels,
     timeoutMs: config.timeout,
     optional: config.optional,
     ...(deadLetter && { deadLetter: { path: deadLetter.path, maxBytes: deadLetter.max_bytes } }),
-    ...(config.http_headers && { httpHeaders: headersOf(config.http_headers) }),
+    ...httpOf(config),
+  };
+}
+
+/** What clients and discoveries have in common: how to reach a server, and how to authenticate. */
+export function httpOf(config: HttpClientConfig): HttpOptions {
+  const proxy = proxyOf(config);
+  return {
+    followRedirects: config.follow_redirects,
     ...credentialsOf(config),
-    ...(tls && { tls: tlsOf(tls) }),
+    ...(config.http_headers && { httpHeaders: headersOf(config.http_headers) }),
+    ...(config.tls_config && { tls: tlsOf(config.tls_config) }),
     ...(proxy && { proxy }),
   };
 }
 
-/** The ways to authenticate that clients and discoveries have in common. */
 export function credentialsOf(config: Pick<HttpClientConfig, CredentialKey>): CredentialOptions {
   const { basic_auth: basic, authorization, oauth2, bearer_token, bearer_token_file } = config;
   return {
@@ -62,7 +68,7 @@ export function credentialsOf(config: Pick<HttpClientConfig, CredentialKey>): Cr
 
 type CredentialKey = "basic_auth" | "authorization" | "oauth2" | "bearer_token" | "bearer_token_file";
 
-function oauth2Of(config: NonNullable<ClientConfig["oauth2"]>): OAuth2Options {
+function oauth2Of(config: NonNullable<HttpClientConfig["oauth2"]>): OAuth2Options {
   const proxy = proxyOf(config);
   return {
     clientId: config.client_id,
@@ -99,7 +105,7 @@ function proxyOf(config: ProxyConfig): ProxyOptions | undefined {
   return { url, fromEnvironment, noProxy: config.no_proxy ?? "", connectHeaders: config.proxy_connect_header ?? {} };
 }
 
-function headersOf(config: NonNullable<ClientConfig["http_headers"]>): Record<string, HeaderSources> {
+function headersOf(config: NonNullable<HttpClientConfig["http_headers"]>): Record<string, HeaderSources> {
   return Object.fromEntries(
     Object.entries(config).map(([name, { values = [], secrets = [], files = [] }]) => [name, { values, secrets, files }]),
   );

@@ -9,6 +9,10 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
     help: "collect logs and push them (Promtail's flags and configuration)",
     load: async () => (await import("../agent/main.ts")).main,
   },
+  "docker-driver": {
+    help: "a logging driver for Docker, with the log-opts of Loki's",
+    load: async () => (await import("../agent/docker-driver/main.ts")).main,
+  },
   server: {
     help: "store logs and answer LogQL (Loki's flags and configuration)",
     load: async () => (await import("../server/main.ts")).main,
@@ -27,8 +31,8 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const help = ["help", "-h", "-help", "--help"].includes(name);
-  const lines = Object.entries(COMMANDS).map(([key, { help: text }]) => `  ${key.padEnd(8)} ${text}`);
-  const usage = `usage: skald <command> [flags]\n\n${lines.join("\n")}\n  version  print the version\n\n'skald <command> -help' lists a command's flags.\n`;
+  const lines = Object.entries(COMMANDS).map(([key, { help: text }]) => `  ${key.padEnd(13)} ${text}`);
+  const usage = `usage: skald <command> [flags]\n\n${lines.join("\n")}\n  version       print the version\n\n'skald <command> -help' lists a command's flags.\n`;
   (help ? process.stdout : process.stderr).write(help ? usage : `unknown command "${name}"\n\n${usage}`);
   return help ? 0 : 2;
 }

@@ -3,17 +3,8 @@ import type { Clock } from "../../lib/runtime/clock.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import type { ProxyOptions } from "./proxy.ts";
 
-/** One entry of `clients`, units in the names. Empty texts and absent blocks mean "not set". */
-export interface ClientOptions {
-  readonly name: string;
-  /** Full push URL; may carry user and password. */
-  readonly url: string;
-  readonly tenantId: string;
-  /** A batch is sent when it is this old … */
-  readonly batchWaitMs: number;
-  /** … or when its lines and metadata reach this. */
-  readonly batchBytes: number;
-  readonly headers: Readonly<Record<string, string>>;
+/** How to reach a server and how to authenticate: what clients have in common with discoveries. */
+export interface HttpOptions {
   /** Prometheus' `http_headers`: several values, secrets and files per name. */
   readonly httpHeaders?: Readonly<Record<string, HeaderSources>>;
   readonly basicAuth?: BasicAuthOptions;
@@ -24,6 +15,19 @@ export interface ClientOptions {
   readonly tls?: TlsOptions;
   readonly proxy?: ProxyOptions;
   readonly followRedirects: boolean;
+}
+
+/** One entry of `clients`, units in the names. Empty texts and absent blocks mean "not set". */
+export interface ClientOptions extends HttpOptions {
+  readonly name: string;
+  /** Full push URL; may carry user and password. */
+  readonly url: string;
+  readonly tenantId: string;
+  /** A batch is sent when it is this old … */
+  readonly batchWaitMs: number;
+  /** … or when its lines and metadata reach this. */
+  readonly batchBytes: number;
+  readonly headers: Readonly<Record<string, string>>;
   readonly backoff: BackoffOptions;
   readonly dropRateLimitedBatches: boolean;
   /** Added to every entry that has no label of the name. */

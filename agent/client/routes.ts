@@ -1,7 +1,7 @@
 // The ways to a server: connections kept open, with TLS, directly or through a proxy. Certificates are read again when their files
 // change, for they are renewed under a running agent.
 
-import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpAgent, type AgentOptions as HttpAgentOptions } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import type { AxiosProxyConfig } from "axios";
 import type { Clock } from "../../lib/runtime/clock.ts";
@@ -16,7 +16,6 @@ const SOCKETS_MAX = 16;
 const SOCKET_IDLE_MS = 90_000;
 /** How often files of certificates are looked at. */
 const CERTIFICATES_PERIOD_MS = 5_000;
-const KEEP = { keepAlive: true, maxSockets: SOCKETS_MAX, timeout: SOCKET_IDLE_MS };
 
 /** What a request needs to take its way. */
 export interface Route {
@@ -29,13 +28,16 @@ export interface Route {
 export interface RouteOptions {
   readonly tls?: TlsOptions | undefined;
   readonly proxy?: ProxyOptions | undefined;
+  /** To one host at a time; answers that do not end (`follow`) each keep one. Standard: 16. */
+  readonly socketsMax?: number;
 }
 
 export class Routes {
   readonly #options: RouteOptions;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #httpAgent = new HttpAgent(KEEP);
+  readonly #keep: HttpAgentOptions;
+  readonly #httpAgent: HttpAgent;
   /** By proxy; the empty text stands for none. */
   readonly #httpsAgents = new Map<string, HttpsAgent>();
   #tls: ReturnType<typeof readTls>;
@@ -45,6 +47,8 @@ export class Routes {
   /** @throws Error when a certificate cannot be read */
   constructor(options: RouteOptions, { clock, log }: { readonly clock: Clock; readonly log: Log }) {
     this.#options = options;
+    this.#keep = { keepAlive: true, maxSockets: options.socketsMax ?? SOCKETS_MAX, timeout: SOCKET_IDLE_MS };
+    this.#httpAgent = new HttpAgent(this.#keep);
     this.#clock = clock;
     this.#log = log;
     this.#stamp = options.tls === undefined ? "" : stampOfTls(options.tls);
@@ -69,7 +73,7 @@ export class Routes {
     const key = proxy?.href ?? "";
     let agent = this.#httpsAgents.get(key);
     if (agent === undefined) {
-      const options = { ...KEEP, ...this.#tls };
+      const options = { ...this.#keep, ...this.#tls };
       agent = proxy === undefined ? new HttpsAgent(options) : new TunnelAgent(proxy, this.#options.proxy?.connectHeaders ?? {}, options);
       this.#httpsAgents.set(key, agent);
     }

@@ -1,15 +1,17 @@
 // One request: headers, credentials, TLS, proxy, redirects, time limit. What its answer means is decided elsewhere (client.ts).
 
-import { createRequire } from "node:module";
-import type { AxiosInstance, AxiosRequestConfig } from "axios";
-import { type Clock, TIMER_MS_MAX } from "../../lib/runtime/clock.ts";
+import type { AxiosRequestConfig } from "axios";
+import type { Clock } from "../../lib/runtime/clock.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
+import { loadAxios } from "./axios.ts";
 import { parseRetryAfterMs } from "./backoff.ts";
 import type { ClientOptions } from "./client-options.ts";
 import { type Credentials, openCredentials } from "./credentials.ts";
 import { ExtraHeaders } from "./extra-headers.ts";
+import { postForm } from "./post-form.ts";
 import { Routes } from "./routes.ts";
+import { withDeadline } from "./with-deadline.ts";
 
 export interface PushAnswer {
   /** HTTP status, or -1 when there was no answer. */
@@ -45,7 +47,9 @@ export class Transport {
     this.#options = options;
     this.#shared = shared;
     const url = new URL(options.url);
-    this.#credentials = openCredentials(options, url, shared.clock, (to, form, basic) => this.#postForm(to, form, basic));
+    this.#credentials = openCredentials(options, url, shared.clock, (to, form, basic) =>
+      postForm(to, form, basic, { routes: this.#tokenRoutes, userAgent: shared.userAgent, timeoutMs: options.timeoutMs }),
+    );
     url.username = "";
     url.password = "";
     this.#url = url;
@@ -95,18 +99,7 @@ export class Transport {
   }
 
   async #request(request: AxiosRequestConfig, stop: AbortSignal): Promise<PushAnswer> {
-    const abort = new AbortController();
-    let late = false;
-    const timer = setTimeout(
-      () => {
-        late = true;
-        abort.abort();
-      },
-      Math.min(this.#options.timeoutMs, TIMER_MS_MAX),
-    );
-    const onStop = (): void => abort.abort();
-    stop.addEventListener("abort", onStop, { once: true });
-    try {
+    return withDeadline(this.#options.timeoutMs, stop, async (signal) => {
       const response = await loadAxios().request<Buffer>({
         ...request,
         ...this.#routes.to(this.#url),
@@ -115,49 +108,15 @@ export class Transport {
         maxContentLength: ANSWER_BYTES_MAX,
         maxBodyLength: Number.POSITIVE_INFINITY,
         validateStatus: () => true,
-        signal: abort.signal,
+        signal,
       });
       return {
         status: response.status,
         message: firstLine(response.data),
         retryAfterMs: parseRetryAfterMs(headerText(response.headers["retry-after"]), this.#shared.clock.nowMs()),
       };
-    } catch (error) {
-      if (late) throw new Error(`no answer within ${this.#options.timeoutMs} ms`);
-      throw error;
-    } finally {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", onStop);
-    }
-  }
-
-  async #postForm(url: string, form: URLSearchParams, basic: string | undefined): Promise<{ status: number; text: string }> {
-    const response = await loadAxios().request<string>({
-      method: "POST",
-      url,
-      data: form.toString(),
-      headers: {
-        "Content-Type": "application/x-www-form-urlencoded",
-        "User-Agent": this.#shared.userAgent,
-        ...(basic !== undefined && { Authorization: basic }),
-      },
-      ...this.#tokenRoutes.to(new URL(url)),
-      timeout: Math.min(this.#options.timeoutMs, TIMER_MS_MAX),
-      responseType: "text",
-      transformResponse: (data: string) => data,
-      maxContentLength: ANSWER_BYTES_MAX,
-      validateStatus: () => true,
     });
-    return { status: response.status, text: response.data };
   }
-}
-
-let axiosInstance: AxiosInstance | undefined;
-
-/** Loaded with the first send. As one CommonJS file, which costs 65 ms where the tree of modules costs 115. */
-export function loadAxios(): AxiosInstance {
-  axiosInstance ??= (createRequire(import.meta.url)("axios") as { default: { create(): AxiosInstance } }).default.create();
-  return axiosInstance;
 }
 
 function firstLine(body: Buffer): string {

@@ -107,7 +107,9 @@ const consulShape = () => ({
   health_filter: text().default(""),
 });
 
-const consulAgentSdSchema = () =>
+export const consulSdSchema = () => overHttp(consulShape());
+
+export const consulAgentSdSchema = () =>
   z.strictObject({
     server: text().default("localhost:8500"),
     token: text().optional(),
@@ -123,7 +125,7 @@ const consulAgentSdSchema = () =>
     tls_config: tlsSchema().optional(),
   });
 
-const dnsSdSchema = () =>
+export const dnsSdSchema = () =>
   z
     .strictObject({ names: textList().prefault([]), refresh_interval: refresh("30s"), type: text().default("SRV"), port: port(0) })
     .superRefine((config, context) => {
@@ -223,7 +225,7 @@ type Discovery = (typeof RARE_DISCOVERIES)[number];
 export const discoverySchemas: Readonly<Record<Discovery, () => z.ZodType>> = {
   kubernetes_sd_configs: () => list(kubernetesSdSchema()),
   docker_sd_configs: () => list(dockerSdSchema()),
-  consul_sd_configs: () => list(overHttp(consulShape())),
+  consul_sd_configs: () => list(consulSdSchema()),
   consulagent_sd_configs: () => list(consulAgentSdSchema()),
   dns_sd_configs: () => list(dnsSdSchema()),
   digitalocean_sd_configs: () => list(digitalOceanSdSchema()),
@@ -240,3 +242,6 @@ export const discoverySchemas: Readonly<Record<Discovery, () => z.ZodType>> = {
 
 export type KubernetesSdConfig = z.infer<ReturnType<typeof kubernetesSdSchema>>;
 export type DockerSdConfig = z.infer<ReturnType<typeof dockerSdSchema>>;
+export type ConsulSdConfig = z.infer<ReturnType<typeof consulSdSchema>>;
+export type ConsulAgentSdConfig = z.infer<ReturnType<typeof consulAgentSdSchema>>;
+export type DnsSdConfig = z.infer<ReturnType<typeof dnsSdSchema>>;

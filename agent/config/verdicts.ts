@@ -12,14 +12,10 @@ import { DURATIONS } from "./print.ts";
 import type { AgentConfig } from "./schema.ts";
 import { RARE_DISCOVERIES, RARE_SOURCES, type RareBlock, type ScrapeConfig } from "./scrape-config.ts";
 import { sourceRefusals } from "./source-verdicts.ts";
+import { whyUnsupported } from "./unsupported.ts";
 
 /** Rare blocks that can be run; the others are checked, and refused at start. */
 export const SUPPORTED_BLOCKS: ReadonlySet<RareBlock> = new Set<RareBlock>([...DISCOVERY_KEYS, ...SOURCE_KEYS]);
-
-/** What no version of this agent can run where it runs, and why. */
-const NOT_HERE: Readonly<Partial<Record<RareBlock, string>>> = {
-  windows_events: `the event log is a part of Windows, and this platform (${process.platform}) has none`,
-};
 
 const DECOMPRESSIONS = ["gz", "z", "bz2"];
 
@@ -43,12 +39,7 @@ export function refusalsOf(config: AgentConfig): ConfigIssue[] {
     issues.push(...sourceRefusals(scrape, ["scrape_configs", i]));
     for (const key of rareKeysOf(scrape)) {
       if (SUPPORTED_BLOCKS.has(key)) continue;
-      issues.push(
-        error(
-          ["scrape_configs", i, key],
-          `scrape_configs[${i}].${key}: ${NOT_HERE[key] ?? `this version cannot run ${key} yet`}; take it out of the file to start without it`,
-        ),
-      );
+      issues.push(error(["scrape_configs", i, key], `scrape_configs[${i}].${key}: ${whyUnsupported(key)}`));
     }
   }
   return issues;
@@ -160,8 +151,10 @@ function scrapeWarnings(scrape: ScrapeConfig, path: ConfigPath): ConfigIssue[] {
       ),
     );
   }
-  const sources = RARE_SOURCES.filter((key) => scrape[key] !== undefined);
-  const files = [...RARE_DISCOVERIES, "static_configs" as const, "file_sd_configs" as const].filter((key) => scrape[key] !== undefined);
+  // Containers are read through Docker's API, not from files.
+  const sources = [...RARE_SOURCES, "docker_sd_configs" as const].filter((key) => scrape[key] !== undefined);
+  const discoveries = RARE_DISCOVERIES.filter((key) => key !== "docker_sd_configs");
+  const files = [...discoveries, "static_configs" as const, "file_sd_configs" as const].filter((key) => scrape[key] !== undefined);
   if (sources.length + (files.length > 0 ? 1 : 0) > 1) {
     issues.push(
       warning(path, `a scrape config has one kind of target: ${sources[0]} is read, ${[...sources.slice(1), ...files].join(", ")} ignored`),

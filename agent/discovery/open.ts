@@ -10,6 +10,9 @@ export type OpenDiscovery = (config: never, log: Log, context: DiscoveryContext)
 
 const DISCOVERIES: Readonly<Partial<Record<RareBlock, () => Promise<OpenDiscovery>>>> = {
   kubernetes_sd_configs: async () => (await import("./kubernetes/kubernetes.ts")).kubernetesDiscovery,
+  consul_sd_configs: async () => (await import("./consul/catalog.ts")).consulDiscovery,
+  consulagent_sd_configs: async () => (await import("./consul/agent.ts")).consulAgentDiscovery,
+  dns_sd_configs: async () => (await import("./dns.ts")).dnsDiscovery,
 };
 
 /** The blocks that name a discovery of file targets. */

@@ -13,6 +13,7 @@ const SOURCES: Readonly<Partial<Record<RareBlock, () => Promise<OpenSource>>>> =
   gelf: async () => (await import("./gelf/open-gelf.ts")).openGelf,
   cloudflare: async () => (await import("./cloudflare/open-cloudflare.ts")).openCloudflare,
   heroku_drain: async () => (await import("./heroku/open-heroku.ts")).openHerokuDrain,
+  docker_sd_configs: async () => (await import("./docker/open-docker.ts")).openDocker,
 };
 
 /** The blocks that name a source, in the order Promtail looks for them: the first that is there is read. */

@@ -2,8 +2,8 @@
 // https://developers.cloudflare.com/logs/logpull/requesting-logs/
 
 import type { Readable } from "node:stream";
+import { loadAxios } from "../../client/axios.ts";
 import { parseRetryAfterMs } from "../../client/backoff.ts";
-import { loadAxios } from "../../client/transport.ts";
 
 export const CLOUDFLARE_URL = "https://api.cloudflare.com/client/v4";
 

@@ -228,7 +228,7 @@ describe("starts", () => {
     /at most one of basic_auth, oauth2, bearer_token/,
   );
   takes("not with what cannot be run yet", job("triton_sd_configs: [{account: a, dns_suffix: b, endpoint: c}]"), ({ refusals }) =>
-    expect(refusals.join()).toMatch(/:4:3: scrape_configs\[0\]\.triton_sd_configs: this version cannot run triton_sd_configs yet/),
+    expect(refusals.join()).toMatch(/:4:3: scrape_configs\[0\]\.triton_sd_configs: asking Triton is not supported; .*file_sd_configs/),
   );
   takes("not with what this platform has not", job("windows_events: {bookmark_path: /b.xml}"), ({ refusals }) =>
     expect(refusals).toEqual([
@@ -268,11 +268,22 @@ describe("a source that could not be opened does not start:", () => {
       expect.stringMatching(/:4:3: .*windows_events: the event log is a part of Windows, and this platform \(\w+\) has none; take it out/),
     ]),
   );
+  refusesStart("not with a cloud", job("digitalocean_sd_configs: [{}]"), /:4:3: .*asking DigitalOcean .* name it under file_sd_configs/);
+  refusesStart(
+    "not with a swarm",
+    job("dockerswarm_sd_configs: [{host: unix:///s, role: tasks}]"),
+    /:4:3: .*use docker_sd_configs on each node/,
+  );
 });
 
 describe("warns of", () => {
   warns("a label name Loki does not take", labelled("{a-b: x}"), /"a-b" is no label name/);
   warns("an unknown compression", job("decompression: {enabled: true, format: rar}"), /:4:\d+: unknown format "rar"/);
+  warns(
+    "files beside containers",
+    job("docker_sd_configs: [{host: unix:///s}]\nstatic_configs: [{labels: {__path__: /a}}]"),
+    /one kind of target: docker_sd_configs is read, static_configs ignored/,
+  );
   warns("an unknown encoding", job("encoding: klingon"), /:4:3: encoding "klingon" is not known.*; nothing will be read/);
   warns("a duration without a unit", "clients:\n- url: http://h/\n  batchwait: 5", /:3:3: batchwait is less than a microsecond/);
   warns("a URL nothing can be sent to", "clients:\n- url: ${LOKI_URL}\n", /:2:3: nothing can be sent to "\$\{LOKI_URL\}"/);
