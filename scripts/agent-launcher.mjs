@@ -13,8 +13,6 @@ for (const flag of ["--enable-experimental-regexp-engine-on-excessive-backtracks
 }
 // Entries live in buffers and are done with soon: room for young objects that grows to 48 MB would only be resident memory.
 setFlagsFromString("--semi-space-growth-factor=1");
-// What is kept is small and steady, targets that come and go aside: garbage of theirs is taken out before the heap has doubled.
-setFlagsFromString("--heap-growing-percent=30");
 
 const file = fileURLToPath(new URL("agent.cjs", import.meta.url));
 

@@ -1,6 +1,7 @@
 // kubernetes_sd_configs: targets of a cluster's objects. Scrape configs with equal configurations share one view of the cluster, and a
 // view outlives a reload, so that targets are found again without asking anew, and also while the API is away.
 
+import { setFlagsFromString } from "node:v8";
 import type { Log } from "../../../lib/runtime/log.ts";
 import type { KubernetesSdConfig } from "../../config/discoveries.ts";
 import type { Discovery, DiscoveryContext, TargetGroup } from "../discovery.ts";
@@ -11,6 +12,10 @@ import { openKubernetesMetrics } from "./kubernetes-metrics.ts";
 const KEPT_MS = 60_000;
 
 const views = new Map<string, ClusterView>();
+
+// Targets that come and go leave garbage, which is taken out before the heap has doubled. Without such targets this would cost a fifth
+// more processor time for nothing.
+setFlagsFromString("--heap-growing-percent=30");
 
 export function kubernetesDiscovery(
   config: KubernetesSdConfig,
