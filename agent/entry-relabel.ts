@@ -2,8 +2,8 @@
 // labels of its stream. Most entries of a source are alike in what the rules can see, so results are kept by just that.
 
 import { compileRegex, type Regex } from "../lib/text/regex.ts";
+import { compileRelabel, type Relabel, type RelabelConfig } from "../lib/text/relabel.ts";
 import { LabelSet } from "../lib/wire/labels.ts";
-import { compileRelabel, type Relabel, type RelabelConfig } from "./relabel.ts";
 
 /** Results kept; past this the cache is emptied, which costs time and never correctness. */
 const RESULTS_MAX = 4_096;

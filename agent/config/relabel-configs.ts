@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import { compileRegex } from "../../lib/text/regex.ts";
-import { RELABEL_ACTIONS, RELABEL_DEFAULTS, type RelabelConfig, relabelFault } from "../relabel.ts";
+import { RELABEL_ACTIONS, RELABEL_DEFAULTS, type RelabelConfig, relabelFault } from "../../lib/text/relabel.ts";
 import { field, int, text, textList } from "./fields.ts";
 
 const action = field((value) => {

@@ -1,8 +1,8 @@
 // The targets of one scrape config: what discoveries tell, relabelled, checked, and told apart into those to read and those to leave.
 
+import type { Relabel } from "../../lib/text/relabel.ts";
 import { LabelSet } from "../../lib/wire/labels.ts";
 import type { TargetFailure } from "../agent-metrics.ts";
-import type { Relabel } from "../relabel.ts";
 import type { DiscoveredLabels, TargetGroup } from "./discovery.ts";
 
 /** A target that is to be read. */

@@ -8,13 +8,13 @@ import { type ConfigDocument, checkConfig, parseYaml } from "../../lib/runtime/c
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import { parseGoDurationMs } from "../../lib/text/duration.ts";
 import { compileRegex } from "../../lib/text/regex.ts";
+import { compileRelabel } from "../../lib/text/relabel.ts";
 import { isLabelName } from "../../lib/wire/labels.ts";
 import type { ClientOptions } from "../client/client-options.ts";
 import { list } from "../config/fields.ts";
 import { relabelSchema } from "../config/relabel-configs.ts";
 import { keepAsWritten, withoutNulls, withoutWritten } from "../config/written.ts";
 import { safeLabelName } from "../discovery/meta-labels.ts";
-import { compileRelabel } from "../relabel.ts";
 import { type ContainerInfo, expandTag } from "./container-info.ts";
 
 export interface LogSettings {

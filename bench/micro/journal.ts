@@ -5,7 +5,6 @@
 
 import { EntryRelabel } from "../../agent/entry-relabel.ts";
 import { openPositions } from "../../agent/positions.ts";
-import { RELABEL_DEFAULTS } from "../../agent/relabel.ts";
 import { SharedPipeline } from "../../agent/shared-pipeline.ts";
 import { Intake } from "../../agent/targets/intake.ts";
 import { EntryBatches } from "../../agent/targets/journal/entry-batches.ts";
@@ -15,6 +14,7 @@ import { openJournal } from "../../agent/targets/journal/open-journal.ts";
 import { systemClock } from "../../lib/runtime/clock.ts";
 import { createLog } from "../../lib/runtime/log.ts";
 import { Registry } from "../../lib/runtime/metrics.ts";
+import { RELABEL_DEFAULTS } from "../../lib/text/relabel.ts";
 import { compilePipeline } from "../../pipelines/compile.ts";
 import { openBenchClients, sentEntries, startEndpoint } from "./push-endpoint.ts";
 

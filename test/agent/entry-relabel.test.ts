@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { EntryRelabel } from "../../agent/entry-relabel.ts";
-import { RELABEL_DEFAULTS, type RelabelConfig } from "../../agent/relabel.ts";
+import { RELABEL_DEFAULTS, type RelabelConfig } from "../../lib/text/relabel.ts";
 
 const rule = (config: Partial<RelabelConfig>): RelabelConfig => ({ ...RELABEL_DEFAULTS, ...config });
 const unit = rule({ source_labels: ["__journal__systemd_unit"], target_label: "unit" });

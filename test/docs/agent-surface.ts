@@ -10,7 +10,7 @@ import { agentSchema } from "../../agent/config/schema.ts";
 import { RARE_DISCOVERIES, RARE_SOURCES, type RareBlock } from "../../agent/config/scrape-config.ts";
 import { serverSchema } from "../../agent/config/server.ts";
 import { AGENT_FLAGS } from "../../agent/flags.ts";
-import { RELABEL_ACTIONS } from "../../agent/relabel.ts";
+import { RELABEL_ACTIONS } from "../../lib/text/relabel.ts";
 import { findStage, stageNames } from "../../pipelines/registry.ts";
 
 const ROOT = join(import.meta.dirname, "../..");

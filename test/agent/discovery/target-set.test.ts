@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { TargetGroup } from "../../../agent/discovery/discovery.ts";
 import { TargetSet } from "../../../agent/discovery/target-set.ts";
-import { compileRelabel, RELABEL_DEFAULTS, type RelabelConfig } from "../../../agent/relabel.ts";
+import { compileRelabel, RELABEL_DEFAULTS, type RelabelConfig } from "../../../lib/text/relabel.ts";
 
 const group = (
   labels: Record<string, string>,

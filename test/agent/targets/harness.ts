@@ -4,13 +4,13 @@ import { expect } from "vitest";
 import { Plain } from "../../../agent/config/written.ts";
 import { EntryRelabel } from "../../../agent/entry-relabel.ts";
 import type { Positions } from "../../../agent/positions.ts";
-import { RELABEL_DEFAULTS, type RelabelConfig } from "../../../agent/relabel.ts";
 import { SharedPipeline } from "../../../agent/shared-pipeline.ts";
 import { Intake } from "../../../agent/targets/intake.ts";
 import type { SourceContext } from "../../../agent/targets/source.ts";
 import { type Clock, systemClock } from "../../../lib/runtime/clock.ts";
 import { createLog } from "../../../lib/runtime/log.ts";
 import { Registry } from "../../../lib/runtime/metrics.ts";
+import { RELABEL_DEFAULTS, type RelabelConfig } from "../../../lib/text/relabel.ts";
 import type { EntryBatch, Ticket } from "../../../lib/wire/entry-batch.ts";
 import { Pipeline } from "../../../pipelines/pipeline.ts";
 

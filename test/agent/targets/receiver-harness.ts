@@ -6,7 +6,6 @@ import { rareSchema } from "../../../agent/config/rare-blocks.ts";
 import type { RareBlock } from "../../../agent/config/scrape-config.ts";
 import { keepAsWritten } from "../../../agent/config/written.ts";
 import { EntryRelabel } from "../../../agent/entry-relabel.ts";
-import { RELABEL_DEFAULTS, type RelabelConfig } from "../../../agent/relabel.ts";
 import { SharedPipeline } from "../../../agent/shared-pipeline.ts";
 import type { Spool } from "../../../agent/spool/spool.ts";
 import { Intake } from "../../../agent/targets/intake.ts";
@@ -14,6 +13,7 @@ import type { OpenSource, Source } from "../../../agent/targets/source.ts";
 import { type Clock, systemClock } from "../../../lib/runtime/clock.ts";
 import { parseYaml } from "../../../lib/runtime/config-file.ts";
 import { createLog } from "../../../lib/runtime/log.ts";
+import { RELABEL_DEFAULTS, type RelabelConfig } from "../../../lib/text/relabel.ts";
 import type { EntryBatch, Ticket } from "../../../lib/wire/entry-batch.ts";
 import { Pipeline } from "../../../pipelines/pipeline.ts";
 

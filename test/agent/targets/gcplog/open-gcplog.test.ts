@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { RelabelConfig } from "../../../../agent/relabel.ts";
 import { labelNameOf } from "../../../../agent/targets/gcplog/log-entry.ts";
 import { openGcplog } from "../../../../agent/targets/gcplog/open-gcplog.ts";
+import type { RelabelConfig } from "../../../../lib/text/relabel.ts";
 import { ReceiverRun } from "../receiver-harness.ts";
 
 let run: ReceiverRun;

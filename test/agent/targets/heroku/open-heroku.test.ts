@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { RelabelConfig } from "../../../../agent/relabel.ts";
 import { openHerokuDrain } from "../../../../agent/targets/heroku/open-heroku.ts";
+import type { RelabelConfig } from "../../../../lib/text/relabel.ts";
 import { ReceiverRun } from "../receiver-harness.ts";
 
 let run: ReceiverRun;

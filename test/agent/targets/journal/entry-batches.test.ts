@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { EntryRelabel } from "../../../../agent/entry-relabel.ts";
-import { RELABEL_DEFAULTS, type RelabelConfig } from "../../../../agent/relabel.ts";
 import { EntryBatches, type EntryOptions } from "../../../../agent/targets/journal/entry-batches.ts";
 import { ExportParser } from "../../../../agent/targets/journal/export-parser.ts";
 import { openJournalMetrics } from "../../../../agent/targets/journal/journal-metrics.ts";
 import { Registry } from "../../../../lib/runtime/metrics.ts";
+import { RELABEL_DEFAULTS, type RelabelConfig } from "../../../../lib/text/relabel.ts";
 
 const rule = (config: Partial<RelabelConfig>): RelabelConfig => ({ ...RELABEL_DEFAULTS, ...config });
 const unit = rule({ source_labels: ["__journal__systemd_unit"], target_label: "unit" });

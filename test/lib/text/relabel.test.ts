@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: such text is what is tested
 import { describe, expect, test } from "vitest";
-import { compileRelabel, RELABEL_DEFAULTS, type RelabelConfig, relabelFault } from "../../agent/relabel.ts";
+import { compileRelabel, RELABEL_DEFAULTS, type RelabelConfig, relabelFault } from "../../../lib/text/relabel.ts";
 
 type Rule = Partial<RelabelConfig>;
 const fill = (rule: Rule): RelabelConfig => ({ ...RELABEL_DEFAULTS, ...rule });
