@@ -91,10 +91,12 @@ async function answerJson(request: Request, response: ServerResponse, pieces: It
   });
   gzip?.pipe(response);
   const out = gzip ?? response;
+  const closed = new AbortController();
+  response.once("close", () => closed.abort());
   for (const piece of pieces) {
     if (response.destroyed) break;
     // A client that stops reading ends the wait by closing.
-    if (piece !== "" && !out.write(piece)) await Promise.race([once(out, "drain"), once(response, "close")]);
+    if (piece !== "" && !out.write(piece)) await once(out, "drain", { signal: closed.signal }).catch(() => {});
   }
   out.end();
 }

@@ -17,6 +17,7 @@ beforeAll(async () => {
       [1, "one", { level: "info" }],
       [2, 'two "quoted" é'],
     ],
+    '{app="long"}': Array.from({ length: 400 }, (_, i) => [i % 10, `${i} ${"x".repeat(20_000)}`] as const),
   });
   const tenants = { ...createTenantResolver({ authEnabled: false, multiTenantQueries: false }), many: () => ["t"] };
   server = await listen({
@@ -132,4 +133,15 @@ describe("query routes", () => {
       streams: [{ labels: '{app="a"}', entries: [{ ts: "1970-01-01T00:00:02Z", line: 'two "quoted" é' }] }],
     });
   });
+});
+
+test("a large answer waits for its client often, and leaves nothing behind at the response", async () => {
+  const warnings: string[] = [];
+  const warn = ({ name }: Error): number => warnings.push(name);
+  process.on("warning", warn);
+  const { body } = await call(`${RANGE}${encodeURIComponent('{app="long"}')}&limit=400`);
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("warning", warn);
+  expect(body.length).toBeGreaterThan(400 * 20_000);
+  expect(warnings).toEqual([]);
 });
