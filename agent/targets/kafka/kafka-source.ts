@@ -4,6 +4,7 @@
 import type { Clock } from "../../../lib/runtime/clock.ts";
 import { messageOf } from "../../../lib/runtime/invariant.ts";
 import type { Log } from "../../../lib/runtime/log.ts";
+import { orAborted } from "../../../lib/runtime/or-aborted.ts";
 import { LabelSet } from "../../../lib/wire/labels.ts";
 import type { TargetFailure } from "../../agent-metrics.ts";
 import { backoffMs } from "../../client/backoff.ts";
@@ -102,7 +103,7 @@ export class KafkaSource implements Source {
     this.#session = session;
     try {
       log.info({ topics }, "reading topics");
-      await Promise.race([this.#orStopped(session.join(topics)), session.crashed]);
+      await Promise.race([orAborted(session.join(topics), this.#stop.signal), session.crashed]);
       await Promise.race([this.#topicsChange(topics), session.crashed]);
     } finally {
       await session.leave();
@@ -127,23 +128,8 @@ export class KafkaSource implements Source {
   }
 
   async #find(): Promise<string[]> {
-    return this.#options.choose((await this.#orStopped(this.#options.cluster.listTopics())) ?? []);
-  }
-
-  /** What is waited for, or undefined when the source stops first: brokers that are away would hold up the end. */
-  async #orStopped<T>(work: Promise<T>): Promise<T | undefined> {
-    const { signal } = this.#stop;
-    let stopped = (): void => {};
-    const stopping = new Promise<undefined>((resolve) => {
-      stopped = () => resolve(undefined);
-      if (signal.aborted) stopped();
-      signal.addEventListener("abort", stopped);
-    });
-    try {
-      return await Promise.race([work, stopping]);
-    } finally {
-      signal.removeEventListener("abort", stopped);
-    }
+    // Brokers that are away would hold up the end.
+    return this.#options.choose((await orAborted(this.#options.cluster.listTopics(), this.#stop.signal)) ?? []);
   }
 
   #targetOf(session: GroupSession, partition: Partition): Target {
