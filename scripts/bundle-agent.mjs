@@ -10,7 +10,7 @@ const entry = resolve("dist/agent/main.js");
 
 /** What every start uses. Other packages are loaded from node_modules when a configuration needs them. */
 const BUNDLED =
-  /^(?:zod|yaml|re2js|axios|follow-redirects|https-proxy-agent|agent-base|debug|ms|proxy-from-env|pino|picomatch|prom-client|ws)(?:\/|$)/;
+  /^(?:zod|yaml|re2js|axios|follow-redirects|https-proxy-agent|agent-base|debug|ms|proxy-from-env|pino|picomatch|prom-client|ws|@jmespath-community)(?:\/|$)/;
 
 /** `import.meta.url` means the original module's place, not the bundle's. */
 const keepPlaces = {
@@ -19,6 +19,7 @@ const keepPlaces = {
     bundle.onLoad({ filter: /\/dist\/.*\.js$/ }, ({ path }) => ({
       contents: readFileSync(path, "utf8")
         .replaceAll("createRequire(import.meta.url)(", "require(")
+        .replaceAll("const require = createRequire(import.meta.url);", "")
         .replaceAll("import.meta.url", `placeOf(${JSON.stringify(relative(dirname(entry), path))})`),
     }));
   },
@@ -44,8 +45,8 @@ const oneLanguage = {
 };
 
 /**
- * The HTTP client without what it only looks for: forms of several parts with their two thousand media types, and the browser's
- * globals, the first look at which makes Node load its own second HTTP client (20 ms).
+ * The HTTP client without what it only looks for: forms of several parts with their two thousand media types, the browser's globals,
+ * the first look at which makes Node load its own second HTTP client (20 ms), and HTTP/2, which nobody asks it to speak.
  */
 const plainClient = {
   name: "plain-client",
@@ -53,7 +54,7 @@ const plainClient = {
     bundle.onResolve({ filter: /^form-data$/ }, () => ({ path: "form-data", namespace: "absent" }));
     bundle.onLoad({ filter: /.*/, namespace: "absent" }, () => ({ contents: "module.exports = class {};" }));
     bundle.onLoad({ filter: /\/axios\/dist\/node\/axios\.cjs$/ }, ({ path }) => ({
-      contents: readFileSync(path, "utf8").replaceAll("return globalThis;", "return {};"),
+      contents: readFileSync(path, "utf8").replaceAll("return globalThis;", "return {};").replace("require('http2')", "{}"),
       loader: "js",
     }));
   },

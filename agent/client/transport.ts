@@ -21,6 +21,7 @@ export interface PushAnswer {
   readonly retryAfterMs: number | undefined;
 }
 
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const REDIRECTS_MAX = 10;
 const ANSWER_BYTES_MAX = 1024 * 1024;
 const MESSAGE_BYTES_MAX = 1024;
@@ -41,6 +42,11 @@ export class Transport {
   /** To the endpoint that gives tokens, which may have TLS and a proxy of its own. */
   readonly #tokenRoutes: Routes;
   #warnedHeaders = false;
+  /**
+   * Requests go without the layer that follows redirects, which keeps a copy of every body, until the endpoint answers with the first:
+   * that one is asked again.
+   */
+  #followsRedirects = false;
 
   /** @throws Error when a certificate cannot be read or an address is malformed */
   constructor(options: ClientOptions, shared: TransportShared) {
@@ -63,7 +69,12 @@ export class Transport {
   async push(body: Buffer, tenant: string, stop: AbortSignal): Promise<PushAnswer> {
     try {
       const headers = await this.#headers(tenant);
-      const answer = await this.#request({ method: "POST", url: this.#url.href, data: body, headers }, stop);
+      const request = { method: "POST", url: this.#url.href, data: body, headers };
+      let answer = await this.#request(request, stop);
+      if (REDIRECTS.has(answer.status) && this.#options.followRedirects && !this.#followsRedirects) {
+        this.#followsRedirects = true;
+        answer = await this.#request(request, stop);
+      }
       if (answer.status === 401) this.#credentials.refused();
       return answer;
     } catch (error) {
@@ -103,7 +114,7 @@ export class Transport {
       const response = await loadAxios().request<Buffer>({
         ...request,
         ...this.#routes.to(this.#url),
-        maxRedirects: this.#options.followRedirects ? REDIRECTS_MAX : 0,
+        maxRedirects: this.#followsRedirects ? REDIRECTS_MAX : 0,
         responseType: "arraybuffer",
         maxContentLength: ANSWER_BYTES_MAX,
         maxBodyLength: Number.POSITIVE_INFINITY,
