@@ -177,7 +177,18 @@ class Level {
   }
 
   scan(batch: EntryBatch): void {
-    kernels.scanJson(batch.bytes, this.starts, this.ends, batch.count, this.keys, this.verdict, this.kind, this.valueStart, this.valueEnd);
+    kernels.scanJson(
+      batch.bytes,
+      this.starts,
+      this.ends,
+      batch.count,
+      this.keys,
+      0,
+      this.verdict,
+      this.kind,
+      this.valueStart,
+      this.valueEnd,
+    );
     const width = this.keys.length;
     for (let i = 0; i < batch.count; i++) if (this.isDocument[i] === 0) this.kind.fill(JSON_ABSENT, i * width, (i + 1) * width);
   }

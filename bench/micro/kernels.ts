@@ -96,7 +96,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
     const keys = ["level", "status", "msg"].map((key) => Buffer.from(key));
     const [verdict, kind] = [new Uint8Array(count), new Uint8Array(count * 3)];
     const [from, to] = [new Int32Array(count * 3), new Int32Array(count * 3)];
-    return ns(rate(count, () => flavour.scanJson(bytes, starts, ends, count, keys, verdict, kind, from, to)));
+    return ns(rate(count, () => flavour.scanJson(bytes, starts, ends, count, keys, 0, verdict, kind, from, to)));
   },
   encodeEntries: (flavour) => {
     const { bytes, starts, ends, count } = linesOf(flavour, jsonText(1 << 20, false));

@@ -42,6 +42,11 @@ export const JSON_NULL = 6;
 /** An object or array: the span is its JSON text. */
 export const JSON_NESTED = 7;
 
+/** Rules of `scanJson`, to be added. A key with something other than ASCII letters at its ends is not told from one trimmed of it: unsure. */
+export const JSON_TRIMMED_KEYS = 1;
+/** The line is read no further than to the scalar that was the last one wanted. What comes behind is not judged. */
+export const JSON_ENOUGH = 2;
+
 /** `scanJson`'s verdict on a whole line. */
 export const JSON_LINE_OBJECT = 1;
 /** Not decided by the kernel (malformed, an escaped key, a duplicate of a wanted key, deep nesting …): ask a full parser. */
@@ -103,6 +108,8 @@ export interface Kernels {
    * Looks for top-level keys of a JSON object in each of the lines 0..count. For key k of line i, slot `i * keys.length + k` of
    * `kind` says what was found (JSON_…) and of `valueStart`/`valueEnd` where. `verdict[i]` is JSON_LINE_OBJECT only when the whole
    * line is one well-formed object (leading and trailing white space allowed) and each slot is certain.
+   *
+   * @param rules sum of JSON_TRIMMED_KEYS and JSON_ENOUGH, or 0
    */
   scanJson(
     bytes: Uint8Array,
@@ -110,6 +117,7 @@ export interface Kernels {
     ends: Int32Array,
     count: number,
     keys: readonly Uint8Array[],
+    rules: number,
     verdict: Uint8Array,
     kind: Uint8Array,
     valueStart: Int32Array,

@@ -155,7 +155,7 @@ function scanJsonLines(
   const kind = new Uint8Array(lines * keys.length);
   const valueStart = new Int32Array(lines * keys.length);
   const valueEnd = new Int32Array(lines * keys.length);
-  kernels.scanJson(bytes, starts, ends, lines, keys, verdict, kind, valueStart, valueEnd);
+  kernels.scanJson(bytes, starts, ends, lines, keys, 0, verdict, kind, valueStart, valueEnd);
   return (i) => {
     const line = slot[i - from]!;
     if (line < 0 || verdict[line] !== JSON_LINE_OBJECT) return undefined;

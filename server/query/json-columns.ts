@@ -1,18 +1,18 @@
 // The few keys that a query asks of `| json`, found for all selected lines of a page by one kernel call. Only for names that no other
-// spelling of a key, and no nesting, can make: letters and digits without an underscore. Lines the kernel is not sure of, and pages
-// with keys that have blanks around them, go the tokenizer's way, so that the answer is the same.
+// spelling of a key, and no nesting, can make: letters and digits without an underscore. Lines the kernel is not sure of go the
+// tokenizer's way, so that the answer is the same; and like the tokenizer the kernel reads no further than to the last wanted key.
 
 import {
   JSON_ABSENT,
+  JSON_ENOUGH,
   JSON_ESCAPED_STRING,
   JSON_LINE_OBJECT,
   JSON_NESTED,
   JSON_NULL,
   JSON_PLAIN_STRING,
+  JSON_TRIMMED_KEYS,
   type Kernels,
-  type Needle,
 } from "../../lib/kernels/kernels.ts";
-import { prepareNeedle } from "../../lib/kernels/needle.ts";
 import type { LogExpr } from "../../lib/logql/ast.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { Page } from "../page.ts";
@@ -64,7 +64,6 @@ function numberTests(log: LogExpr): ReadonlyMap<string, NumberTest> {
 export class JsonColumns {
   readonly #names: readonly string[];
   readonly #keys: readonly Uint8Array[];
-  readonly #odd: readonly Needle[];
   readonly #tests: readonly NumberFilter[];
   readonly #kernels: Kernels;
   /** Position of `__error__` among the names: a key of that name is the tokenizer's business. */
@@ -82,20 +81,17 @@ export class JsonColumns {
   constructor(names: readonly string[], tests: ReadonlyMap<string, NumberTest>, kernels: Kernels) {
     this.#names = names;
     this.#keys = names.map((name) => encoder.encode(name));
-    this.#odd = names
-      .filter((name) => name !== ERROR_LABEL)
-      .flatMap((name) => [`" ${name}`, `${name} "`].map((text) => prepareNeedle(encoder.encode(text), false)));
     this.#tests = names.flatMap((name, slot) => (tests.has(name) ? [{ slot, name, holds: tests.get(name)! }] : []));
     this.#kernels = kernels;
     this.#errorKey = names.indexOf(ERROR_LABEL);
   }
 
   /** @param lines indexes of the selected lines; undefined: `count` lines from `first` on */
-  load(page: Page, lines: Int32Array | undefined, first: number, count: number): void {
-    const total = page.stats.entryCount;
-    const bytesEnd = total === 0 ? 0 : page.ends[total - 1]!;
-    this.#usable = count > 0 && !this.#odd.some((needle) => this.#kernels.find(page.bytes, 0, bytesEnd, needle) >= 0);
+  load(page: Page, base: LabelSet, lines: Int32Array | undefined, first: number, count: number): void {
+    this.#usable = count > 0;
     if (!this.#usable) return;
+    // A key that the stream or the entry has as a label is none of those the tokenizer waits for.
+    const enough = page.metadata === undefined && !this.#names.some((name) => base.has(name));
     this.#reserve(count);
     const { ends } = page;
     for (let k = 0; k < count; k++) {
@@ -109,6 +105,7 @@ export class JsonColumns {
       this.#ends,
       count,
       this.#keys,
+      JSON_TRIMMED_KEYS + (enough ? JSON_ENOUGH : 0),
       this.#verdict,
       this.#kind,
       this.#valueStart,
@@ -148,9 +145,10 @@ export class JsonColumns {
     if (!this.#usable || this.#verdict[ordinal] !== JSON_LINE_OBJECT) return "unsure";
     const base = ordinal * this.#names.length;
     if (this.#errorKey >= 0 && this.#kind[base + this.#errorKey] !== JSON_ABSENT) return "unsure";
+    for (let k = 0; k < this.#names.length; k++) if (this.#kind[base + k] === JSON_NESTED) return "unsure";
     for (let k = 0; k < this.#names.length; k++) {
       const kind = this.#kind[base + k]!;
-      if (kind === JSON_ABSENT || kind === JSON_NULL || kind === JSON_NESTED) continue;
+      if (kind === JSON_ABSENT || kind === JSON_NULL) continue;
       const name = this.#names[k]!;
       if (labels.baseHas(name) || !wanted.wants(name)) continue;
       const start = this.#valueStart[base + k]!;

@@ -236,7 +236,7 @@ export class MetricScan {
     const { covered } = this.#windows;
     const line = this.#line;
     const cursor = new BucketCursor(this.#windows);
-    this.#columns?.load(page, lines, first, count);
+    this.#columns?.load(page, base, lines, first, count);
     const sifted = this.#columns?.sift(page, base, count);
     const siftedCount = sifted?.length ?? count;
     for (let s = 0; s < siftedCount; s++) {

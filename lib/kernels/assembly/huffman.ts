@@ -12,6 +12,8 @@ const original = memory.data(256 * 4, 16);
 const lengths = memory.data(256, 16);
 /** Per value: its code, bits reversed, and above 16 bits its length. */
 const codes = memory.data(256 * 4, 16);
+/** Per length of code: the next one of it. */
+const nextCode = memory.data(16 * 4, 16);
 const order = memory.data(256, 16);
 const weights = memory.data(512 * 4, 16);
 const parents = memory.data(512 * 2, 16);
@@ -110,17 +112,36 @@ function buildLengths(): void {
 }
 
 function assignCodes(): void {
-  let code: u32 = 0;
-  for (let bits: u32 = 1; bits <= CODE_BITS_MAX; bits++) {
-    for (let value: usize = 0; value < 256; value++) {
-      if (load<u8>(lengths + value) != bits) continue;
-      let reversed: u32 = 0;
-      for (let b: u32 = 0; b < bits; b++) reversed |= ((code >> b) & 1) << (bits - 1 - b);
-      store<u32>(codes + (value << 2), reversed | (bits << 16));
-      code++;
-    }
-    code <<= 1;
+  memory.fill(nextCode, 0, 64);
+  for (let value: usize = 0; value < 256; value++) {
+    const slot = nextCode + (<usize>load<u8>(lengths + value) << 2);
+    store<u32>(slot, load<u32>(slot) + 1);
   }
+  let code: u32 = 0;
+  for (let bits: usize = 1; bits <= CODE_BITS_MAX; bits++) {
+    const slot = nextCode + (bits << 2);
+    const count = load<u32>(slot);
+    store<u32>(slot, code);
+    code = (code + count) << 1;
+  }
+  for (let value: usize = 0; value < 256; value++) {
+    const bits: u32 = load<u8>(lengths + value);
+    if (bits == 0) continue;
+    const slot = nextCode + (<usize>bits << 2);
+    const next = load<u32>(slot);
+    store<u32>(slot, next + 1);
+    store<u32>(codes + (value << 2), (reverse16(next) >> (16 - bits)) | (bits << 16));
+  }
+}
+
+/** The low 16 bits in the other order. */
+// @ts-ignore: decorator
+@inline
+function reverse16(bits: u32): u32 {
+  let x = ((bits >> 1) & 0x5555) | ((bits & 0x5555) << 1);
+  x = ((x >> 2) & 0x3333) | ((x & 0x3333) << 2);
+  x = ((x >> 4) & 0x0f0f) | ((x & 0x0f0f) << 4);
+  return ((x >> 8) & 0xff) | ((x & 0xff) << 8);
 }
 
 // Half bytes written, or read, so far.

@@ -9,6 +9,8 @@ const FALSE: u8 = 5;
 const NULL: u8 = 6;
 const NESTED: u8 = 7;
 const DEPTH_MAX: i32 = 32;
+const TRIMMED_KEYS: i32 = 1;
+const ENOUGH: i32 = 2;
 
 /** Set by `stringEnd`: whether the string had a backslash. Set by `valueEndOf`: what the value was. */
 let escaped: bool = false;
@@ -16,7 +18,7 @@ let valueKind: u8 = 0;
 
 /** `keys` holds per key its address <4b> and its length <4b>. */
 export function scanJson(
-  base: usize, starts: usize, ends: usize, count: i32, keys: usize, keyCount: i32,
+  base: usize, starts: usize, ends: usize, count: i32, keys: usize, keyCount: i32, rules: i32,
   verdict: usize, kind: usize, valueStart: usize, valueEnd: usize,
 ): void {
   // Which lengths the keys have, as bits: most keys of a line are dismissed by this alone.
@@ -28,7 +30,7 @@ export function scanJson(
     const starting = valueStart + (slot << 2);
     const ending = valueEnd + (slot << 2);
     clear(kinds, starting, ending, keyCount);
-    const good = scanLine(base, base + load<i32>(starts + (i << 2)), base + load<i32>(ends + (i << 2)), keys, keyCount, lengths, kinds, starting, ending);
+    const good = scanLine(base, base + load<i32>(starts + (i << 2)), base + load<i32>(ends + (i << 2)), keys, keyCount, rules, lengths, kinds, starting, ending);
     store<u8>(verdict + i, good ? 1 : 0);
     if (!good) clear(kinds, starting, ending, keyCount);
   }
@@ -43,17 +45,19 @@ function clear(kinds: usize, starting: usize, ending: usize, keyCount: i32): voi
 }
 
 function scanLine(
-  base: usize, start: usize, end: usize, keys: usize, keyCount: i32, lengths: u64, kinds: usize, starting: usize, ending: usize,
+  base: usize, start: usize, end: usize, keys: usize, keyCount: i32, rules: i32, lengths: u64, kinds: usize, starting: usize, ending: usize,
 ): bool {
   let p = skipSpace(start, end);
   if (p >= end || load<u8>(p) != 0x7b) return false;
   p = skipSpace(p + 1, end);
   if (p < end && load<u8>(p) == 0x7d) return skipSpace(p + 1, end) == end;
+  let missing = keyCount;
   for (;;) {
     if (p >= end || load<u8>(p) != 0x22) return false;
     const keyStart = p + 1;
     const keyEnd = stringEnd(keyStart, end);
     if (keyEnd == 0 || escaped) return false;
+    if ((rules & TRIMMED_KEYS) != 0 && keyEnd > keyStart && !(isInner(load<u8>(keyStart)) && isInner(load<u8>(keyEnd - 1)))) return false;
     p = skipSpace(keyEnd + 1, end);
     if (p >= end || load<u8>(p) != 0x3a) return false;
     p = skipSpace(p + 1, end);
@@ -70,11 +74,13 @@ function scanLine(
         store<u8>(kinds + k, valueKind);
         store<i32>(starting + (k << 2), <i32>(from + quoted - base));
         store<i32>(ending + (k << 2), <i32>(p - quoted - base));
+        if (valueKind < NULL) missing--;
       }
     }
     p = skipSpace(p, end);
     if (p >= end) return false;
     const byte = load<u8>(p);
+    if (missing == 0 && (rules & ENOUGH) != 0 && (byte == 0x7d || byte == 0x2c)) return true;
     if (byte == 0x7d) return skipSpace(p + 1, end) == end;
     if (byte != 0x2c) return false;
     p = skipSpace(p + 1, end);
@@ -92,6 +98,13 @@ function skipSpace(at: usize, end: usize): usize {
     p++;
   }
   return p;
+}
+
+/** Neither a blank nor a part of a character beyond ASCII. */
+// @ts-ignore: decorator
+@inline
+function isInner(byte: u32): bool {
+  return byte - 33 <= 94;
 }
 
 function sameBytes(a: usize, b: usize, count: u32): bool {

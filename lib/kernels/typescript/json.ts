@@ -3,6 +3,7 @@
 
 import {
   JSON_ABSENT,
+  JSON_ENOUGH,
   JSON_ESCAPED_STRING,
   JSON_FALSE,
   JSON_LINE_OBJECT,
@@ -11,6 +12,7 @@ import {
   JSON_NULL,
   JSON_NUMBER,
   JSON_PLAIN_STRING,
+  JSON_TRIMMED_KEYS,
   JSON_TRUE,
 } from "../kernels.ts";
 
@@ -27,6 +29,7 @@ export function scanJson(
   ends: Int32Array,
   count: number,
   keys: readonly Uint8Array[],
+  rules: number,
   verdict: Uint8Array,
   kind: Uint8Array,
   valueStart: Int32Array,
@@ -35,7 +38,7 @@ export function scanJson(
   for (let i = 0; i < count; i++) {
     const slot = i * keys.length;
     clearSlots(slot, slot + keys.length, kind, valueStart, valueEnd);
-    verdict[i] = scanLine(bytes, starts[i]!, ends[i]!, keys, slot, kind, valueStart, valueEnd) ? JSON_LINE_OBJECT : JSON_LINE_UNSURE;
+    verdict[i] = scanLine(bytes, starts[i]!, ends[i]!, keys, rules, slot, kind, valueStart, valueEnd) ? JSON_LINE_OBJECT : JSON_LINE_UNSURE;
     if (verdict[i] === JSON_LINE_UNSURE) clearSlots(slot, slot + keys.length, kind, valueStart, valueEnd);
   }
 }
@@ -52,6 +55,7 @@ function scanLine(
   start: number,
   end: number,
   keys: readonly Uint8Array[],
+  rules: number,
   slot: number,
   kind: Uint8Array,
   valueStart: Int32Array,
@@ -61,11 +65,13 @@ function scanLine(
   if (p >= end || bytes[p] !== 0x7b) return false;
   p = skipSpace(bytes, p + 1, end);
   if (p < end && bytes[p] === 0x7d) return skipSpace(bytes, p + 1, end) === end;
+  let missing = keys.length;
   for (;;) {
     if (p >= end || bytes[p] !== 0x22) return false;
     const keyStart = p + 1;
     const keyEnd = stringEnd(bytes, keyStart, end);
     if (keyEnd < 0 || escaped) return false;
+    if ((rules & JSON_TRIMMED_KEYS) !== 0 && keyEnd > keyStart && !(isInner(bytes[keyStart]!) && isInner(bytes[keyEnd - 1]!))) return false;
     p = skipSpace(bytes, keyEnd + 1, end);
     if (p >= end || bytes[p] !== 0x3a) return false;
     p = skipSpace(bytes, p + 1, end);
@@ -79,14 +85,19 @@ function scanLine(
       kind[slot + k] = valueKind;
       valueStart[slot + k] = from + quoted;
       valueEnd[slot + k] = p - quoted;
+      if (valueKind < JSON_NULL) missing--;
     }
     p = skipSpace(bytes, p, end);
     if (p >= end) return false;
+    if (missing === 0 && (rules & JSON_ENOUGH) !== 0 && (bytes[p] === 0x7d || bytes[p] === 0x2c)) return true;
     if (bytes[p] === 0x7d) return skipSpace(bytes, p + 1, end) === end;
     if (bytes[p] !== 0x2c) return false;
     p = skipSpace(bytes, p + 1, end);
   }
 }
+
+/** Neither a blank nor a part of a character beyond ASCII. */
+const isInner = (byte: number): boolean => byte > 32 && byte < 128;
 
 function skipSpace(bytes: Uint8Array, at: number, end: number): number {
   let p = at;

@@ -81,14 +81,14 @@ export function lineKernels(
       memory.leave();
     },
 
-    scanJson(bytes, starts, ends, count, keys, verdict, kind, valueStart, valueEnd): void {
+    scanJson(bytes, starts, ends, count, keys, rules, verdict, kind, valueStart, valueEnd): void {
       const fits = measureSpans(bytes, starts, ends, count, false);
       const slots = count * keys.length;
       let keyBytes = 8 * keys.length;
       for (const key of keys) keyBytes += key.length + 2 * PAD_BYTES;
       const need = spanTo - spanFrom + 9 * count + 9 * slots + keyBytes;
       if (!fits || !memory.enter(need, 8, bytes, starts, ends, verdict, kind, valueStart, valueEnd)) {
-        twin.scanJson(bytes, starts, ends, count, keys, verdict, kind, valueStart, valueEnd);
+        twin.scanJson(bytes, starts, ends, count, keys, rules, verdict, kind, valueStart, valueEnd);
         return;
       }
       const base = memory.placeBytes(bytes, spanFrom, spanTo) - spanFrom;
@@ -106,6 +106,7 @@ export function lineKernels(
         count,
         table,
         keys.length,
+        rules,
         memory.result(verdict, count),
         memory.result(kind, slots),
         memory.result(valueStart, slots),

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { CriColumns, Kernels } from "../../../lib/kernels/index.ts";
+import { JSON_ENOUGH, JSON_TRIMMED_KEYS } from "../../../lib/kernels/kernels.ts";
 import { agree, fuzz, misplaced, twin, wasm } from "./flavours.ts";
 import type { Random } from "./random.ts";
 
@@ -214,11 +215,11 @@ describe("parseCri", () => {
   parsed("an empty line", "", null);
 });
 
-function json(flavour: Kernels, bytes: Uint8Array, starts: Int32Array, ends: Int32Array, keys: readonly Uint8Array[]) {
+function json(flavour: Kernels, bytes: Uint8Array, starts: Int32Array, ends: Int32Array, keys: readonly Uint8Array[], rules = 0) {
   const count = starts.length;
   const slots = count * keys.length;
   const out = { verdict: new Uint8Array(count), kind: new Uint8Array(slots), from: new Int32Array(slots), to: new Int32Array(slots) };
-  flavour.scanJson(bytes, starts, ends, count, keys, out.verdict, out.kind, out.from, out.to);
+  flavour.scanJson(bytes, starts, ends, count, keys, rules, out.verdict, out.kind, out.from, out.to);
   return out;
 }
 
@@ -244,6 +245,8 @@ describe("scanJson", () => {
       const lines = Array.from({ length: random.below(5) }, () => mutate(random, text()));
       const laid = lay(random, lines);
       const wanted = keys.slice(0, random.below(keys.length + 1));
+      const rules = 1 + random.below(3);
+      agree((flavour) => json(flavour, laid.bytes, laid.starts, laid.ends, wanted, rules));
       const got = agree((flavour) => json(flavour, laid.bytes, laid.starts, laid.ends, wanted));
       if (typeof got === "string") throw new Error(got);
       lines.forEach((line, i) => {
@@ -260,11 +263,11 @@ describe("scanJson", () => {
       });
     }));
 
-  const scans = (name: string, text: string, verdict: number, kind: number, span: string) =>
+  const scans = (name: string, text: string, verdict: number, kind: number, span: string, rules = 0) =>
     test(name, () => {
       const bytes = encoder.encode(text);
       for (const flavour of [wasm, twin]) {
-        const got = json(flavour, bytes, Int32Array.of(0), Int32Array.of(bytes.length), [encoder.encode("k")]);
+        const got = json(flavour, bytes, Int32Array.of(0), Int32Array.of(bytes.length), [encoder.encode("k")], rules);
         expect([got.verdict[0], got.kind[0], new TextDecoder().decode(bytes.subarray(got.from[0], got.to[0]))]).toEqual([
           verdict,
           kind,
@@ -285,6 +288,17 @@ describe("scanJson", () => {
   scans("a key twice", '{"k":1,"k":2}', 0, 0, "");
   scans("another key twice", '{"a":1,"a":2,"k":3}', 1, 3, "3");
   scans("an escaped key", '{"\\u006b":1}', 0, 0, "");
+  scans("a key with a blank, as it is", '{" k":1,"k":2}', 1, 3, "2");
+  scans("a key with a blank before it, trimmed", '{" k":1,"k":2}', 0, 0, "", JSON_TRIMMED_KEYS);
+  scans("a key with a blank behind it, trimmed", '{"k":2,"k ":1}', 0, 0, "", JSON_TRIMMED_KEYS);
+  scans("a key with a blank inside, trimmed", '{"a k":1,"k":2}', 1, 3, "2", JSON_TRIMMED_KEYS);
+  scans("a key with a wide blank, trimmed", '{"\u00a0k":1,"k":2}', 0, 0, "", JSON_TRIMMED_KEYS);
+  scans("what follows enough", '{"k":1,"k":2,oops', 1, 3, "1", JSON_ENOUGH);
+  scans("what follows the object when it was enough", '{"k":1}}', 1, 3, "1", JSON_ENOUGH);
+  scans("the end behind enough", '{"k":1', 0, 0, "", JSON_ENOUGH);
+  scans("a number that goes on behind enough", '{"k":1x,"a":2}', 0, 0, "", JSON_ENOUGH);
+  scans("null is not enough", '{"k":null,"a":', 0, 0, "", JSON_ENOUGH);
+  scans("a nested value is not enough", '{"k":[1],"a":', 0, 0, "", JSON_ENOUGH);
   scans("a leading zero", '{"k":01}', 0, 0, "");
   scans("a comma too many", '{"k":1,}', 0, 0, "");
   scans("a comma too many in an array", '{"k":[1,]}', 0, 0, "");
