@@ -34,6 +34,7 @@ import { openCompaction } from "./retention/open-compaction.ts";
 import { engineQuery } from "./ruler/query.ts";
 import { openRuler, type RulerFolders } from "./ruler/ruler.ts";
 import { openStorage } from "./storage.ts";
+import { warmUp } from "./warm-up.ts";
 
 /** Of a push after decompression; a body as large as this needs about three times its size while it is taken in. */
 const DECODED_PUSH_BYTES_MAX = 128 * 1024 * 1024;
@@ -139,7 +140,7 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
     registry,
   });
 
-  let state: "Running" | "Stopping" = "Running";
+  let state: "Starting" | "Running" | "Stopping" = "Starting";
   const http = await listen({
     address: config.server.http_listen_address,
     port: config.server.http_listen_port,
@@ -167,7 +168,7 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
         tenantLimits,
         registry,
         log,
-        notReady: () => (state === "Running" ? undefined : "stopping"),
+        notReady: () => (state === "Running" ? undefined : state === "Starting" ? "starting: queries are warmed up" : "stopping"),
         flush: () => storage.flush(),
         services: () => ({ server: state, store: state, ingester: state, querier: state, ruler: state }),
       }),
@@ -180,10 +181,28 @@ export async function runServer(config: ServerConfig, raw: Readonly<Record<strin
   });
   log.info({ address: config.server.http_listen_address, port: http.port, wal: folders.wal, blocks: folders.blocks }, "server listening");
 
+  const stopping = new AbortController();
+  const warm = config.querier.warm_up
+    ? warmUp({
+        blocks: storage.stored.catalog.all(),
+        view: storage,
+        openReader: () => storage.openReader(),
+        engine,
+        signal: stopping.signal,
+      })
+    : Promise.resolve(0);
+  const started = clock.nowMs();
+  void warm.then((queries) => {
+    if (queries > 0) log.info({ queries, ms: clock.nowMs() - started }, "queries are warmed up");
+    if (state === "Starting") state = "Running";
+  });
+
   return {
     port: http.port,
     async close() {
       state = "Stopping";
+      stopping.abort();
+      await warm;
       tenantLimits.close();
       tails.close();
       await http.close(config.server.graceful_shutdown_timeout);

@@ -162,6 +162,8 @@ const querier = z.strictObject({
   max_concurrent: count().default(4),
   tail_max_duration: goDurationMs().prefault("1h"),
   multi_tenant_queries_enabled: bool().default(false),
+  // Not Loki's.
+  warm_up: bool().default(true),
   query_timeout: noEffect("it is limits_config.query_timeout now"),
   ...noEffects(NO_PARTS, [
     "query_ingesters_within",

@@ -84,6 +84,8 @@ export interface QueryEngine {
   instant(request: InstantRequest): Promise<QueryAnswer>;
   /** @throws QueryError, LogqlError (400) */
   range(request: RangeRequest): Promise<QueryAnswer>;
+  /** The same threads and limits over other pages: no cache, nothing counted, nothing logged. */
+  over(view: PageView): Pick<QueryEngine, "instant" | "range">;
   /** Ends the workers. Queries in flight fail. */
   close(): Promise<void>;
 }
@@ -100,21 +102,30 @@ interface Engine extends QueryEngineOptions {
 
 export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
   const engine: Engine = { ...options, scanner: createScanner(options) };
-  const seconds = durationHistogram(options.registry);
-  const timed = async (kind: string, request: CommonRequest, run: (query: RunningQuery) => Promise<QueryData>): Promise<QueryAnswer> => {
+  const answering = async (
+    request: CommonRequest,
+    run: (query: RunningQuery) => Promise<QueryData>,
+    done?: (query: RunningQuery, seconds: number, error: unknown) => void,
+  ): Promise<QueryAnswer> => {
     const started = performance.now();
     const timeoutsMs = request.tenants.map((tenant) => options.limits(tenant).queryTimeoutMs).filter((ms) => ms > 0);
     const query = startQuery(request.signal, timeoutsMs.length === 0 ? 0 : Math.min(...timeoutsMs));
-    let status = 200;
+    const seconds = (): number => (performance.now() - started) / 1000;
     try {
       const data = await query.guard(run(query));
-      return { data, stats: query.stats, execSeconds: (performance.now() - started) / 1000, warnings: [] };
+      done?.(query, seconds(), undefined);
+      return { data, stats: query.stats, execSeconds: seconds(), warnings: [] };
     } catch (error) {
-      status = error instanceof QueryError ? error.status : error instanceof LogqlError ? 400 : 500;
+      done?.(query, seconds(), error);
       throw error;
     } finally {
       query.end();
-      const execSeconds = (performance.now() - started) / 1000;
+    }
+  };
+  const seconds = durationHistogram(options.registry);
+  const timed = (kind: string, request: CommonRequest, run: (query: RunningQuery) => Promise<QueryData>): Promise<QueryAnswer> =>
+    answering(request, run, (query, execSeconds, error) => {
+      const status = statusOf(error);
       seconds?.observe({ kind, status: String(status) }, execSeconds);
       options.log.debug(
         {
@@ -129,13 +140,25 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
         },
         "query done",
       );
-    }
-  };
+    });
   return {
     instant: (request) => timed("instant", request, (query) => runInstant(engine, request, query)),
     range: (request) => timed("range", request, (query) => runRange(engine, request, query)),
+    over(view) {
+      const { cache: _, ...uncached } = engine;
+      const other: Engine = { ...uncached, view };
+      return {
+        instant: (request) => answering(request, (query) => runInstant(other, request, query)),
+        range: (request) => answering(request, (query) => runRange(other, request, query)),
+      };
+    },
     close: () => engine.scanner.close(),
   };
+}
+
+function statusOf(error: unknown): number {
+  if (error === undefined) return 200;
+  return error instanceof QueryError ? error.status : error instanceof LogqlError ? 400 : 500;
 }
 
 /** Parses a query as it is going to run. @throws LogqlError */
