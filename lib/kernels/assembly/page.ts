@@ -8,7 +8,6 @@ const TABLE_BITS_MAX: u32 = 14;
 const TABLE_BITS_MIN: u32 = 10;
 const MARGIN_BYTES: usize = 12;
 const GOOD_BYTES: u32 = 64;
-const LAZY_BYTES: u32 = 40;
 const MATCH_MIN: u32 = 4;
 const TOKEN_LITERALS_MAX: u32 = 7;
 const TOKEN_MATCH_MAX: u32 = 31;
@@ -87,19 +86,8 @@ function findSequences(source: usize, rawBytes: usize): void {
         }
       }
       if (length == 0) {
-        p += 1 + ((p - literalFrom) >> 6);
+        p += 2 + ((p - literalFrom) >> 6);
         continue;
-      }
-      if (offset != lastOffset && length < LAZY_BYTES) {
-        const next = source + load<u32>(slotOf(word >> 8, shift));
-        if (next > source && load<u32>(next) == <u32>(word >> 8)) {
-          const found = matchLength(next + 4, p + 5, sourceEnd) + 4;
-          if (found > length + 1) {
-            length = found;
-            at = p + 1;
-            offset = at - next;
-          }
-        }
       }
       while (at > literalFrom && at - source > offset && load<u8>(at - 1) == load<u8>(at - 1 - offset)) {
         at--;
@@ -109,7 +97,6 @@ function findSequences(source: usize, rawBytes: usize): void {
       lastOffset = offset;
       const end = at + length;
       if (at + 2 < limit) store<u32>(slotOf(load<u64>(at + 2), shift), <u32>(at + 2 - source));
-      if (end - 2 < limit) store<u32>(slotOf(load<u64>(end - 2), shift), <u32>(end - 2 - source));
       if (end - 1 < limit) store<u32>(slotOf(load<u64>(end - 1), shift), <u32>(end - 1 - source));
       p = literalFrom = end;
     }

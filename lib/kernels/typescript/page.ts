@@ -27,7 +27,6 @@ const TABLE_BITS_MIN = 10;
 const MARGIN_BYTES = 12;
 /** From this length on a match is taken without looking for a better one. */
 const GOOD_BYTES = 64;
-const LAZY_BYTES = 40;
 
 const table = new Int32Array(1 << TABLE_BITS_MAX);
 
@@ -78,8 +77,8 @@ function pack(source: Uint8Array): Uint8Array {
 }
 
 /**
- * Greedy with one step of laziness: at each position the last offset is tried, there and one byte on, and the latest position whose
- * next six bytes have the same hash; a match found by hash is given up for one that begins a byte later and is longer by two.
+ * Greedy, at every second position and fewer where nothing repeats: the last offset is tried, there and one byte on, and the latest
+ * position looked at whose next six bytes have the same hash. A match grows backwards too, so that those begun in between are found.
  */
 function findSequences(source: Uint8Array): void {
   let bits = TABLE_BITS_MIN;
@@ -111,19 +110,8 @@ function findSequences(source: Uint8Array): void {
       }
     }
     if (length === 0) {
-      p += 1 + ((p - literalFrom) >>> 6);
+      p += 2 + ((p - literalFrom) >>> 6);
       continue;
-    }
-    if (offset !== lastOffset && length < LAZY_BYTES) {
-      const next = table[slotOf(source, p + 1, shift)]!;
-      if (next > 0 && same4(source, next, p + 1)) {
-        const found = matchLength(source, next, p + 1);
-        if (found > length + 1) {
-          length = found;
-          at = p + 1;
-          offset = at - next;
-        }
-      }
     }
     while (at > literalFrom && at > offset && source[at - 1] === source[at - 1 - offset]) {
       at--;
@@ -133,7 +121,6 @@ function findSequences(source: Uint8Array): void {
     lastOffset = offset;
     const end = at + length;
     if (at + 2 < limit) table[slotOf(source, at + 2, shift)] = at + 2;
-    if (end - 2 < limit) table[slotOf(source, end - 2, shift)] = end - 2;
     if (end - 1 < limit) table[slotOf(source, end - 1, shift)] = end - 1;
     p = literalFrom = end;
   }
