@@ -26,12 +26,22 @@ const PIPELINES = {
       - timestamp: {source: ts, format: RFC3339Nano}
       - labels: {level: , service: }
       - drop: {source: level, value: debug}`,
+  // parse with two stages that count and annotate.
+  more: `
+      - cri: {}
+      - json: {expressions: {level: level, ts: ts, status: status, service: service}}
+      - timestamp: {source: ts, format: RFC3339Nano}
+      - labels: {level: , service: }
+      - structured_metadata: {status: }
+      - metrics: {lines_total: {type: Counter, config: {match_all: true, action: inc}}}
+      - drop: {source: level, value: debug}`,
 };
 const file = path.resolve(o.file),
   dir = fs.mkdtempSync(path.join(os.tmpdir(), "agent-bench-"));
 const wc = cpuTimed(`wc -l < '${file}'`),
   lines = +wc.out;
-const wanted = o.pipeline === "parse" ? lines - +cpuTimed(`grep -c '"level":"debug"' '${file}' || true`).out : lines;
+const wanted =
+  o.pipeline === "parse" || o.pipeline === "more" ? lines - +cpuTimed(`grep -c '"level":"debug"' '${file}' || true`).out : lines;
 const grep = cpuTimed(`for i in 1 2 3 4 5 6 7 8; do LC_ALL=C grep -c nosuchneedle_zq '${file}' || true; done`);
 grep.cpu /= 8; // one run is too short to time
 

@@ -2,12 +2,16 @@
 
 import { z } from "zod";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
-import { compareCodePoints } from "../../lib/wire/labels.ts";
+import { compareCodePoints, type LabelSet } from "../../lib/wire/labels.ts";
+import { escapeAsciiJson } from "../json-escape.ts";
 import { defineStage, type Stage } from "../stage.ts";
 import { nameList, weakBoolean, weakText } from "../stage-config.ts";
 import { textOfValue } from "../value-text.ts";
 
 const ENTRY_KEY = "_entry";
+const QUOTE = 0x22;
+const CLOSING_BRACE = 0x7d;
+const encoder = new TextEncoder();
 
 export const pack = defineStage({
   name: "pack",
@@ -17,9 +21,10 @@ export const pack = defineStage({
     return {
       process(batch) {
         const nowMs = now();
+        const packer = new Packer(batch, names);
         for (let k = 0; k < batch.liveCount; k++) {
           const i = batch.live[k]!;
-          packEntry(batch, i, names);
+          packer.pack(i);
           if (stampsNow) batch.setTime(i, Math.floor(nowMs / 1000), Math.round((nowMs % 1000) * 1e6));
         }
       },
@@ -27,16 +32,68 @@ export const pack = defineStage({
   },
 });
 
-function packEntry(batch: EntryBatch, i: number, names: readonly string[]): void {
-  let object = "{";
-  let labels = batch.labels[i]!;
-  for (const name of names) {
-    const value = textOfValue(batch.extract(name, i)) ?? (labels.has(name) ? labels.get(name) : undefined);
-    labels = labels.without(name);
-    if (value !== undefined) object += `${goString(name)}:${goString(value)},`;
+class Packer {
+  readonly #batch: EntryBatch;
+  readonly #names: readonly string[];
+  /** Whether the fields of an entry depend on its labels alone. */
+  readonly #fromLabels: boolean;
+  /** Labels of the entry before, now and at the pipeline's start, and what it made of them. */
+  #labels: LabelSet | undefined;
+  #initial: LabelSet | undefined;
+  #rest: LabelSet | undefined;
+  #head = "";
+  #headBytes = new Uint8Array(0);
+
+  constructor(batch: EntryBatch, names: readonly string[]) {
+    this.#batch = batch;
+    this.#names = names;
+    this.#fromLabels = !names.some((name) => batch.extracted.has(name));
   }
-  batch.labels[i] = labels;
-  batch.setLine(i, `${object}"${ENTRY_KEY}":${goString(batch.line(i))}}`);
+
+  pack(i: number): void {
+    const batch = this.#batch;
+    const labels = batch.labels[i]!;
+    const initial = batch.initialLabels?.[i];
+    if (!this.#fromLabels || labels !== this.#labels || initial !== this.#initial || this.#rest === undefined) this.#takeFields(i);
+    this.#labels = labels;
+    this.#initial = initial;
+    batch.labels[i] = this.#rest!;
+    if (!this.#packBytes(i)) batch.setLine(i, `${this.#head}${goString(batch.line(i))}}`);
+  }
+
+  #takeFields(i: number): void {
+    const batch = this.#batch;
+    let object = "{";
+    let labels = batch.labels[i]!;
+    for (const name of this.#names) {
+      const value = textOfValue(batch.extract(name, i)) ?? (labels.has(name) ? labels.get(name) : undefined);
+      labels = labels.without(name);
+      if (value !== undefined) object += `${goString(name)}:${goString(value)},`;
+    }
+    this.#rest = labels;
+    this.#head = `${object}"${ENTRY_KEY}":`;
+    this.#headBytes = encoder.encode(this.#head);
+  }
+
+  /** The usual case: a line of ASCII is escaped where it stands. False: nothing was done. */
+  #packBytes(i: number): boolean {
+    const batch = this.#batch;
+    const [start, end] = [batch.starts[i]!, batch.ends[i]!];
+    // Room for what is usual; a line that needs more goes the other way.
+    const room = this.#headBytes.length + 16 + 2 * (end - start);
+    const at = batch.reserveBytes(room);
+    const { bytes } = batch;
+    const text = at + this.#headBytes.length + 1;
+    const textEnd = escapeAsciiJson(bytes, start, end, bytes, text, at + room - 2);
+    if (textEnd < 0) return false;
+    bytes.set(this.#headBytes, at);
+    bytes[text - 1] = bytes[textEnd] = QUOTE;
+    bytes[textEnd + 1] = CLOSING_BRACE;
+    batch.bytesUsed = textEnd + 2;
+    batch.starts[i] = at;
+    batch.ends[i] = textEnd + 2;
+    return true;
+  }
 }
 
 const ESCAPED: Readonly<Record<string, string>> = {

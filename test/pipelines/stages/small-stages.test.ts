@@ -40,6 +40,22 @@ describe("pack", () => {
     const text = "<a href='x'>&amp;\u2028\u2029\u0000\u001f\u007f\t\\\"é😀";
     expect(linesOut("- pack:", [text])).toEqual([`{"_entry":${goJson(text)}}`]);
   });
+  test("ASCII is printed as Go prints it, however much of it is escaped", () => {
+    const lines = Array.from(
+      { length: 128 },
+      (_, code) => `${"a".repeat(code % 40)}${String.fromCharCode(code).repeat(1 + (code % 50))}"b`,
+    );
+    expect(linesOut("- pack:", lines)).toEqual(lines.map((line) => `{"_entry":${goJson(line)}}`));
+  });
+  test("entries of several streams have their own labels", () => {
+    const stages = "- json: {expressions: {pod: }}\n- labels: {pod: }\n- pack: {labels: [pod]}";
+    const packed = runStages(stages, ['{"pod":"a"}', '{"pod":"b"}', '{"pod":"b"}', "{}"], { labels: { pod: "start" } });
+    expect(packed.map(({ line }) => /"pod":"(\w+)"/.exec(line)![1])).toEqual(["a", "b", "b", "start"]);
+    const untouched = runStages("- pack: {labels: [pod]}", ["x", "y"], { labels: { pod: "p", other: "o" } });
+    expect(untouched.map(({ line, labels }) => [line, labels])).toEqual(
+      ["x", "y"].map((line) => [`{"pod":"p","_entry":"${line}"}`, { other: "o" }]),
+    );
+  });
 });
 
 describe("tenant", () => {
