@@ -5,116 +5,46 @@
 //   EntryAdapter   1: Timestamp {1: seconds, 2: nanos}   2: line   3: LabelPairAdapter {1: name, 2: value}, repeated
 
 import { invariant } from "../../lib/runtime/invariant.ts";
-import type { EntryBatch, MetadataPair } from "../../lib/wire/entry-batch.ts";
-
-const TAG_STREAM = 0x0a;
-const TAG_LABELS = 0x0a;
-export const TAG_ENTRY = 0x12;
-export const TAG_TIMESTAMP = 0x0a;
-export const TAG_LINE = 0x12;
-export const TAG_METADATA = 0x1a;
-export const TAG_NAME = 0x0a;
+import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
+import { BodyWriter, int64Bytes, TAG_ENTRY, TAG_LABELS, TAG_LINE, TAG_STREAM, TAG_TIMESTAMP, varintBytes } from "./body-writer.ts";
+import { encodeMetadata } from "./metadata-bytes.ts";
 
 /** An upper bound of the bytes an entry takes besides its line and metadata. */
 export const ENTRY_OVERHEAD_BYTES = 40;
 
-/** Writes protobuf into a buffer that is large enough. */
-export class BodyWriter {
-  readonly out: Buffer;
-  at: number;
-
-  constructor(out: Buffer, at = 0) {
-    this.out = out;
-    this.at = at;
-  }
-
-  varint(value: number): void {
-    let rest = value;
-    while (rest >= 0x80) {
-      this.out[this.at++] = (rest % 0x80) | 0x80;
-      rest = Math.floor(rest / 0x80);
-    }
-    this.out[this.at++] = rest;
-  }
-
-  /** A negative int64 is ten bytes of two's complement. */
-  int64(value: number): void {
-    if (value >= 0) {
-      this.varint(value);
-      return;
-    }
-    let rest = BigInt.asUintN(64, BigInt(value));
-    while (rest >= 0x80n) {
-      this.out[this.at++] = Number(rest & 0x7fn) | 0x80;
-      rest >>= 7n;
-    }
-    this.out[this.at++] = Number(rest);
-  }
-
-  bytes(tag: number, value: Uint8Array): void {
-    this.out[this.at++] = tag;
-    this.varint(value.length);
-    this.out.set(value, this.at);
-    this.at += value.length;
-  }
-}
-
-export function varintBytes(value: number): number {
-  let bytes = 1;
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes++;
-  return bytes;
-}
-
-/** Size of a pair as a LabelPairAdapter message, which is how Promtail counts metadata towards the batch size. */
-export function metadataPairBytes([name, value]: MetadataPair): number {
-  const nameBytes = Buffer.byteLength(name);
-  const valueBytes = Buffer.byteLength(value);
-  const field = (bytes: number): number => (bytes === 0 ? 0 : 1 + varintBytes(bytes) + bytes);
-  return field(nameBytes) + field(valueBytes);
-}
-
 /** An upper bound of what `encodeEntry` writes. */
 export function entryBytesMax(batch: EntryBatch, i: number): number {
-  let bytes = batch.lineLength(i) + ENTRY_OVERHEAD_BYTES;
-  for (const pair of batch.metadata?.[i] ?? []) bytes += metadataPairBytes(pair) + 8;
-  return bytes;
+  return batch.lineLength(i) + ENTRY_OVERHEAD_BYTES + encodeMetadata(batch.metadata?.[i]).bytes.length;
 }
 
 /** One entry with all it may have (metadata, a time of any year); the kernel `encodeEntries` is for those without. Returns the new end. */
 export function encodeEntry(batch: EntryBatch, i: number, out: Buffer, at: number): number {
-  const head = new BodyWriter(Buffer.allocUnsafe(24));
   const sec = batch.secondsOf(i);
   const nanos = batch.nanos[i]!;
-  if (sec !== 0) {
-    head.out[head.at++] = 0x08;
-    head.int64(sec);
-  }
-  if (nanos !== 0) {
-    head.out[head.at++] = 0x10;
-    head.varint(nanos);
-  }
-  const pairs = (batch.metadata?.[i] ?? []).map(encodePair);
-  const line = batch.lineBytes(i);
-  let length = 1 + varintBytes(head.at) + head.at;
-  if (line.length > 0) length += 1 + varintBytes(line.length) + line.length;
-  for (const pair of pairs) length += 1 + varintBytes(pair.length) + pair.length;
+  const metadata = encodeMetadata(batch.metadata?.[i]).bytes;
+  const timeBytes = (sec === 0 ? 0 : 1 + int64Bytes(sec)) + (nanos === 0 ? 0 : 1 + varintBytes(nanos));
+  const lineBytes = batch.lineLength(i);
+  const length = 2 + timeBytes + (lineBytes === 0 ? 0 : 1 + varintBytes(lineBytes) + lineBytes) + metadata.length;
 
   const writer = new BodyWriter(out, at);
-  writer.out[writer.at++] = TAG_ENTRY;
+  out[writer.at++] = TAG_ENTRY;
   writer.varint(length);
   const bodyAt = writer.at;
-  writer.bytes(TAG_TIMESTAMP, head.out.subarray(0, head.at));
-  if (line.length > 0) writer.bytes(TAG_LINE, line);
-  for (const pair of pairs) writer.bytes(TAG_METADATA, pair);
+  out[writer.at++] = TAG_TIMESTAMP;
+  writer.varint(timeBytes);
+  if (sec !== 0) {
+    out[writer.at++] = 0x08;
+    writer.int64(sec);
+  }
+  if (nanos !== 0) {
+    out[writer.at++] = 0x10;
+    writer.varint(nanos);
+  }
+  if (lineBytes > 0) writer.bytes(TAG_LINE, batch.lineBytes(i));
+  out.set(metadata, writer.at);
+  writer.at += metadata.length;
   invariant(writer.at - bodyAt === length, "an entry is as long as it was announced");
   return writer.at;
-}
-
-function encodePair([name, value]: MetadataPair): Buffer {
-  const writer = new BodyWriter(Buffer.allocUnsafe(metadataPairBytes([name, value]) + 12));
-  if (name !== "") writer.bytes(TAG_NAME, Buffer.from(name));
-  if (value !== "") writer.bytes(0x12, Buffer.from(value));
-  return writer.out.subarray(0, writer.at);
 }
 
 /** A stream's part of a request: its labels and its encoded entries. */

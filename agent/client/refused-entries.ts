@@ -4,7 +4,8 @@ import { formatTime } from "../../lib/text/go-time.ts";
 import { UTC } from "../../lib/text/time-zone.ts";
 import { textOf } from "../../lib/wire/entry-batch.ts";
 import { parseLabels } from "../../lib/wire/parse-labels.ts";
-import { lengthFields, TAG_LINE, TAG_METADATA, TAG_NAME, TAG_TIMESTAMP, type TakenStream } from "./push-body.ts";
+import { TAG_LINE, TAG_METADATA, TAG_NAME, TAG_TIMESTAMP } from "./body-writer.ts";
+import { lengthFields, type TakenStream } from "./push-body.ts";
 
 /** Why entries were refused, and when. */
 export interface Refusal {

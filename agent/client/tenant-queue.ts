@@ -6,8 +6,8 @@
 import { TIMER_MS_MAX } from "../../lib/runtime/clock.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import type { BufferPool } from "./buffer-pool.ts";
+import { encodeMetadata } from "./metadata-bytes.ts";
 import { OpenBatch, type SealedBatch } from "./open-batch.ts";
-import { metadataPairBytes } from "./push-body.ts";
 import type { ResolvedStream } from "./stream-labels.ts";
 
 export interface QueueSettings {
@@ -257,8 +257,6 @@ function holdForever(batch: EntryBatch): void {
 }
 
 function sizeOf(batch: EntryBatch, i: number): number {
-  let bytes = batch.ends[i]! - batch.starts[i]!;
-  const pairs = batch.metadata?.[i];
-  if (pairs !== undefined) for (const pair of pairs) bytes += metadataPairBytes(pair);
-  return bytes;
+  const bytes = batch.ends[i]! - batch.starts[i]!;
+  return batch.metadata === undefined ? bytes : bytes + encodeMetadata(batch.metadata[i]).counted;
 }

@@ -4,6 +4,7 @@
 // `live`, so nothing ever moves. Indexes are stable for the life of the batch; the order of entries is the order of `live`.
 
 import type { LabelSet } from "./labels.ts";
+import { withPair } from "./metadata-lists.ts";
 
 /** What a pipeline may hold in its extracted data: Go's string, float64, bool and nil, plus decoded JSON arrays and objects. */
 export type Value = string | number | boolean | null | readonly unknown[] | { readonly [key: string]: unknown };
@@ -14,6 +15,7 @@ export interface Column {
   set(i: number, value: Value | undefined): void;
 }
 
+/** One pair of an entry's structured metadata. */
 export type MetadataPair = readonly [name: string, value: string];
 
 /**
@@ -45,7 +47,7 @@ export class EntryBatch {
   live: Int32Array;
   liveCount = 0;
   /** Structured metadata by entry; sparse, undefined when no entry has any. */
-  metadata: (MetadataPair[] | undefined)[] | undefined;
+  metadata: (readonly MetadataPair[] | undefined)[] | undefined;
   /** Labels at the pipeline's start, which a missing extracted column is read from. See `extract`. The pipeline's own array. */
   initialLabels: LabelSet[] | undefined;
   /** Where the entries come from (a file's path and identity), so that what is joined is of one source; `""` when unknown. */
@@ -149,9 +151,7 @@ export class EntryBatch {
 
   addMetadata(i: number, name: string, value: string): void {
     this.metadata ??= [];
-    const pairs = this.metadata[i];
-    if (pairs === undefined) this.metadata[i] = [[name, value]];
-    else pairs.push([name, value]);
+    this.metadata[i] = withPair(this.metadata[i], name, value);
   }
 
   /** The value a pipeline's `extracted[name]` has for entry i: what a stage set, else the label of that name at the pipeline's start. */

@@ -71,13 +71,19 @@ export const metrics = defineStage({
     const updaters = Object.entries(map).map(([name, config]) => updaterOf(name, config, context));
     return {
       process(batch) {
-        for (const update of updaters) for (let k = 0; k < batch.liveCount; k++) update(batch, batch.live[k]!);
+        for (const { metric, update } of updaters) {
+          metric.tick();
+          for (let k = 0; k < batch.liveCount; k++) update(batch, batch.live[k]!);
+        }
       },
     };
   },
 });
 
-type Updater = (batch: EntryBatch, i: number) => void;
+interface Updater {
+  readonly metric: CustomMetric;
+  update(batch: EntryBatch, i: number): void;
+}
 
 function updaterOf(name: string, given: MetricConfig, context: StageContext): Updater {
   const { config } = given;
@@ -91,15 +97,18 @@ function updaterOf(name: string, given: MetricConfig, context: StageContext): Up
   });
   const update = changeOf(metric, config, context);
   if (config.match_all && metric.type === "counter") {
-    if (config.count_entry_bytes) return (batch, i) => metric.add(batch.labels[i]!, batch.lineLength(i));
-    return (batch, i) => update(batch, i, undefined);
+    if (config.count_entry_bytes) return { metric, update: (batch, i) => metric.add(batch.labels[i]!, batch.lineLength(i)) };
+    return { metric, update: (batch, i) => update(batch, i, undefined) };
   }
   const source = given.source ?? name;
-  return (batch, i) => {
-    const value = batch.extract(source, i);
-    if (value === undefined) return;
-    if (config.value !== undefined && textOfValue(value) !== config.value) return;
-    update(batch, i, value);
+  return {
+    metric,
+    update(batch, i) {
+      const value = batch.extract(source, i);
+      if (value === undefined) return;
+      if (config.value !== undefined && textOfValue(value) !== config.value) return;
+      update(batch, i, value);
+    },
   };
 }
 
