@@ -21,6 +21,12 @@ export interface PushAnswer {
   readonly retryAfterMs: number | undefined;
 }
 
+type PushRequest = Pick<AxiosRequestConfig, "data"> & {
+  readonly method: "POST" | "GET";
+  readonly url: URL;
+  readonly headers: Record<string, string | string[]>;
+};
+
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const REDIRECTS_MAX = 10;
 const ANSWER_BYTES_MAX = 1024 * 1024;
@@ -42,10 +48,7 @@ export class Transport {
   /** To the endpoint that gives tokens, which may have TLS and a proxy of its own. */
   readonly #tokenRoutes: Routes;
   #warnedHeaders = false;
-  /**
-   * Requests go without the layer that follows redirects, which keeps a copy of every body, until the endpoint answers with the first:
-   * that one is asked again.
-   */
+  /** Requests go without the layer that follows redirects, which keeps a copy of every body, until the endpoint answers with the first. */
   #followsRedirects = false;
 
   /** @throws Error when a certificate cannot be read or an address is malformed */
@@ -69,12 +72,11 @@ export class Transport {
   async push(body: Buffer, tenant: string, stop: AbortSignal): Promise<PushAnswer> {
     try {
       const headers = await this.#headers(tenant);
-      const request = { method: "POST", url: this.#url.href, data: body, headers };
-      let answer = await this.#request(request, stop);
-      if (REDIRECTS.has(answer.status) && this.#options.followRedirects && !this.#followsRedirects) {
-        this.#followsRedirects = true;
-        answer = await this.#request(request, stop);
-      }
+      const request: PushRequest = { method: "POST", url: this.#url, data: body, headers };
+      const first = await this.#request(request, stop);
+      const next = this.#options.followRedirects && !this.#followsRedirects ? redirected(request, first) : undefined;
+      this.#followsRedirects ||= next !== undefined;
+      const answer = next === undefined ? first : await this.#request(next, stop);
       if (answer.status === 401) this.#credentials.refused();
       return answer;
     } catch (error) {
@@ -109,11 +111,12 @@ export class Transport {
     return headers;
   }
 
-  async #request(request: AxiosRequestConfig, stop: AbortSignal): Promise<PushAnswer> {
+  async #request({ url, ...request }: PushRequest, stop: AbortSignal): Promise<PushAnswer & { readonly location: string | undefined }> {
     return withDeadline(this.#options.timeoutMs, stop, async (signal) => {
       const response = await loadAxios().request<Buffer>({
         ...request,
-        ...this.#routes.to(this.#url),
+        url: url.href,
+        ...this.#routes.to(url),
         maxRedirects: this.#followsRedirects ? REDIRECTS_MAX : 0,
         responseType: "arraybuffer",
         maxContentLength: ANSWER_BYTES_MAX,
@@ -124,10 +127,23 @@ export class Transport {
       return {
         status: response.status,
         message: firstLine(response.data),
+        location: headerText(response.headers.location),
         retryAfterMs: parseRetryAfterMs(headerText(response.headers["retry-after"]), this.#shared.clock.nowMs()),
       };
     });
   }
+}
+
+/** What an answer asks for instead of the request; undefined when it is no redirect. The rules are those of Go's HTTP client. */
+function redirected(request: PushRequest, { status, location }: { status: number; location: string | undefined }): PushRequest | undefined {
+  if (!REDIRECTS.has(status) || location === undefined || !URL.canParse(location, request.url.href)) return undefined;
+  const url = new URL(location, request.url);
+  const keeps = status === 307 || status === 308;
+  const isElsewhere = url.host !== request.url.host || (request.url.protocol === "https:" && url.protocol !== "https:");
+  const dropped = (name: string): boolean =>
+    (isElsewhere && /^(?:authorization|cookie)$/i.test(name)) || (!keeps && /^content-/i.test(name));
+  const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !dropped(name)));
+  return keeps ? { method: "POST", url, data: request.data, headers } : { method: "GET", url, headers };
 }
 
 function firstLine(body: Buffer): string {

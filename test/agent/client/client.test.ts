@@ -149,6 +149,36 @@ describe("answers", () => {
     });
   }
 
+  test("redirects are followed from the address they name, the first and the next", async () => {
+    const elsewhere = await PushServer.open();
+    const moved = (location: string): { status: number; headers: Record<string, string> } => ({ status: 307, headers: { location } });
+    await open([moved("/moved"), 204, moved(elsewhere.url), moved(elsewhere.url)], { headers: { Authorization: "secret" } });
+    for (const line of ["one", "two", "three"]) {
+      bench.push([line]);
+      await bench.settled();
+    }
+    expect(server.requests.map(({ path, headers }) => [path, headers.authorization])).toEqual([
+      ["/loki/api/v1/push", "secret"],
+      ["/moved", "secret"],
+      ["/loki/api/v1/push", "secret"],
+      ["/loki/api/v1/push", "secret"],
+    ]);
+    expect(elsewhere.accepted).toEqual(["two", "three"]);
+    for (const { headers } of elsewhere.requests) expect(headers).toMatchObject({ "content-type": "application/x-protobuf" });
+    expect(bench.ledger.committed()).toBe(3);
+    await elsewhere.close();
+  });
+
+  test("a redirect by 303 is read, and is no failure", async () => {
+    await open([{ status: 303, headers: { location: "/seen" } }, 204]);
+    bench.push(["one"]);
+    await bench.settled();
+    expect(server.requests.map(({ path, status, lines }) => [path, status, lines.length])).toEqual([
+      ["/loki/api/v1/push", 303, 1],
+      ["/seen", 204, 0],
+    ]);
+  });
+
   test("what is dropped is counted by reason, per host and tenant", async () => {
     await open([429, 429, 429, 429, 429]);
     bench.push(["one", "two"]);
