@@ -5,6 +5,7 @@ import { z } from "zod";
 import { parseMatchers } from "../../lib/logql/index.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import { printPrometheusDuration } from "../../lib/text/duration.ts";
+import { DEFAULT_LEVEL_FIELDS } from "../ingest/levels.ts";
 import { bool, byteSize, count, noEffects, number, promDurationMs, stringList, text } from "./fields.ts";
 import { rulerLimits } from "./ruler.ts";
 
@@ -69,20 +70,7 @@ export const limitsSchema = z.strictObject({
     "k8s_job_name",
   ]),
   discover_log_levels: bool().default(true),
-  log_level_fields: stringList().prefault([
-    "level",
-    "LEVEL",
-    "Level",
-    "Severity",
-    "severity",
-    "SEVERITY",
-    "lvl",
-    "LVL",
-    "Lvl",
-    "severity_text",
-    "Severity_Text",
-    "SEVERITY_TEXT",
-  ]),
+  log_level_fields: stringList().prefault([...DEFAULT_LEVEL_FIELDS]),
   log_level_from_json_max_depth: count().default(2),
   max_streams_per_user: count().default(0),
   max_global_streams_per_user: count().default(5000),

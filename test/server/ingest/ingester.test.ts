@@ -344,10 +344,42 @@ describe("detected_level", () => {
     ["panic: x", "unknown"],
     ["", "unknown"],
     ["{not json level=error}", "error"],
+    // The first field in the line's order counts, at any depth that is looked at.
+    ['{"severity":"warn","level":"error"}', "warn"],
+    ['{"log":{"level":"debug"},"level":"error"}', "debug"],
+    ['{"a":{"b":{"level":"warn"}},"x":1}', "warn"],
+    ['{"a":{"b":{"level":"dbg"}},"x":1}', "unknown"],
+    ['{"a":["level"],"list":[{"level":"fatal"}],"lvl":"trc"}', "trace"],
+    ['{"level":"constructor"}', "unknown"],
+    ['{"level":"odd","severity":"warn"}', "warn"],
+    ['{"level":"odd","severity":"wrn"}', "unknown"],
+    ['  {"msg":"error","level":"info"} ', "info"],
+    // In logfmt the earlier name of the list counts, and quotes hold a value together.
+    ["severity=warn level=error", "error"],
+    ['msg="a level=error" level=info', "info"],
+    ['level="warn\\u0069ng"', "warn"],
+    ["=x level=inf", "unknown"],
+    // Of several words the one that is first in the list counts, unless its first occurrence is part of another word.
+    ["info: an error", "error"],
+    ["an info about a warning", "warn"],
+    ["errors, then error", "unknown"],
+    ["dbg x", "unknown"],
+    ["trc: x", "unknown"],
+    ["\u00e9error", "error"],
+    ["error\u00e9", "unknown"],
+    ["error\u2026", "unknown"],
+    ["error_code 1", "unknown"],
   ] as const)
     test(`of ${line || "an empty line"}`, async () => expect(await levelOf(line)).toBe(want));
   test("of the labels, kept when unknown", async () => expect(await levelOf("error", '{level="weird"}')).toBe("weird"));
   test("of the metadata", async () => expect(await levelOf("error", '{a="1"}', { severity_number: "17" })).toBe("error"));
+  test.each([
+    ["0", "unknown"],
+    ["-3", "trace"],
+    ["4", "trace"],
+    ["24", "fatal"],
+    ["25", "unknown"],
+  ])("of severity_number %s", async (severity_number, want) => expect(await levelOf("error", '{a="1"}', { severity_number })).toBe(want));
   test("an own one is put in the usual spelling", async () =>
     expect(await levelOf("x", '{a="1"}', { detected_level: "ERR" })).toBe("error"));
 });
