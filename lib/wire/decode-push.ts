@@ -18,26 +18,39 @@ export async function decodePush<T>(
   options: { legacyPath: boolean; limitBytes: number },
   take: (columns: PushColumns) => T,
 ): Promise<Awaited<T>> {
-  const mediaType = parseMediaType(headers["content-type"]);
   const encoding = String(headers["content-encoding"] ?? "");
-  const isJson = mediaType === "application/json";
-  const plain =
-    encoding === "" || encoding === "snappy"
-      ? body
-      : await inflate(body, encoding, isJson ? ["gzip", "deflate"] : ["gzip"], options.limitBytes);
+  const plain = encoding === "" || encoding === "snappy" ? body : await inflate(body, encoding, ["gzip", "deflate"], options.limitBytes);
+  const isJson = parseMediaType(headers["content-type"]) === "application/json";
   return await take(isJson ? decodePushJson(plain, options.legacyPath) : decodePushProtobuf(plain, options.limitBytes));
 }
 
-/** Go's mime.ParseMediaType, as far as its errors are seen. */
-function parseMediaType(header: string | undefined): string {
-  const [type = "", ...parameters] = (header ?? "").split(";");
-  const name = type.trim().toLowerCase();
-  if (name === "") throw new PushError("mime: no media type");
-  for (const parameter of parameters) {
-    const trimmed = parameter.trim();
-    if (trimmed !== "" && !/^[^\s=]+=.+$/.test(trimmed)) throw new PushError("mime: invalid media parameter");
+/** Go's mime.ParseMediaType, as far as its errors are seen: the type in lower case, without its parameters. */
+function parseMediaType(header = ""): string {
+  const separator = header.indexOf(";");
+  const type = (separator < 0 ? header : header.slice(0, separator)).trim().toLowerCase();
+  const [, main = "", slash = "", sub = "", rest = ""] = TYPE.exec(type)!;
+  if (main === "") throw new PushError("mime: no media type");
+  if (slash === "" && rest !== "") throw new PushError("mime: expected slash after first token");
+  if (slash !== "" && sub === "") throw new PushError("mime: expected token after slash");
+  if (rest !== "") throw new PushError("mime: unexpected content after media subtype");
+  checkMediaParameters(separator < 0 ? "" : header.slice(separator));
+  return type;
+}
+
+const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]";
+const TYPE = new RegExp(`^(${TOKEN}*)(/?)(${TOKEN}*)([^]*)$`);
+const PARAMETER = new RegExp(`\\s*;\\s*(${TOKEN}+)\\s*=\\s*(${TOKEN}+|"(?:[^"\\\\]|\\\\[^])*")`, "y");
+
+function checkMediaParameters(text: string): void {
+  const seen = new Map<string, string>();
+  for (let at = 0; text.slice(at).trim() !== "" && text.slice(at).trim() !== ";"; at = PARAMETER.lastIndex) {
+    PARAMETER.lastIndex = at;
+    const match = PARAMETER.exec(text);
+    if (match === null) throw new PushError("mime: invalid media parameter");
+    const name = match[1]!.toLowerCase();
+    if (seen.has(name) && seen.get(name) !== match[2]) throw new PushError("mime: duplicate parameter name");
+    seen.set(name, match[2]!);
   }
-  return name;
 }
 
 /**
@@ -58,7 +71,14 @@ export async function inflate(body: Buffer, encoding: string, supported: readonl
     }
   } catch (error) {
     if (error instanceof PushError) throw error;
-    throw new PushError(encoding === "gzip" ? "gzip: invalid header" : "unexpected EOF", { cause: error });
+    throw new PushError(damageOf(error, encoding), { cause: error });
   }
   return Buffer.concat(parts, bytes);
+}
+
+/** What Go's decoders say of a body that zlib refuses. */
+function damageOf(error: unknown, encoding: string): string {
+  const message = error instanceof Error ? error.message : "";
+  if (encoding !== "gzip" || message.includes("unexpected end")) return "unexpected EOF";
+  return message.includes("incorrect data check") ? "gzip: invalid checksum" : "gzip: invalid header";
 }

@@ -1,7 +1,7 @@
 // Label sets as text: `{a="b", c="d"}`, or a metric name before or instead of the braces, as Prometheus' parser takes them. Its
 // error texts are kept, since push clients see them in Loki's answers (`1:7: parse error: …`, position in bytes from 1).
 
-import { type LabelPair, LabelSet } from "./labels.ts";
+import { type LabelPair, LabelSet, quoteGo } from "./labels.ts";
 
 /** Text that is not a label set; `message` is Prometheus' own. */
 export class LabelsError extends Error {
@@ -53,8 +53,7 @@ export function parseLabelPairs(text: string): LabelPair[] {
     const name = scan.identifier(false);
     if (name === "") scan.fail(`unexpected ${scan.insideToken()} in label set, expected identifier or "}"`);
     scan.skipSpace();
-    if (scan.peek() !== "=" || scan.peek(1) === "~" || scan.peek(1) === "=")
-      scan.fail(`unexpected ${scan.insideToken()} in label set, expected "="`);
+    if (scan.peek() !== "=" || scan.peek(1) === "~") scan.fail(`unexpected ${scan.insideToken()} in label set, expected "="`);
     scan.take();
     scan.skipSpace();
     if (!/["'`]/.test(scan.peek())) scan.fail(`unexpected ${scan.insideToken()} in label set, expected string`);
@@ -70,6 +69,9 @@ export function parseLabelPairs(text: string): LabelPair[] {
 }
 
 const encoder = new TextEncoder();
+const SPACE = /(?:[ \t\r\n]|#[^\n]*)*/y;
+/** Strings and numbers are cut to this in messages. */
+const SHOWN_CHARS_MAX = 10;
 
 class Scanner {
   readonly #text: string;
@@ -91,8 +93,10 @@ class Scanner {
     return this.#text[this.#at++] ?? "";
   }
 
+  /** Blanks, and comments to the end of their line. */
   skipSpace(): void {
-    while (/[ \t\r\n]/.test(this.peek())) this.#at++;
+    SPACE.lastIndex = this.#at;
+    this.#at += SPACE.exec(this.#text)![0].length;
   }
 
   identifier(colons: boolean): string {
@@ -131,22 +135,37 @@ class Scanner {
     };
     if (simple[char] !== undefined) return simple[char]!;
     const digits = { x: 2, u: 4, U: 8 }[char];
-    if (digits !== undefined) {
-      const hex = this.#text.slice(this.#at, this.#at + digits);
-      if (!new RegExp(`^[0-9a-fA-F]{${digits}}$`).test(hex)) this.fail("escape sequence not terminated", opened);
-      this.#at += digits;
-      const code = Number.parseInt(hex, 16);
-      if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) this.fail("escape sequence is an invalid Unicode code point", opened);
-      return String.fromCodePoint(code);
-    }
+    if (digits !== undefined) return this.#codePoint(this.#digits(digits, 16, opened), 0x10ffff, opened);
     if (/[0-7]/.test(char)) {
-      const octal = char + this.#text.slice(this.#at, this.#at + 2);
-      if (!/^[0-7]{3}$/.test(octal)) this.fail("escape sequence not terminated", opened);
-      this.#at += 2;
-      return String.fromCharCode(Number.parseInt(octal, 8));
+      this.#at--;
+      return this.#codePoint(this.#digits(3, 8, opened), 0xff, opened);
     }
-    const code = char.codePointAt(0) ?? 0;
-    return this.fail(`unknown escape sequence U+${code.toString(16).toUpperCase().padStart(4, "0")} '${char}'`, opened);
+    if (char === "") this.fail("escape sequence not terminated", opened);
+    this.#at--;
+    return this.fail(`unknown escape sequence ${this.#unicode()}`, opened);
+  }
+
+  #digits(count: number, base: number, opened: number): number {
+    const allowed = base === 16 ? /[0-9a-fA-F]/ : /[0-7]/;
+    for (let i = 0; i < count; i++) {
+      if (this.#at + i >= this.#text.length) this.fail("escape sequence not terminated", opened);
+      if (allowed.test(this.peek(i))) continue;
+      this.#at += i;
+      this.fail(`illegal character ${this.#unicode()} in escape sequence`, opened);
+    }
+    this.#at += count;
+    return Number.parseInt(this.#text.slice(this.#at - count, this.#at), base);
+  }
+
+  #codePoint(code: number, most: number, opened: number): string {
+    if (code > most || (code >= 0xd800 && code <= 0xdfff)) this.fail("escape sequence is an invalid Unicode code point", opened);
+    return String.fromCodePoint(code);
+  }
+
+  /** The character at hand, as Go prints `%#U`. */
+  #unicode(): string {
+    const code = this.#text.codePointAt(this.#at)!;
+    return `U+${code.toString(16).toUpperCase().padStart(4, "0")} '${String.fromCodePoint(code)}'`;
   }
 
   /** The token at hand, as Prometheus names it inside braces. */
@@ -155,27 +174,38 @@ class Scanner {
     const rest = this.#text.slice(this.#at);
     const identifier = /^[a-zA-Z_][a-zA-Z0-9_]*/.exec(rest)?.[0];
     if (identifier !== undefined) return `identifier "${identifier}"`;
-    const operator = /^(=~|!~|!=|=|,|\})/.exec(rest)?.[0];
-    if (operator !== undefined) return `"${operator}"`;
-    if (/^["'`]/.test(rest)) {
-      const opened = this.#at;
-      this.string();
-      const raw = this.#text.slice(opened, this.#at);
-      this.#at = opened;
-      return `string ${JSON.stringify(raw)}`;
-    }
+    const operator = /^(=~|!~|!=)/.exec(rest)?.[0];
+    if (operator !== undefined) return `<op:${operator}>`;
+    if (/^[=,}]/.test(rest)) return `"${rest[0]}"`;
+    if (/^["'`]/.test(rest)) return this.#stringToken();
     if (rest[0] === "{") return this.fail("unexpected left brace '{'");
+    const second = rest.codePointAt(1);
+    if (rest[0] === "!" && second !== undefined)
+      return this.fail(`unexpected character after '!' inside braces: '${String.fromCodePoint(second)}'`);
     return this.fail(`unexpected character inside braces: '${String.fromCodePoint(rest.codePointAt(0)!)}'`);
   }
 
+  #stringToken(): string {
+    const opened = this.#at;
+    this.string();
+    const raw = this.#text.slice(opened, this.#at);
+    this.#at = opened;
+    return `string ${shown(raw)}`;
+  }
+
+  /** The same outside of them, where keywords and operators are known as such. */
   outsideToken(): string {
     const rest = this.#text.slice(this.#at);
     const identifier = /^[a-zA-Z_:][a-zA-Z0-9_:]*/.exec(rest)?.[0];
-    if (identifier !== undefined) return `identifier "${identifier}"`;
-    const number = /^[0-9][0-9a-zA-Z.]*/.exec(rest)?.[0];
-    if (number !== undefined) return `number "${number}"`;
-    const operator = /^(=~|!~|!=|==|=|[-+*/%^<>(),}[\]])/.exec(rest)?.[0];
-    if (operator !== undefined) return `"${operator}"`;
+    if (identifier !== undefined) return KEYWORDS.get(identifier.toLowerCase())?.(identifier) ?? identifierToken(identifier);
+    const number = /^\.?[0-9][0-9a-zA-Z.]*/.exec(rest)?.[0];
+    if (number !== undefined) return `${/^(\d+(ms|[smhdwy]))+$/.test(number) ? "duration" : "number"} ${shown(number)}`;
+    const operator = /^(!=|==|<=|>=|[-+*/%^<>@])/.exec(rest)?.[0];
+    if (operator !== undefined) return `<op:${operator}>`;
+    if (/^["'`]/.test(rest)) return this.#stringToken();
+    if (rest[0] === "]") return this.fail("unexpected right bracket ']'");
+    if (rest[0] === ")") return this.fail("unexpected right parenthesis ')'");
+    if (/^[=,{([]/.test(rest)) return `"${rest[0]}"`;
     return `character: '${String.fromCodePoint(rest.codePointAt(0)!)}'`;
   }
 
@@ -184,3 +214,25 @@ class Scanner {
     throw new LabelsError(`1:${bytes + 1}: parse error: ${what}`);
   }
 }
+
+function identifierToken(text: string): string {
+  return `${text.includes(":") ? "metric identifier" : "identifier"} "${text}"`;
+}
+
+function shown(text: string): string {
+  const chars = [...text];
+  return chars.length > SHOWN_CHARS_MAX ? `${quoteGo(chars.slice(0, SHOWN_CHARS_MAX).join(""))}...` : quoteGo(text);
+}
+
+/** How Prometheus names the words that its query language keeps for itself. */
+const KEYWORDS: ReadonlyMap<string, (word: string) => string> = new Map(
+  [
+    { words: "and or unless atan2", print: (word: string) => `<op:${word}>` },
+    {
+      words: "sum avg count min max group stddev stdvar topk bottomk count_values quantile limitk limit_ratio",
+      print: (word: string) => `<aggr:${word}>`,
+    },
+    { words: "offset by without on ignoring group_left group_right bool", print: (word: string) => `<${word}>` },
+    { words: "inf nan", print: (word: string) => `number "${word}"` },
+  ].flatMap(({ words, print }) => words.split(" ").map((word) => [word, print] as const)),
+);

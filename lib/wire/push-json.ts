@@ -3,8 +3,10 @@
 
 import { jsonKind } from "../text/json-kind.ts";
 import type { MetadataPair } from "./entry-batch.ts";
-import { quoteGo } from "./labels.ts";
+import { compareCodePoints, quoteGo } from "./labels.ts";
 import { PushBuilder, type PushColumns, PushError, type PushStreamEntries } from "./push-columns.ts";
+
+const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
 /** The JSON text of a push. */
 export function encodePushJson(streams: readonly PushStreamEntries[]): string {
@@ -28,10 +30,9 @@ export function decodePushJson(body: Buffer, legacyPath: boolean): PushColumns {
   const builder = new PushBuilder();
   if (request === null) return builder.finish();
   if (!isObject(request)) throw refused("the body", "an object", request);
-  const streams = request.streams ?? [];
+  const streams = Object.entries(request).findLast(([name]) => name.toLowerCase() === "streams")?.[1] ?? [];
   if (!Array.isArray(streams)) throw refused("streams", "an array", streams);
-  streams.forEach((stream, s) => {
-    if (stream === null) return;
+  streams.forEach((stream: unknown, s) => {
     if (!isObject(stream)) throw refused(`streams[${s}]`, "an object", stream);
     if (legacyPath) addLegacyStream(builder, stream, s);
     else addStream(builder, stream, s);
@@ -39,18 +40,35 @@ export function decodePushJson(body: Buffer, legacyPath: boolean): PushColumns {
   return builder.finish();
 }
 
+/** The first JSON value of the body: what comes behind it is nobody's business. */
 function parse(body: Buffer): unknown {
   const text = body.toString("utf8");
-  if (text.trim() === "") throw new PushError("EOF");
+  if (text === "") throw new PushError("EOF");
   try {
     return JSON.parse(text);
   } catch (error) {
+    const end = endOfObject(text);
+    if (end < text.length) return parse(body.subarray(0, Buffer.byteLength(text.slice(0, end))));
     throw new PushError(`push body is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
+/** Where the object that a text begins with ends; the text's length when it does not. */
+function endOfObject(text: string): number {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === '"') inString = !inString;
+    else if (inString) at += char === "\\" ? 1 : 0;
+    else if (char === "{") depth++;
+    else if (char === "}" && --depth === 0) return at + 1;
+  }
+  return text.length;
+}
+
 function addStream(builder: PushBuilder, stream: Record<string, unknown>, s: number): void {
-  const labels = stream.stream ?? {};
+  const { stream: labels = {} } = stream;
   if (!isObject(labels)) throw refused(`streams[${s}].stream`, "an object", labels);
   builder.beginStream(labelsText(labels));
   const values = stream.values ?? [];
@@ -87,24 +105,25 @@ function addLegacyStream(builder: PushBuilder, stream: Record<string, unknown>, 
     const where = `streams[${s}].entries[${i}]`;
     if (!isObject(entry)) throw refused(where, "an object", entry);
     const { ts, line = "" } = entry;
-    if (typeof ts !== "string" || Number.isNaN(Date.parse(ts))) throw refused(`${where}.ts`, "an RFC 3339 time", ts);
+    if (typeof ts !== "string" || !RFC3339.test(ts) || Number.isNaN(Date.parse(ts))) throw refused(`${where}.ts`, "an RFC 3339 time", ts);
     if (typeof line !== "string") throw refused(`${where}.line`, "a text", line);
     const fraction = /\.(\d{1,9})/.exec(ts)?.[1] ?? "";
     builder.add(Math.floor(Date.parse(ts) / 1000), Number(fraction.padEnd(9, "0")), line, undefined);
   });
 }
 
+/** Values that are no texts count by their JSON. */
 function labelsText(labels: Record<string, unknown>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => {
-    if (typeof value === "object" && value !== null) throw refused(`label ${name}`, "a text", value);
-    return `${name}=${quoteGo(value === null ? "" : String(value))}`;
-  });
+  const pairs = Object.entries(labels)
+    .sort(([a], [b]) => compareCodePoints(a, b))
+    .map(([name, value]) => `${name}=${quoteGo(typeof value === "string" ? value : JSON.stringify(value))}`);
   return `{${pairs.join(", ")}}`;
 }
 
 function parseNanoseconds(text: string, where: string): [sec: number, nanos: number] {
-  if (!/^[+-]?\d{1,19}$/.test(text)) throw refused(where, "the time as a text of nanoseconds", text);
+  if (!/^-?\d{1,40}$/.test(text)) throw refused(where, "the time as a text of nanoseconds", text);
   const ns = BigInt(text);
+  if (ns !== BigInt.asIntN(64, ns)) throw refused(where, "a time that 64 bits can hold", text);
   const nanos = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
   return [Number((ns - nanos) / 1_000_000_000n), Number(nanos)];
 }

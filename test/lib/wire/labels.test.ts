@@ -51,6 +51,7 @@ describe("parsing", () => {
     ["escapes", '{a="\\n\\"\\\\\\x41\\u00e9\\101"}', '{a="\\n\\"\\\\AéA"}'],
     ["single quotes and back quotes", "{a='x', b=`\\n`}", '{a="x", b="\\\\n"}'],
     ["a metric name", 'up{a="b"}', '{__name__="up", a="b"}'],
+    ["a comment", '{a="b"} # what it is', '{a="b"}'],
   ] as const)
     test(name, () => expect(parseLabels(text).toString()).toBe(want));
 
@@ -61,6 +62,19 @@ describe("parsing", () => {
     ["no name", '{="b"}', '1:2: parse error: unexpected "=" in label set, expected identifier or "}"'],
     ["two braces", "{{}}", "1:2: parse error: unexpected left brace '{'"],
     ["an unknown escape", '{a="\\q"}', "1:4: parse error: unknown escape sequence U+0071 'q'"],
+    ["an escape that breaks off", '{a="\\x4q"}', "1:4: parse error: illegal character U+0071 'q' in escape sequence"],
+    ["an escape at the end", '{a="\\u12', "1:4: parse error: escape sequence not terminated"],
+    ["an octal escape past a byte", '{a="\\400"}', "1:4: parse error: escape sequence is an invalid Unicode code point"],
+    ["an operator of selectors", '{a=~"b"}', '1:3: parse error: unexpected <op:=~> in label set, expected "="'],
+    ["half an operator", '{a!b="c"}', "1:3: parse error: unexpected character after '!' inside braces: 'b'"],
+    [
+      "a long text for a name",
+      '{a="b", "cdefghijklm"}',
+      '1:9: parse error: unexpected string "\\"cdefghijk"... in label set, expected identifier or "}"',
+    ],
+    ["a second set", '{a="b"}{c="d"}', '1:8: parse error: unexpected "{"'],
+    ["a word behind it", '{a="b"} offset', "1:9: parse error: unexpected <offset>"],
+    ["a brace behind it", '{a="b"}}', "1:8: parse error: unexpected character: '}'"],
     ["two names", '{a b="x"}', '1:4: parse error: unexpected identifier "b" in label set, expected "="'],
     ["a letter that is not ASCII", '{ünï="x"}', "1:2: parse error: unexpected character inside braces: 'ü'"],
   ] as const)

@@ -1,4 +1,6 @@
+import { deflateRawSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { decodePush } from "../../../lib/wire/decode-push.ts";
 import { LabelSet } from "../../../lib/wire/labels.ts";
 import { lineStart, type PushColumns, PushError, type PushStreamEntries, PushTooLarge } from "../../../lib/wire/push-columns.ts";
 import { decodePushJson, encodePushJson } from "../../../lib/wire/push-json.ts";
@@ -80,10 +82,72 @@ describe("push codec", () => {
     ["metadata that is null", '{"streams":[{"stream":{},"values":[["1","x",null]]}]}'],
     ["a metadata value that is no text", '{"streams":[{"stream":{},"values":[["1","x",{"a":1}]]}]}'],
     ["labels that are a text", '{"streams":[{"stream":"{}","values":[]}]}'],
+    ["a stream that is null", '{"streams":[null]}'],
+    ["labels that are null", '{"streams":[{"stream":null,"values":[]}]}'],
+    ["a time with a plus", '{"streams":[{"stream":{},"values":[["+1","x"]]}]}'],
+    ["a time of more than 64 bits", '{"streams":[{"stream":{},"values":[["9223372036854775808","x"]]}]}'],
+    ["an object that does not end", '{"streams":[]'],
+    ["an object with a comma at its end", '{"streams":[],}'],
     ["text that is no JSON", "streams=1"],
     ["nothing", ""],
   ] as const)
     test(`JSON: refuses ${name}`, () => expect(() => decodePushJson(Buffer.from(body), false)).toThrow(PushError));
+});
+
+describe("the JSON form, as Loki's decoder takes it", () => {
+  const values = '"values":[["1","x"]]';
+  for (const [name, body, labels] of [
+    ["whatever comes behind the object", `{"streams":[{"stream":{"a":"}\\""},${values}}]} {"streams":[]}`, '{a="}\\""}'],
+    ["its first key in any case", `{"Streams":[{"stream":{"a":"1"},${values}}]}`, '{a="1"}'],
+    [
+      "labels that are numbers, null or objects",
+      `{"streams":[{"stream":{"a":5,"b":null,"c":{"d":["e"]}},${values}}]}`,
+      '{a="5", b="null", c="{\\"d\\":[\\"e\\"]}"}',
+    ],
+    ["labels in any order", `{"streams":[{"stream":{"b":"1","a":"2","B":"3"},${values}}]}`, '{B="3", a="2", b="1"}'],
+    ["no labels", `{"streams":[{${values}}]}`, "{}"],
+  ] as const)
+    test(name, () => expect(rows(decodePushJson(Buffer.from(body), false))).toEqual([[labels, [0, 1, "x", []]]]));
+  test("nothing in a body of null", () => expect(decodePushJson(Buffer.from("null"), false).streams).toEqual([]));
+});
+
+describe("a push's headers", () => {
+  const json = Buffer.from(encodePushJson(VECTOR));
+  const decode = (body: Buffer, type: string | undefined, encoding?: string): Promise<unknown> =>
+    decodePush(
+      body,
+      { ...(type === undefined ? {} : { "content-type": type }), ...(encoding === undefined ? {} : { "content-encoding": encoding }) },
+      { legacyPath: false, limitBytes: 1 << 20 },
+      rows,
+    );
+  for (const [name, body, type, encoding] of [
+    ["JSON", json, "application/json", undefined],
+    ["JSON with parameters", json, 'Application/JSON ; charset="utf-8"; x=y;', undefined],
+    ["gzipped JSON", gzipSync(json), "application/json", "gzip"],
+    ["deflated JSON", deflateRawSync(json), "application/json", "deflate"],
+    ["protobuf by any other type", Buffer.from(encodePushProtobuf(VECTOR)), "text", undefined],
+    ["gzip around snappy", gzipSync(encodePushProtobuf(VECTOR)), "application/x-protobuf", "gzip"],
+    ["deflate around snappy", deflateRawSync(encodePushProtobuf(VECTOR)), "application/x-protobuf", "deflate"],
+  ] as const)
+    test(`takes ${name}`, async () => expect(await decode(body, type, encoding)).toEqual(wanted(VECTOR)));
+  for (const [type, encoding, want] of [
+    [undefined, undefined, "mime: no media type"],
+    [undefined, "br", 'Content-Encoding "br" not supported'],
+    ["application/json", "GZIP", 'Content-Encoding "GZIP" not supported'],
+    ["application/json", "gzip", "gzip: invalid header"],
+    ["/json", undefined, "mime: no media type"],
+    ["application/", undefined, "mime: expected token after slash"],
+    ["application json", undefined, "mime: expected slash after first token"],
+    ["application/json x", undefined, "mime: unexpected content after media subtype"],
+    ["application/json/x", undefined, "mime: unexpected content after media subtype"],
+    ["application/json;charset", undefined, "mime: invalid media parameter"],
+    ["application/json;;charset=x", undefined, "mime: invalid media parameter"],
+    ["application/json;a=1;a=2", undefined, "mime: duplicate parameter name"],
+  ] as const)
+    test(`${type ?? "no type"}${encoding === undefined ? "" : ` with ${encoding}`}: ${want}`, () =>
+      expect(decode(json, type, encoding)).rejects.toThrow(new PushError(want)));
+  test("a gzip that is cut off", () =>
+    expect(decode(gzipSync(json).subarray(0, 40), "application/json", "gzip")).rejects.toThrow(new PushError("unexpected EOF")));
 });
 
 describe("times that 32-bit seconds cannot hold", () => {
