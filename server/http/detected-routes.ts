@@ -18,8 +18,8 @@ import { QueryError } from "../query/errors.ts";
 import { chooseTenants } from "../query/tenants.ts";
 import { json, parametersOf } from "./answers.ts";
 import type { StreamIndex } from "./label-routes.ts";
-import { parseStepNs } from "./query-params.ts";
-import { allowedRange, parsePositive, parseReadRange } from "./read-range.ts";
+import { parseRange, parseRangeStep } from "./query-params.ts";
+import { allowedRange, parsePositive } from "./read-range.ts";
 import type { TenantResolver } from "./tenant.ts";
 
 export interface DetectedRouteOptions {
@@ -35,6 +35,8 @@ export interface DetectedRouteOptions {
 /** Entries that are looked at, newest first. */
 const DEFAULT_LINES = 100;
 const DEFAULT_FIELDS = 1000;
+/** The step goes unused; Loki counts it in milliseconds. */
+const STEP_NS_MIN = 1_000_000n;
 
 export function detectedRoutes({ engine, index, tenants, limitsOf, clock, patterns = false }: DetectedRouteOptions): Route[] {
   const methods = ["GET", "POST"];
@@ -48,9 +50,9 @@ export function detectedRoutes({ engine, index, tenants, limitsOf, clock, patter
   async function labels(request: Request, response: ServerResponse): Promise<void> {
     const ids = tenants.many(request.raw);
     const parameters = await parametersOf(request);
-    const range = parseReadRange(parameters, clock);
+    const range = parseRange(parameters, clock.nowMs());
     const text = parameters.get("query") ?? "";
-    const selected = /^\s*(\{\s*\})?\s*$/.test(text) ? [] : parseMatchers(text);
+    const selected = text === "" ? [] : parseMatchers(text);
     const chosen = selected.length === 0 ? { tenants: ids, matchers: selected } : chooseTenants(ids, selected, "log");
     const streams: LabelSet[] = [];
     for (const tenant of chosen.tenants) {
@@ -83,11 +85,10 @@ export function detectedRoutes({ engine, index, tenants, limitsOf, clock, patter
   async function sample(request: Request): Promise<{ entries: LogPartial; limit: number }> {
     const ids = tenants.many(request.raw);
     const parameters = await parametersOf(request);
-    const range = parseReadRange(parameters, clock);
+    const range = parseRange(parameters, clock.nowMs());
     const lines = parsePositive(parameters.get("line_limit") ?? "", DEFAULT_LINES);
     const limit = parsePositive(parameters.get("limit") || (parameters.get("field_limit") ?? ""), DEFAULT_FIELDS);
-    const stepNs = parseStepNs(parameters.get("step") ?? "", range.startNs, range.endNs);
-    if (stepNs <= 0n) throw new QueryError(400, "zero or negative query resolution step widths are not accepted. Try a positive integer");
+    const stepNs = parseRangeStep(parameters, range, STEP_NS_MIN);
     const { data } = await engine.range({
       tenants: ids,
       query: parameters.get("query") ?? "",

@@ -11,7 +11,8 @@ import { RequestError } from "../errors.ts";
 import type { TimeRange } from "../page.ts";
 import { clampLookback, queryLimitsOf } from "../query/limits.ts";
 import { json, parametersOf } from "./answers.ts";
-import { parseTimes } from "./query-params.ts";
+import { parseRangeParams, parseTimes } from "./query-params.ts";
+import { allowedRange } from "./read-range.ts";
 import type { TenantResolver } from "./tenant.ts";
 
 /** The part of storage that these routes ask. */
@@ -90,9 +91,7 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
       async handler(request, response) {
         const { ids, parameters } = await read(request);
         const range = rangeOf(parameters, ids);
-        const selectors = [...parameters.getAll("match[]"), ...parameters.getAll("match")];
-        // No selector at all, or `{}`, is every stream; anything else is held to the rules of selectors.
-        const matchers = selectors.length === 0 ? [[]] : selectors.map((text) => (/^\s*\{\s*\}\s*$/.test(text) ? [] : parseMatchers(text)));
+        const matchers = selectorsOf([...parameters.getAll("match[]"), ...parameters.getAll("match")]);
         const found = new Map<string, Record<string, string>>();
         for (const tenant of ids) {
           for (const one of matchers) {
@@ -113,11 +112,11 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
       path,
       async handler(request, response) {
         const { ids, parameters } = await read(request);
-        const range = rangeOf(parameters, ids);
+        const range = parseRangeParams(parameters, clock.nowMs());
         const matchers = parseMatchers(parameters.get("query") ?? "");
         const total = { streams: 0, chunks: 0, bytes: 0, entries: 0 };
         for (const tenant of ids) {
-          const visible = clampLookback(range, queryLimitsOf(limitsOf(tenant)), clock.nowMs());
+          const visible = allowedRange(range, limitsOf(tenant), clock);
           if (visible === undefined) continue;
           const part = index.stats(tenant, matchers, visible);
           total.streams += part.streams;
@@ -159,6 +158,13 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
   }
 }
 
+/** No selector at all, or `{}` alone, is every stream; anything else is held to the rules of selectors. */
+function selectorsOf(texts: readonly string[]): readonly (readonly Matcher[])[] {
+  const once = [...new Set(texts)].sort(compareCodePoints);
+  if (once.length === 0 || (once.length === 1 && once[0]!.replaceAll(" ", "") === "{}")) return [[]];
+  return once.map((text) => parseMatchers(text));
+}
+
 function selectorOf(parameters: URLSearchParams): readonly Matcher[] {
   const text = parameters.get("query") ?? "";
   return text === "" ? [] : parseMatchers(text);
@@ -170,7 +176,7 @@ function answerList(
   list: readonly string[],
   legacy: boolean,
 ): void {
-  if (legacy) json(request, response, { values: list });
+  if (legacy) json(request, response, list.length === 0 ? {} : { values: list });
   else json(request, response, list.length === 0 ? { status: "success" } : { status: "success", data: list });
 }
 

@@ -7,8 +7,10 @@ import { SAMPLE_SECONDS } from "../patterns/drain.ts";
 import type { PatternStore } from "../patterns/pattern-store.ts";
 import { QueryError } from "../query/errors.ts";
 import { json, parametersOf } from "./answers.ts";
-import { parseRangeParams } from "./query-params.ts";
+import { parseRangeStep, parseTimes } from "./query-params.ts";
 import type { TenantResolver } from "./tenant.ts";
+
+const DEFAULT_RANGE_MS = 3_600_000;
 
 export function patternRoutes(store: PatternStore, tenants: TenantResolver, clock: Clock): Route[] {
   return [
@@ -23,8 +25,10 @@ export function patternRoutes(store: PatternStore, tenants: TenantResolver, cloc
 
   async function select(request: Request): Promise<readonly unknown[]> {
     const asked = tenants.many(request.raw);
-    const { query, startNs, endNs, stepNs } = parseRangeParams(await parametersOf(request), clock.nowMs());
-    const expr = parseForFormat(query);
+    const parameters = await parametersOf(request);
+    const { startNs, endNs } = parseTimes(parameters, { nowMs: clock.nowMs(), defaultRangeMs: DEFAULT_RANGE_MS });
+    const stepNs = parseRangeStep(parameters, { startNs, endNs });
+    const expr = parseForFormat(parameters.get("query") ?? "");
     if (expr.kind !== "log" || expr.ops.length > 0) throw new QueryError(400, "only label matchers are supported");
     const range = {
       startSec: Number(startNs / 1_000_000_000n),

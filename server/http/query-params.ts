@@ -3,6 +3,7 @@
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import { parsePrometheusDurationMs } from "../../lib/text/duration.ts";
 import { quoteGo } from "../../lib/wire/labels.ts";
+import type { TimeRange } from "../page.ts";
 import { QueryError } from "../query/errors.ts";
 import { parseGoFloat } from "../query/go-number.ts";
 import type { Direction } from "../query/plan.ts";
@@ -44,22 +45,39 @@ export function parseInstantParams(params: URLSearchParams, nowMs: number): Inst
 
 /** @throws QueryError */
 export function parseRangeParams(params: URLSearchParams, nowMs: number): RangeParams {
-  const { startNs, endNs } = parseTimes(params, { nowMs, defaultRangeMs: HOUR_MS });
-  if (endNs < startNs) throw bad("end timestamp must not be before or equal to start time");
+  const range = parseRange(params, nowMs);
   const limit = parseLimit(params);
   const direction = parseDirection(params);
-  const stepNs = parseStepNs(params.get("step") ?? "", startNs, endNs);
-  if (stepNs <= 0n) throw bad("zero or negative query resolution step widths are not accepted. Try a positive integer");
-  refuseTooManyPoints(startNs, endNs, stepNs);
+  const stepNs = parseRangeStep(params, range);
   const interval = params.get("interval") ?? "";
   const intervalNs = interval === "" ? 0n : parseSecondsOrDuration(interval);
   if (intervalNs < 0n) throw bad("interval must be >= 0");
-  const again = { startNs: readAgain(startNs), endNs: readAgain(endNs) };
-  refuseTooManyPoints(again.startNs, again.endNs, stepNs);
+  const again = { startNs: readAgain(range.startNs), endNs: readAgain(range.endNs) };
+  refuseTooManyPoints(again, stepNs);
   return { query: params.get("query") ?? "", ...again, stepNs, intervalNs, limit, direction };
 }
 
-function refuseTooManyPoints(startNs: bigint, endNs: bigint, stepNs: bigint): void {
+/** `start` (an hour before the end when absent) and `end` (now when absent). @throws QueryError when they are the wrong way round */
+export function parseRange(params: URLSearchParams, nowMs: number): TimeRange {
+  const range = parseTimes(params, { nowMs, defaultRangeMs: HOUR_MS });
+  if (range.endNs < range.startNs) throw bad("end timestamp must not be before or equal to start time");
+  return range;
+}
+
+/** The step of a range; without `step`, whole seconds so that there are about 250. @throws QueryError when it is not positive, or too short */
+export function parseRangeStep(params: URLSearchParams, range: TimeRange, leastNs = 1n): bigint {
+  const text = params.get("step") ?? "";
+  const stepNs = text === "" ? defaultStepNs(range) : parseSecondsOrDuration(text);
+  if (stepNs < leastNs) throw bad("zero or negative query resolution step widths are not accepted. Try a positive integer");
+  refuseTooManyPoints(range, stepNs);
+  return stepNs;
+}
+
+function defaultStepNs({ startNs, endNs }: TimeRange): bigint {
+  return BigInt(Math.max(Math.floor(Number(endNs - startNs) / 1e9 / DEFAULT_STEPS), 1)) * NS_PER_SECOND;
+}
+
+function refuseTooManyPoints({ startNs, endNs }: TimeRange, stepNs: bigint): void {
   if ((endNs - startNs) / stepNs <= POINTS_MAX) return;
   throw bad("exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter");
 }
@@ -152,18 +170,13 @@ export function parseDirection(params: URLSearchParams): Direction {
   throw bad(`invalid direction '${text}'`);
 }
 
-/** The step between evaluation times; without one, whole seconds so that there are about 250. @throws QueryError */
-export function parseStepNs(text: string, startNs: bigint, endNs: bigint): bigint {
-  if (text !== "") return parseSecondsOrDuration(text);
-  const seconds = Math.max(Math.floor(Number(endNs - startNs) / 1e9 / DEFAULT_STEPS), 1);
-  return BigInt(seconds) * NS_PER_SECOND;
-}
-
 /** `60`, `0.5` (seconds) or `1h30m`. @throws QueryError */
 function parseSecondsOrDuration(text: string): bigint {
   const seconds = floatOf(text);
   if (seconds !== undefined) {
     const ns = seconds * 1e9;
+    // Go makes the least number of 64 bits of it.
+    if (Number.isNaN(ns)) return -INT64_MAX - 1n;
     if (!(Math.abs(ns) <= Number(INT64_MAX))) throw bad(`cannot parse ${quoteGo(text)} to a valid duration. It overflows int64`);
     return BigInt(Math.trunc(ns));
   }

@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { createGzip } from "node:zlib";
+import { parseForFormat } from "../../lib/logql/index.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import type { Request, Route } from "../../lib/runtime/http-server.ts";
 import type { QueryAnswer, QueryEngine } from "../query/engine.ts";
@@ -43,10 +44,8 @@ export function queryRoutes(engine: QueryEngine, tenants: TenantResolver, clock:
     const regexp = parameters.get("regexp") ?? "";
     const params = parseRangeParams(parameters, clock.nowMs());
     const query = regexp === "" ? params.query : `${params.query} |~ ${JSON.stringify(regexp)}`;
-    const answer = await engine.range({ ...common, ...params, query });
-    if (answer.data.type !== "streams")
-      throw new QueryError(400, `legacy endpoints only support streams result type, current type is ${answer.data.type}`);
-    await answerJson(request, response, legacyJson(answer));
+    if (parseForFormat(query).kind !== "log") throw new QueryError(400, "legacy endpoints only support streams result type");
+    await answerJson(request, response, legacyJson(await engine.range({ ...common, ...params, query })));
   }
 
   function commonOf(request: Request): { tenants: readonly string[]; signal: AbortSignal; tags: string; noCache: boolean } {

@@ -5,16 +5,6 @@ import type { Limits } from "../config/limits.ts";
 import type { TimeRange } from "../page.ts";
 import { QueryError } from "../query/errors.ts";
 import { checkLength, clampLookback, queryLimitsOf } from "../query/limits.ts";
-import { parseTimes } from "./query-params.ts";
-
-const DEFAULT_RANGE_MS = 3_600_000;
-
-/** `start` (an hour ago when absent) and `end` (now when absent). @throws QueryError */
-export function parseReadRange(parameters: URLSearchParams, clock: Clock): TimeRange {
-  const range = parseTimes(parameters, { nowMs: clock.nowMs(), defaultRangeMs: DEFAULT_RANGE_MS });
-  if (range.endNs < range.startNs) throw new QueryError(400, "end timestamp must not be before or equal to start time");
-  return range;
-}
 
 /** What of a range a tenant may read; undefined when all of it is too old. @throws QueryError when the range is too long */
 export function allowedRange(range: TimeRange, limits: Limits, clock: Clock): TimeRange | undefined {

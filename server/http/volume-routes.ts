@@ -22,8 +22,8 @@ import {
 } from "../query/volume.ts";
 import { json, parametersOf } from "./answers.ts";
 import type { StreamIndex } from "./label-routes.ts";
-import { parseStepNs } from "./query-params.ts";
-import { allowedRange, parsePositive, parseReadRange, parseWhole } from "./read-range.ts";
+import { parseInstantParams, parseRange, parseRangeParams } from "./query-params.ts";
+import { allowedRange, parseWhole } from "./read-range.ts";
 import type { TenantResolver } from "./tenant.ts";
 
 export interface VolumeRouteOptions {
@@ -34,8 +34,6 @@ export interface VolumeRouteOptions {
   readonly clock: Clock;
 }
 
-const DEFAULT_LIMIT = 100;
-const STEPS_MAX = 11_000n;
 /** Fingerprints are 64 bits, written as 16 hexadecimal digits. */
 const ALL_FINGERPRINTS = { min: "0000000000000000", max: "ffffffffffffffff" };
 
@@ -45,29 +43,27 @@ export function volumeRoutes({ view, index, tenants, limitsOf, clock }: VolumeRo
     {
       methods,
       path: "/loki/api/v1/index/volume",
-      handler: (request, response) => volume(request, response, (_, range) => oneBucket(range)),
+      handler: (request, response) => volume(request, response, parseVolume),
     },
-    { methods, path: "/loki/api/v1/index/volume_range", handler: (request, response) => volume(request, response, stepsOf) },
+    { methods, path: "/loki/api/v1/index/volume_range", handler: (request, response) => volume(request, response, parseVolumeRange) },
     { methods, path: "/loki/api/v1/index/shards", handler: shards },
   ];
 
   async function volume(
     request: Request,
     response: ServerResponse,
-    bucketsFor: (parameters: URLSearchParams, range: TimeRange) => VolumeBuckets,
+    parse: (parameters: URLSearchParams, nowMs: number) => VolumeParams,
   ): Promise<void> {
     const ids = tenants.many(request.raw);
-    const parameters = await parametersOf(request);
-    if (!ids.every((id) => limitsOf(id).volume_enabled)) throw new QueryError(404, "not found");
-    const range = parseReadRange(parameters, clock);
-    const targetLabels = (parameters.get("targetLabels") ?? "").split(",").filter((name) => name !== "");
-    const limit = parseVolumeLimit(parameters.get("limit") ?? "");
+    const parameters = withVolumeLimit(await parametersOf(request));
+    const { range, limit, buckets } = parse(parameters, clock.nowMs());
+    const targetLabels = parseTargetLabels(parameters.get("targetLabels") ?? "");
     const aggregateBy = parseAggregateBy(parameters.get("aggregateBy") ?? "");
-    const buckets = bucketsFor(parameters, range);
+    if (!ids.every((id) => limitsOf(id).volume_enabled)) throw new QueryError(404, "not found");
     const selected = parseVolumeSelector(parameters.get("query") ?? "");
 
     const chosen = selected.length === 0 ? { tenants: ids, matchers: selected } : chooseTenants(ids, selected, "log");
-    const sums = new VolumeSums(groupingOf(chosen.matchers, targetLabels, aggregateBy), buckets);
+    const sums = new VolumeSums(groupingOf(chosen.matchers, targetLabels, aggregateBy), buckets());
     for (const tenant of chosen.tenants) {
       const limits = limitsOf(tenant);
       const allowed = allowedRange(range, limits, clock);
@@ -81,7 +77,7 @@ export function volumeRoutes({ view, index, tenants, limitsOf, clock }: VolumeRo
   async function shards(request: Request, response: ServerResponse): Promise<void> {
     const ids = tenants.many(request.raw);
     const parameters = await parametersOf(request);
-    const range = parseReadRange(parameters, clock);
+    const range = parseRangeParams(parameters, clock.nowMs());
     parseTargetBytes(parameters.get("targetBytesPerShard") ?? "");
     const selected = parseMatchers(parameters.get("query") ?? "");
     const chosen = chooseTenants(ids, selected, "log");
@@ -111,16 +107,21 @@ function sampleOf({ timeMs, bytes }: { readonly timeMs: number; readonly bytes: 
   return [timeMs / 1000, String(bytes)];
 }
 
-function stepsOf(parameters: URLSearchParams, range: TimeRange): VolumeBuckets {
-  const stepNs = parseStepNs(parameters.get("step") ?? "", range.startNs, range.endNs);
-  if (stepNs <= 0n) throw new QueryError(400, "zero or negative query resolution step widths are not accepted. Try a positive integer");
-  if ((range.endNs - range.startNs) / stepNs > STEPS_MAX) {
-    throw new QueryError(
-      400,
-      "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter",
-    );
-  }
-  return bucketsOf(range, stepNs);
+interface VolumeParams {
+  readonly range: TimeRange;
+  readonly limit: number;
+  readonly buckets: () => VolumeBuckets;
+}
+
+function parseVolume(parameters: URLSearchParams, nowMs: number): VolumeParams {
+  const { limit } = parseInstantParams(parameters, nowMs);
+  const range = parseRange(parameters, nowMs);
+  return { range, limit, buckets: () => oneBucket(range) };
+}
+
+function parseVolumeRange(parameters: URLSearchParams, nowMs: number): VolumeParams {
+  const { limit, stepNs, ...range } = parseRangeParams(parameters, nowMs);
+  return { range, limit, buckets: () => bucketsOf(range, stepNs) };
 }
 
 /** `{}` is every stream, here only. @throws LogqlError */
@@ -129,8 +130,17 @@ function parseVolumeSelector(text: string): readonly Matcher[] {
 }
 
 /** 0 is the default here; a limit above `volume_max_series` is accepted. */
-function parseVolumeLimit(text: string): number {
-  return text !== "" && parseWhole(text) === 0 ? DEFAULT_LIMIT : parsePositive(text, DEFAULT_LIMIT);
+function withVolumeLimit(parameters: URLSearchParams): URLSearchParams {
+  const limit = parameters.get("limit") ?? "";
+  if (limit === "" || parseWhole(limit) !== 0) return parameters;
+  const others = new URLSearchParams(parameters);
+  others.delete("limit");
+  return others;
+}
+
+/** Blanks and empty names are names as well, which no stream has. */
+function parseTargetLabels(text: string): readonly string[] {
+  return text === "" ? [] : text.split(",");
 }
 
 function parseAggregateBy(text: string): AggregateBy {

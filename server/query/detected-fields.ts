@@ -2,6 +2,7 @@
 // each with its type, number of values and parsers. Rules: Loki's /loki/api/v1/detected_fields (reference §1.10).
 
 import { setImmediate } from "node:timers/promises";
+import { parseHumanBytes, printHumanBytes } from "../../lib/text/byte-size.ts";
 import { LogfmtScanner } from "../../lib/text/logfmt.ts";
 import type { KeptEntry, LogPartial } from "./entry-keeper.ts";
 import { queryErrors } from "./errors.ts";
@@ -10,6 +11,9 @@ import { DUPLICATE_SUFFIX, ERROR_DETAILS_LABEL, ERROR_LABEL, PRESERVE_ERROR_LABE
 import { ARRAY, cleanText, eachMember, type JsonMember, labelText, NULL, newMember, OBJECT, STRING } from "./ops/json-scan.ts";
 import { joinLabelName, toLabelName } from "./ops/label-name.ts";
 import type { ResultLabels } from "./series-table.ts";
+
+/** Ends of values that are taken for sizes; `5m` is one, to Loki. */
+const SIZE_UNIT = /(?:b|[kmgtpe]i?)$/i;
 
 export interface DetectedField {
   readonly label: string;
@@ -66,9 +70,19 @@ export async function fieldValues(entries: LogPartial, name: string, limit: numb
     forEachMetadata(entry, (label, value) => {
       if (label === name) values.add(value);
     });
-    for (const value of parseEntry(entry).parsed.get(name)?.values ?? []) values.add(value);
+    for (const value of parseEntry(entry).parsed.get(name)?.values ?? []) values.add(forQuery(value));
   }
   return [...values].slice(0, limit);
+}
+
+/** A size as Loki offers it, in two digits and without a blank, for a query to take up; any other value as it is. */
+function forQuery(value: string): string {
+  if (!SIZE_UNIT.test(value)) return value;
+  try {
+    return printHumanBytes(parseHumanBytes(value)).replace(" ", "");
+  } catch {
+    return value;
+  }
 }
 
 async function* inTurns(entries: LogPartial, signal: AbortSignal | undefined): AsyncGenerator<KeptEntry> {

@@ -29,6 +29,7 @@ beforeAll(async () => {
       [20, "n=2 word"],
     ],
     '{app="b", pod="p2"}': [[30, '{"x":{"y":"5ms"}}', { trace: "x" }]],
+    '{app="sizes"}': ["x", "7", "292ms", "5m", "328KiB"].map((size, i) => [1000 + i, `size=${size}`] as const),
   });
   const index: StreamIndex = {
     streams: (tenant, matchers, range) => data.select(tenant, matchers, range).map(({ labels }) => labels),
@@ -87,6 +88,9 @@ describe("volume", () => {
     ["a limit that is no number", { ...APP, limit: "x" }, '400 strconv.Atoi: parsing "x": invalid syntax'],
     ["another aggregation", { ...APP, aggregateBy: "pods" }, "400 invalid aggregation option"],
     ["an end before the start", { ...APP, end: "-5" }, "400 end timestamp must not be before or equal to start time"],
+    ["a time that is none", { ...APP, time: "x" }, '400 strconv.ParseInt: parsing "x": invalid syntax'],
+    ["a direction that is none", { ...APP, direction: "up" }, "400 invalid direction 'up'"],
+    ["a target label without a name", { ...APP, targetLabels: "pod," }, vector()],
     ["stages", { ...RANGE, query: '{app="a"} | json' }, "400 only label matchers are supported"],
     ["no query", RANGE, "400 parse error : syntax error: unexpected $end"],
   ])("%s", async (_, parameters, expected) => {
@@ -143,6 +147,7 @@ describe("shards", () => {
       { ...APP, targetBytesPerShard: "1KB" },
       '200 {"shards":[{"bounds":{"min":"0000000000000000","max":"ffffffffffffffff"},"stats":{"streams":2,"chunks":3,"bytes":400,"entries":5}}],"statistics":{}}',
     ],
+    ["a limit that is none", { ...APP, targetBytesPerShard: "1KB", limit: "0" }, "400 limit must be a positive value"],
     ["no target", APP, "400 targetBytesPerShard must be a positive value"],
     ["a target of nothing", { ...APP, targetBytesPerShard: "0" }, "400 targetBytesPerShard must be a positive value"],
   ])("%s", async (_, parameters, expected) => {
@@ -163,7 +168,13 @@ describe("detected", () => {
       "labels of an empty selector",
       "detected_labels",
       { ...RANGE, query: "{}" },
-      '200 {"detectedLabels":[{"label":"app","cardinality":2},{"label":"pod","cardinality":2}]}',
+      '400 parse error : queries require at least one regexp or equality matcher that does not have an empty-compatible value. For instance, app=~".*" does not meet this requirement, but app=~".+" will',
+    ],
+    [
+      "labels with an end before the start",
+      "detected_labels",
+      { start: "2", end: "1" },
+      "400 end timestamp must not be before or equal to start time",
     ],
     ["labels of nothing", "detected_labels", { ...RANGE, query: '{app="nope"}' }, "200 {}"],
     [
@@ -188,6 +199,24 @@ describe("detected", () => {
     ["fields of a metric query", "detected_fields", { ...RANGE, query: 'rate({app="a"}[1m])' }, "400 only log selector is supported"],
     ["fields without lines", "detected_fields", { ...RANGE, query: '{app="a"}', line_limit: "0" }, "400 limit must be a positive value"],
     ["values", "detected_field/n/values", { ...RANGE, query: '{app="a"}' }, '200 {"values":["2","1"],"limit":1000}'],
+    [
+      "fields with a step that is too short",
+      "detected_fields",
+      { ...RANGE, query: '{app="a"}', step: "0.0001" },
+      "400 zero or negative query resolution step widths are not accepted. Try a positive integer",
+    ],
+    [
+      "fields with too many steps",
+      "detected_fields",
+      { ...RANGE, query: '{app="a"}', step: "0.009" },
+      "400 exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter",
+    ],
+    [
+      "values that are sizes",
+      "detected_field/size/values",
+      { start: "1000", end: "1010", query: '{app="sizes"}' },
+      '200 {"values":["336kB","5.0MB","292ms","7","x"],"limit":1000}',
+    ],
     ["values of nothing", "detected_field/nope/values", { ...RANGE, query: '{app="a"}' }, "200 {}"],
   ])("%s", async (_, path, parameters, expected) => {
     expect(await get(path, parameters)).toBe(expected);
