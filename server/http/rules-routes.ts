@@ -7,6 +7,7 @@ import { RequestError } from "../errors.ts";
 import { printNamespaces, printRuleGroup } from "../ruler/print-rules.ts";
 import { RULES_BYTES_MAX, RuleError, readRuleGroup } from "../ruler/read-rules.ts";
 import { RuleLimitError, type Ruler } from "../ruler/ruler.ts";
+import type { PlacedGroup } from "../ruler/rules.ts";
 import { body } from "./answers.ts";
 import type { TenantResolver } from "./tenant.ts";
 
@@ -31,7 +32,7 @@ export function rulesRoutes(ruler: RuleGroups, tenants: TenantResolver): Route[]
     const all = ruler.groups(tenants.one(request.raw));
     const groups = namespace === undefined ? all : all.filter((placed) => placed.namespace === namespace);
     if (groups.length === 0) return plain(response, 404, "no rule groups found\n");
-    body(request, response, 200, YAML_TYPE, printNamespaces(groups));
+    body(request, response, 200, YAML_TYPE, printNamespaces(withLabels(groups, request.query.get("labels") ?? "")));
   }
 
   function get(request: Request, response: ServerResponse): void {
@@ -85,6 +86,16 @@ export function rulesRoutes(ruler: RuleGroups, tenants: TenantResolver): Route[]
     if (removed) accepted(request, response);
     else plain(response, 404, `${missing}\n`);
   }
+}
+
+/** Rules that have one of the labels `a:b,c:d`, and the groups that still have some; all of them when none is named. */
+function withLabels(groups: readonly PlacedGroup[], text: string): readonly PlacedGroup[] {
+  if (text === "") return groups;
+  const wanted = new Set(text.split(","));
+  return groups.flatMap((placed) => {
+    const rules = placed.group.rules.filter(({ labels }) => labels.some(([name, value]) => wanted.has(`${name}:${value}`)));
+    return rules.length === 0 ? [] : [{ ...placed, group: { ...placed.group, rules } }];
+  });
 }
 
 async function bodyOf(request: Request): Promise<string> {

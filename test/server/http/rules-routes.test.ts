@@ -162,6 +162,7 @@ describe("the state of rules", () => {
               },
             ],
             interval: 10,
+            limit: 0,
             lastEvaluation: "0001-01-01T00:00:00Z",
             evaluationTime: 0,
           },
@@ -187,7 +188,11 @@ describe("the state of rules", () => {
     ["type=record", "b/g1:r:x"],
     ["file[]=b", "b/g1:A,r:x"],
     ["rule_name[]=B&rule_name[]=r:x", "a/g2:B b/g1:r:x"],
+    ["rule_name=B&file=a", "a/g2:B"],
+    ["rule_group=g1", "b/g1:A,r:x"],
     ["rule_group[]=none", ""],
+    ["group_limit=1", "a/g2:B"],
+    ["group_limit=5", "a/g2:B b/g1:A,r:x"],
   ] as const) {
     test(`filter ${query}`, async () => {
       await running();
@@ -205,11 +210,49 @@ describe("the state of rules", () => {
     };
     expect(data.groups[0]!.rules[0]).toMatchObject({ state: "firing", alerts: [] });
   });
-  test("a kind of rule that is none is refused", async () => {
+  test("pages of groups", async () => {
+    await running();
+    const pages: unknown[] = [];
+    for (let token: string | undefined = ""; token !== undefined; ) {
+      const query: string = token === "" ? "" : `&group_next_token=${token}`;
+      const { data } = (await json(`/prometheus/api/v1/rules?group_limit=1${query}`)) as {
+        data: { groups: { name: string }[]; groupNextToken?: string };
+      };
+      pages.push(data.groups.map(({ name }) => name));
+      token = data.groupNextToken;
+    }
+    expect(pages).toEqual([["g2"], ["g1"]]);
+  });
+  test.each([
+    ["type=x", 'not supported value "x"'],
+    ["group_limit=0", 'invalid parameter "group_limit": group_limit needs to be greater than 0'],
+    [
+      "group_limit=x",
+      'invalid parameter "group_limit": group_limit needs to be a valid number: strconv.ParseInt: parsing "x": invalid syntax',
+    ],
+    [
+      "group_limit=2147483648",
+      'invalid parameter "group_limit": group_limit needs to be a valid number: strconv.ParseInt: parsing "2147483648": value out of range',
+    ],
+    ["group_next_token=x", 'invalid parameter "group_next_token": group_limit needs to be present in order to paginate over the groups'],
+    ["group_limit=1&group_next_token=x", "invalid parameter \"group_next_token\": invalid group_next_token 'x'. were rule groups changed?"],
+  ])("refused: %s", async (query, error) => {
     await serve();
-    expect(await call("GET", "/prometheus/api/v1/rules?type=x")).toMatchObject({
+    expect(await call("GET", `/prometheus/api/v1/rules?${query}`)).toEqual({
       status: 400,
-      text: expect.stringContaining('"errorType":"bad_data"') as string,
+      type: "text/plain; charset=utf-8",
+      text: JSON.stringify({ status: "error", data: null, errorType: "bad_data", error }),
     });
+  });
+  test("groups by the labels of their rules", async () => {
+    await running();
+    const names = async (labels: string): Promise<unknown> => {
+      const groups = Object.values(
+        (parse((await call("GET", `${RULES}?labels=${labels}`)).text) ?? {}) as Record<string, { rules: object[] }[]>,
+      );
+      return groups.flat().flatMap(({ rules }) => rules.map((rule) => (rule as { alert?: string }).alert));
+    };
+    expect(await names("severity:page")).toEqual(["A"]);
+    expect(await names("severity:none,x:y")).toEqual([]);
   });
 });
