@@ -37,24 +37,40 @@ function parsed<T>(parse: (value: string | number) => T, wanted: string): z.ZodT
   }) as unknown as z.ZodType<T>;
 }
 
+const durations = new WeakSet<object>();
+
+/** Whether a key's value is a time in milliseconds, with or without a default. */
+export function isDuration(schema: unknown): boolean {
+  let here = schema as { def?: { innerType?: object } } | undefined;
+  while (here?.def?.innerType !== undefined) here = here.def.innerType;
+  return here !== undefined && durations.has(here);
+}
+
+function duration(schema: z.ZodType<number>): z.ZodType<number> {
+  durations.add(schema);
+  return schema;
+}
+
 /** Go's durations (`1h30m`, `1.5s`), which have no days; a bare number is nanoseconds. Milliseconds. */
 export const goDurationMs = (): z.ZodType<number> =>
-  parsed((value) => (typeof value === "number" ? value : parseGoDurationNs(value)) / 1e6, "a duration such as 5m or 1h30m");
+  duration(parsed((value) => (typeof value === "number" ? value : parseGoDurationNs(value)) / 1e6, "a duration such as 5m or 1h30m"));
 
 /** Prometheus' durations (`30d`, `1w`), which limits take; Go's are taken as well. Milliseconds. */
 export const promDurationMs = (): z.ZodType<number> =>
-  parsed((value) => {
-    if (typeof value === "number") return value / 1e6;
-    try {
-      return parsePrometheusDurationMs(value);
-    } catch (error) {
+  duration(
+    parsed((value) => {
+      if (typeof value === "number") return value / 1e6;
       try {
-        return parseGoDurationNs(value) / 1e6;
-      } catch {
-        throw error;
+        return parsePrometheusDurationMs(value);
+      } catch (error) {
+        try {
+          return parseGoDurationNs(value) / 1e6;
+        } catch {
+          throw error;
+        }
       }
-    }
-  }, "a duration such as 24h or 7d");
+    }, "a duration such as 24h or 7d"),
+  );
 
 /** `256KB`, `3MB`, or a number of bytes. */
 export const byteSize = (): z.ZodType<number> =>

@@ -10,7 +10,9 @@ import { z } from "zod";
 import { checkConfig, parseYaml } from "../../lib/runtime/config-file.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
+import { noEffectReason } from "./fields.ts";
 import { type Limits, limitsSchema } from "./limits.ts";
+import { exportOverrides } from "./overrides-metrics.ts";
 
 const overridesSchema = z.strictObject({
   overrides: z.record(z.string(), z.record(z.string(), z.unknown()).nullable()).nullish(),
@@ -50,10 +52,12 @@ interface Loaded {
  * @throws ConfigError, or the error of reading the file, when it cannot be loaded at the start
  */
 export function watchTenantLimits(base: Limits, rawBase: unknown, { file, periodMs, log, registry }: OverridesOptions): TenantLimits {
+  exportOverrides(registry, base, () => loaded.limits);
+  let loaded: Loaded = { limits: new Map(), raw: {} };
   if (file === "") return { of: () => base, global: base, overrides: undefined, differences: undefined, close: () => {} };
+  const warned = new Set<string>();
   const metrics = createMetrics(registry);
   let seen = "";
-  let loaded: Loaded = { limits: new Map(), raw: {} };
   load();
   const timer = setInterval(reload, periodMs);
   timer.unref();
@@ -79,6 +83,19 @@ export function watchTenantLimits(base: Limits, rawBase: unknown, { file, period
     loaded = readOverrides(text, file, rawBase, loaded);
     metrics.loaded(text);
     log.info({ file, tenants: loaded.limits.size }, "overrides loaded");
+    warnOfEffectless();
+  }
+
+  /** Each key once, whatever tenants have it. */
+  function warnOfEffectless(): void {
+    for (const [tenant, own] of Object.entries(loaded.raw)) {
+      for (const key of Object.keys(own)) {
+        const reason = noEffectReason(limitsSchema.shape[key as keyof Limits]);
+        if (reason === undefined || warned.has(key)) continue;
+        warned.add(key);
+        log.warn({ file, tenant, key }, `override has no effect: ${reason}`);
+      }
+    }
   }
 
   function reload(): void {

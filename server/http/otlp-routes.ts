@@ -12,7 +12,7 @@ import { otlpToPush } from "../ingest/otlp.ts";
 import { compileOtlpActions, DEFAULT_INDEX_ATTRIBUTES, type OtlpActions } from "../ingest/otlp-attributes.ts";
 import { decodeOtlpBody } from "../ingest/otlp-body.ts";
 import { OtlpError } from "../ingest/otlp-tree.ts";
-import type { PushLimits } from "./push-routes.ts";
+import { type PushLimits, sizeOf } from "./push-routes.ts";
 import type { TenantResolver } from "./tenant.ts";
 
 export interface OtlpRouteOptions extends PushLimits {
@@ -38,10 +38,13 @@ export function otlpRoutes(ingester: Ingester, tenants: TenantResolver, options:
       methods: ["POST"],
       path: "/otlp/v1/logs",
       async handler(request, response) {
+        let tenant = "";
+        let body: Buffer | undefined;
         try {
-          const tenant = tenants.one(request.raw);
+          tenant = tenants.one(request.raw);
           const limits = options.limitsOf(tenant);
-          const resources = await decodeOtlpBody(await request.body(options.bodyBytes), request.raw.headers, options.decodedBytes);
+          body = await request.body(options.bodyBytes);
+          const resources = await decodeOtlpBody(body, request.raw.headers, options.decodedBytes);
           await ingester.push(
             tenant,
             otlpToPush(resources, {
@@ -56,6 +59,7 @@ export function otlpRoutes(ingester: Ingester, tenants: TenantResolver, options:
           response.writeHead(204).end();
         } catch (error) {
           const status = statusOf(error);
+          if (status === 413) ingester.countTooLarge(tenant, sizeOf(error, body));
           // Without a tenant the request does not come as far as OTLP.
           if (status === 401) throw error;
           if (status === 503)

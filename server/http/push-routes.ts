@@ -1,11 +1,10 @@
 // POST /loki/api/v1/push: bytes in, 204 when they are durable.
 
-import type { Route } from "../../lib/runtime/http-server.ts";
-import { BodyTooLarge } from "../../lib/runtime/http-server.ts";
+import { BodyTooLarge, type Route } from "../../lib/runtime/http-server.ts";
 import { decodePush } from "../../lib/wire/decode-push.ts";
 import { PushError, PushTooLarge } from "../../lib/wire/push-columns.ts";
 import { RequestError } from "../errors.ts";
-import type { Ingester } from "../ingest/ingester.ts";
+import { type Ingester, TOO_LARGE } from "../ingest/ingester.ts";
 import type { TenantResolver } from "./tenant.ts";
 
 export interface PushLimits {
@@ -21,29 +20,30 @@ export function pushRoutes(ingester: Ingester, tenants: TenantResolver, limits: 
     path,
     async handler(request, response) {
       const tenant = tenants.one(request.raw);
-      let body: Buffer;
+      let body: Buffer | undefined;
       try {
         body = await request.body(limits.bodyBytes);
+        await decodePush(body, request.raw.headers, { legacyPath, limitBytes: limits.decodedBytes }, (columns) =>
+          ingester.push(tenant, columns),
+        );
       } catch (error) {
-        if (error instanceof BodyTooLarge) throw new RequestError(413, error.message, { reason: "request_body_too_large" });
-        throw error;
+        if (error instanceof BodyTooLarge || error instanceof PushTooLarge) ingester.countTooLarge(tenant, sizeOf(error, body));
+        throw asAnswer(error);
       }
-      await readable(
-        decodePush(body, request.raw.headers, { legacyPath, limitBytes: limits.decodedBytes }, (columns) => ingester.push(tenant, columns)),
-      );
       response.writeHead(204).end();
     },
   });
   return [route("/loki/api/v1/push", false), route("/api/prom/push", true)];
 }
 
+/** Bytes of a refused body on the wire; `body` is undefined when it was not read to its end. */
+export function sizeOf(error: unknown, body: Buffer | undefined): number {
+  return error instanceof BodyTooLarge ? error.gotBytes : (body?.length ?? 0);
+}
+
 /** Of a body that cannot be read the client is told in Loki's way. */
-async function readable(pushing: Promise<void>): Promise<void> {
-  try {
-    await pushing;
-  } catch (error) {
-    if (error instanceof PushTooLarge) throw new RequestError(413, error.message, { reason: "request_body_too_large", cause: error });
-    if (error instanceof PushError) throw new RequestError(400, error.message, { cause: error });
-    throw error;
-  }
+function asAnswer(error: unknown): unknown {
+  if (error instanceof BodyTooLarge || error instanceof PushTooLarge)
+    return new RequestError(413, error.message, { reason: TOO_LARGE, cause: error });
+  return error instanceof PushError ? new RequestError(400, error.message, { cause: error }) : error;
 }

@@ -37,6 +37,9 @@ export interface IngesterOptions {
   readonly metrics: IngestMetrics;
 }
 
+/** Reason of a body that is too large. */
+export const TOO_LARGE = "request_body_too_large";
+
 /** A push on its way through the checks. */
 interface Judged {
   readonly push: PushColumns;
@@ -84,6 +87,11 @@ export class Ingester {
         reason: judged.rejections[0]!.reason,
       });
     }
+  }
+
+  /** A body that is too large to be read is counted by its size on the wire: nobody knows what entries it had. */
+  countTooLarge(tenant: string, bytes: number): void {
+    this.#options.metrics.discarded(tenant, TOO_LARGE, 0, bytes);
   }
 
   #streamsOf(tenant: string, limits: Limits, nowMs: number): TenantStreams {

@@ -3,6 +3,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import * as zlib from "node:zlib";
 import { RequestError } from "../errors.ts";
+import { TOO_LARGE } from "./ingester.ts";
 import { decodeLz4Frames, Lz4FrameError, Lz4FrameTooLong } from "./lz4-frame.ts";
 import { decodeOtlpJson } from "./otlp-json.ts";
 import { decodeOtlpProtobuf } from "./otlp-protobuf.ts";
@@ -59,5 +60,5 @@ async function inflate(body: Buffer, unpacker: NodeJS.ReadWriteStream, limitByte
 }
 
 function tooLarge(text: string): RequestError {
-  return new RequestError(413, text, { reason: "request_body_too_large" });
+  return new RequestError(413, text, { reason: TOO_LARGE });
 }

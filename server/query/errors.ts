@@ -38,6 +38,11 @@ export const queryErrors = {
       400,
       `the query would read too many bytes (query: ${got}, limit: ${limit}); consider adding more specific stream selectors or reduce the time range of the query`,
     ),
+  tooManyQuerierBytes: (got: string, limit: string) =>
+    new QueryError(
+      400,
+      `un-shardable query too large to execute on a single querier: (query: ${got}, limit: ${limit}); consider adding more specific stream selectors or reduce the time range of the query`,
+    ),
   missingLabels: (missing: readonly string[], present: readonly string[]) =>
     new QueryError(
       400,

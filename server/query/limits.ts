@@ -18,6 +18,7 @@ export interface QueryLimits {
   readonly maxQueryLookbackMs: number;
   readonly maxStreamsMatchersPerQuery: number;
   readonly maxQueryBytesRead: number;
+  readonly maxQuerierBytesRead: number;
   readonly queryTimeoutMs: number;
   /** Answers about a time this young are not cached; the longest counts. */
   readonly maxCacheFreshnessMs: number;
@@ -83,12 +84,15 @@ export function clampLookback(range: TimeRange, { maxQueryLookbackMs }: QueryLim
   return range.startNs < oldestNs ? { startNs: oldestNs, endNs: range.endNs } : range;
 }
 
-/** Estimates what a query would read from its pages' statistics. @throws QueryError */
-export function checkBytesRead({ maxQueryBytesRead }: QueryLimits, streams: readonly StreamPages[]): void {
-  if (maxQueryBytesRead <= 0) return;
+/** Estimates what a query would read from its pages' statistics. This process is the one querier, and reads all of it. @throws QueryError */
+export function checkBytesRead({ maxQueryBytesRead, maxQuerierBytesRead }: QueryLimits, streams: readonly StreamPages[]): void {
+  if (maxQueryBytesRead <= 0 && maxQuerierBytesRead <= 0) return;
   let bytes = 0;
   for (const { pages } of streams) for (const { stats } of pages) bytes += stats.lineBytes + stats.metadataBytes;
-  if (bytes > maxQueryBytesRead) throw queryErrors.tooManyBytes(printHumanBinaryBytes(bytes), printHumanBinaryBytes(maxQueryBytesRead));
+  if (maxQueryBytesRead > 0 && bytes > maxQueryBytesRead)
+    throw queryErrors.tooManyBytes(printHumanBinaryBytes(bytes), printHumanBinaryBytes(maxQueryBytesRead));
+  if (maxQuerierBytesRead > 0 && bytes > maxQuerierBytesRead)
+    throw queryErrors.tooManyQuerierBytes(printHumanBinaryBytes(bytes), printHumanBinaryBytes(maxQuerierBytesRead));
 }
 
 function checkRequiredLabels({ requiredLabels, minimumLabelsNumber }: QueryLimits, matchers: readonly Matcher[]): void {
@@ -122,6 +126,7 @@ function strictestOf(a: QueryLimits, b: QueryLimits): QueryLimits {
     maxQueryLookbackMs: smaller(a.maxQueryLookbackMs, b.maxQueryLookbackMs),
     maxStreamsMatchersPerQuery: smaller(a.maxStreamsMatchersPerQuery, b.maxStreamsMatchersPerQuery),
     maxQueryBytesRead: smaller(a.maxQueryBytesRead, b.maxQueryBytesRead),
+    maxQuerierBytesRead: smaller(a.maxQuerierBytesRead, b.maxQuerierBytesRead),
     queryTimeoutMs: smaller(a.queryTimeoutMs, b.queryTimeoutMs),
     maxCacheFreshnessMs: Math.max(a.maxCacheFreshnessMs, b.maxCacheFreshnessMs),
     splitIntervalMs: Math.max(a.splitIntervalMs, b.splitIntervalMs),
@@ -145,6 +150,7 @@ export function queryLimitsOf(limits: Limits): QueryLimits {
     maxQueryLookbackMs: limits.max_query_lookback,
     maxStreamsMatchersPerQuery: limits.max_streams_matchers_per_query,
     maxQueryBytesRead: limits.max_query_bytes_read,
+    maxQuerierBytesRead: limits.max_querier_bytes_read,
     queryTimeoutMs: limits.query_timeout,
     maxCacheFreshnessMs: limits.max_cache_freshness_per_query,
     splitIntervalMs: limits.split_queries_by_interval,

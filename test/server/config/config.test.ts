@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { ConfigError } from "../../../lib/runtime/config-file.ts";
+import { noEffectReason } from "../../../server/config/fields.ts";
+import { limitsSchema } from "../../../server/config/limits.ts";
 import { type LoadedConfig, loadServerConfig } from "../../../server/config/load.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "skald-config-"));
@@ -24,6 +26,15 @@ function errorOf(text: string): string {
 }
 
 describe("the server's configuration", () => {
+  test("the documentation names the limits without effect, but for those that are gone from Loki or on trial there", () => {
+    const text = readFileSync("docs/configuration.md", "utf8");
+    const effectless = Object.entries(limitsSchema.shape).filter(([key, schema]) => {
+      const reason = noEffectReason(schema) ?? "taken out";
+      return !/taken out|experimental/.test(reason) && !key.startsWith("bloom_");
+    });
+    expect(effectless.length).toBeGreaterThan(20);
+    expect(effectless.map(([key]) => key).filter((key) => !text.includes(`\`${key}\``))).toEqual([]);
+  });
   test("a distributed Loki 2.x file is accepted, and keys without effect are named", () => {
     const { config, notes } = loadServerConfig(["test/conformance/server/loki-distributed.yaml"], { expandEnv: false, overrides: {} });
     expect(config.server.http_listen_port).toBe(3100);

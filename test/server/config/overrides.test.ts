@@ -110,6 +110,39 @@ describe("overrides", () => {
     const limits = watch();
     expect(limits.overrides).toEqual({ a: { max_query_series: 7, max_line_size: "2KB" }, b: { max_line_size: 1024 } });
     expect(limits.differences).toEqual({ a: { max_line_size: "2KB" }, b: {} });
+    registry = new Registry();
     expect(watch("").overrides).toBeUndefined();
+  });
+
+  test("limits are metrics: those of limits_config, and where a tenant's differ", async () => {
+    write("overrides: {a: {max_query_series: 9, query_timeout: 2m, volume_enabled: false, max_line_size: 1024}, b: {max_query_series: 7}}");
+    watch();
+    const shown = async (name: string): Promise<unknown> =>
+      (await registry.getSingleMetric(name)!.get()).values.map(({ labels, value }) => [...Object.values(labels), value]);
+    expect(await shown("loki_overrides_defaults")).toEqual(
+      expect.arrayContaining([
+        ["max_query_series", 7],
+        ["max_line_size", 1024],
+        ["query_timeout", 60e9],
+        ["volume_enabled", 1],
+        ["ingestion_rate_mb", 4],
+      ]),
+    );
+    expect(await shown("loki_overrides")).toEqual([
+      ["max_query_series", "a", 9],
+      ["query_timeout", "a", 120e9],
+      ["volume_enabled", "a", 0],
+    ]);
+    write("overrides: {b: {max_query_series: 8}}");
+    vi.advanceTimersByTime(PERIOD_MS);
+    expect(await shown("loki_overrides")).toEqual([["max_query_series", "b", 8]]);
+  });
+
+  test("an override without effect is named once, with the reason", () => {
+    write("overrides: {a: {cardinality_limit: 5}, b: {cardinality_limit: 6}}");
+    watch();
+    expect(logged.filter((line) => line.includes("override has no effect"))).toEqual([
+      expect.stringMatching(/level=warn .*tenant=a key=cardinality_limit .*the index is in memory/) as string,
+    ]);
   });
 });

@@ -160,6 +160,12 @@ describe("limits", () => {
       'count_over_time({s=~".+"}[1m])',
       "the query would read too many bytes (query: 3 B, limit: 2 B);",
     ],
+    [
+      "bytes of the one querier",
+      { limits: { maxQuerierBytesRead: 2 } },
+      'count_over_time({s=~".+"}[1m])',
+      "un-shardable query too large to execute on a single querier: (query: 3 B, limit: 2 B);",
+    ],
   ];
   for (const [name, options, query, message] of cases) {
     test(name, async () => {
