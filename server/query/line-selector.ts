@@ -5,9 +5,17 @@ import type { Kernels, Needle } from "../../lib/kernels/kernels.ts";
 import type { Page } from "../page.ts";
 import type { LineState } from "./line-state.ts";
 import type { CompiledLineFilter } from "./ops/line-filter.ts";
+import type { ScanControl } from "./scan-control.ts";
 
 /** Below this share of candidate lines, a search per line is cheaper than one over the page. */
 const PAGE_SEARCH_SHARE_MIN = 1 / 16;
+
+/** Lines that are tested before somebody looks at the clock, less one; a long line is a step of its own. */
+const LINES_PER_STEP_MASK = 7;
+const LONG_LINE_BYTES = 8192;
+
+type Turns = Pick<ScanControl, "betweenLines">;
+type Steps = Generator<void, number>;
 
 export class LineSelector {
   /** Ascending indexes of the selected lines after `select`: the first as many as it returned. Valid until the next call. */
@@ -32,6 +40,24 @@ export class LineSelector {
 
   /** Selects among the page's lines `from..to`; returns how many, or -1 when it is all of them (`hits` is not filled then). */
   select(page: Page, from: number, to: number): number {
+    const steps = this.#steps(page, from, to);
+    let step = steps.next();
+    while (step.done !== true) step = steps.next();
+    return step.value;
+  }
+
+  /** The same; others get their turn between tests of lines that take long, and the page has to stay valid until then. */
+  selectInTurns(page: Page, from: number, to: number, turns: Turns): number | Promise<number> {
+    const steps = this.#steps(page, from, to);
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done === true) return step.value;
+      const turn = turns.betweenLines();
+      if (turn instanceof Promise) return goOn(steps, turn, turns);
+    }
+  }
+
+  /** Yields where a turn may be taken. */
+  *#steps(page: Page, from: number, to: number): Steps {
     if (this.#filters.length === 0) return -1;
     const total = page.stats.entryCount;
     if (this.hits.length < total) {
@@ -50,19 +76,19 @@ export class LineSelector {
       // On other pages such a literal misses lines: beside ASCII there are more spellings of it.
       const usable = filter.needles !== null && !(needAscii && ascii === false);
       const wholePage = usable && (count < 0 || count > total * PAGE_SEARCH_SHARE_MIN);
-      count = wholePage ? this.#byPage(page, filter, exact, count, from, to) : this.#byLine(page, filter, count, from, to);
+      count = wholePage ? yield* this.#byPage(page, filter, exact, count, from, to) : yield* this.#byLine(page, filter, count, from, to);
     }
     return count;
   }
 
-  #byPage(page: Page, filter: CompiledLineFilter, exact: boolean, count: number, from: number, to: number): number {
+  *#byPage(page: Page, filter: CompiledLineFilter, exact: boolean, count: number, from: number, to: number): Steps {
     const found = this.#search(page, filter, from, to);
     if (!filter.negative) {
       const kept = count < 0 ? copy(this.#found, found, this.hits) : intersect(this.hits, count, this.#found, found);
-      return exact ? kept : this.#test(page, filter, kept);
+      return exact ? kept : yield* this.#test(page, filter, kept);
     }
     const candidates = count < 0 ? fillRange(this.hits, from, to) : count;
-    return exact ? subtract(this.hits, candidates, this.#found, found) : this.#testFound(page, filter, candidates, found);
+    return exact ? subtract(this.hits, candidates, this.#found, found) : yield* this.#testFound(page, filter, candidates, found);
   }
 
   /** Fills `#found` with the lines of the range that contain any of the needles. */
@@ -86,22 +112,23 @@ export class LineSelector {
     return this.#kernels.findLines(page.bytes, page.ends, entryCount, needle, out);
   }
 
-  #byLine(page: Page, filter: CompiledLineFilter, count: number, from: number, to: number): number {
+  #byLine(page: Page, filter: CompiledLineFilter, count: number, from: number, to: number): Steps {
     return this.#test(page, filter, count < 0 ? fillRange(this.hits, from, to) : count);
   }
 
-  #test(page: Page, filter: CompiledLineFilter, count: number): number {
+  *#test(page: Page, filter: CompiledLineFilter, count: number): Steps {
     let kept = 0;
     for (let k = 0; k < count; k++) {
       const i = this.hits[k]!;
       this.#line.setLine(i, page.bytes, i === 0 ? 0 : page.ends[i - 1]! + 1, page.ends[i]!);
       if (filter.test(this.#line)) this.hits[kept++] = i;
+      if (endsStep(k, this.#line)) yield;
     }
     return kept;
   }
 
   /** A negative filter whose literals do not settle it: lines without any of them pass, the others are tested. */
-  #testFound(page: Page, filter: CompiledLineFilter, count: number, found: number): number {
+  *#testFound(page: Page, filter: CompiledLineFilter, count: number, found: number): Steps {
     let kept = 0;
     let f = 0;
     for (let k = 0; k < count; k++) {
@@ -109,12 +136,27 @@ export class LineSelector {
       while (f < found && this.#found[f]! < i) f++;
       if (f < found && this.#found[f] === i) {
         this.#line.setLine(i, page.bytes, i === 0 ? 0 : page.ends[i - 1]! + 1, page.ends[i]!);
-        if (!filter.test(this.#line)) continue;
+        const passes = filter.test(this.#line);
+        if (endsStep(f, this.#line)) yield;
+        if (!passes) continue;
       }
       this.hits[kept++] = i;
     }
     return kept;
   }
+}
+
+async function goOn(steps: Steps, first: Promise<void>, turns: Turns): Promise<number> {
+  await first;
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done === true) return step.value;
+    const turn = turns.betweenLines();
+    if (turn instanceof Promise) await turn;
+  }
+}
+
+function endsStep(tested: number, { byteLength }: LineState): boolean {
+  return (tested & LINES_PER_STEP_MASK) === LINES_PER_STEP_MASK || byteLength > LONG_LINE_BYTES;
 }
 
 function promise(filter: CompiledLineFilter): number {

@@ -93,7 +93,8 @@ export class LogScan {
     const { after, upTo } = this.#bounds;
     const from = firstAfter(page.sec, page.nanos, 0, ref.stats.entryCount, after[0], after[1]);
     const to = firstAfter(page.sec, page.nanos, from, ref.stats.entryCount, upTo[0], upTo[1]);
-    const count = this.#selector.select(page, from, to);
+    const selected = this.#selector.selectInTurns(page, from, to, this.#control);
+    const count = typeof selected === "number" ? selected : await selected;
     const lines = count < 0 ? undefined : this.#selector.hits;
     const total = count < 0 ? to - from : count;
     const backward = this.#plan.direction === "backward";

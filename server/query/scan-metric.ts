@@ -117,7 +117,8 @@ export class MetricScan {
     await this.#control.openedPage(stats);
     const skip = ref.deletes === undefined ? duplicates : this.#deleted.of(page, base, ref.deletes, duplicates);
     const [from, to] = sole >= 0 ? [0, stats.entryCount] : this.#linesInWindows(page);
-    const count = this.#selector.select(page, from, to);
+    const selected = this.#selector.selectInTurns(page, from, to, this.#control);
+    const count = typeof selected === "number" ? selected : await selected;
     const lines = count < 0 ? undefined : this.#selector.hits;
     const total = count < 0 ? to - from : count;
     if (this.#plain) this.#control.stats.linesAfterOps += total;
