@@ -125,11 +125,14 @@ function literalOf(text: string, ignoreCase: boolean): RegexLiteral {
 }
 
 /** Groups and nested sequences opened up, so that literals on both sides of a parenthesis join. */
-function flatten(nodes: readonly RegexNode[]): RegexNode[] {
-  return nodes.flatMap((node): RegexNode[] => {
-    const open = node.kind === "group" ? node.of : node;
-    return open.kind === "concat" ? flatten(open.of) : open.kind === "group" ? flatten([open]) : [open];
-  });
+function flatten(nodes: readonly RegexNode[], out: RegexNode[] = []): RegexNode[] {
+  for (const node of nodes) {
+    let open = node;
+    while (open.kind === "group") open = open.of;
+    if (open.kind === "concat") flatten(open.of, out);
+    else out.push(open);
+  }
+  return out;
 }
 
 /** @param anchored the pattern has to match the whole text */

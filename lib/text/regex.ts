@@ -73,15 +73,38 @@ export interface Regex {
   replaceAll(text: string, replacement: (match: RegexMatch) => string): string;
 }
 
-/** Above this compiling takes minutes and gigabytes; lists of words belong into labels or several expressions. */
-const PATTERN_UNITS_MAX = 256 * 1024;
+/** As long as the longest query; above it compiling takes seconds, later minutes and gigabytes. Lists of words belong into labels. */
+const PATTERN_UNITS_MAX = 128 * 1024;
 
-/** Compiles an RE2 pattern. @throws RegexError */
+/** Compiled patterns that are kept, by their characters together: a query asks for its pattern several times. */
+const KEPT_UNITS_MAX = 2 * PATTERN_UNITS_MAX;
+const kept = new Map<string, CompiledRegex>();
+let keptUnits = 0;
+
+/** Compiles an RE2 pattern, or has it still. @throws RegexError */
 export function compileRegex(pattern: string, options: RegexOptions = {}): Regex {
   if (pattern.length > PATTERN_UNITS_MAX) {
     throw new RegexError(`error parsing regexp: expression too large: ${pattern.length} characters, at most ${PATTERN_UNITS_MAX}`, pattern);
   }
-  return new CompiledRegex(pattern, options.anchored === true, options.dotAll === true);
+  const anchored = options.anchored === true;
+  const dotAll = options.dotAll === true;
+  const key = `${Number(anchored)}${Number(dotAll)}${pattern}`;
+  const known = kept.get(key);
+  if (known !== undefined) {
+    // Behind the others: the first is dropped first.
+    kept.delete(key);
+    kept.set(key, known);
+    return known;
+  }
+  const regex = new CompiledRegex(pattern, anchored, dotAll);
+  kept.set(key, regex);
+  keptUnits += key.length;
+  for (const first of kept.keys()) {
+    if (keptUnits <= KEPT_UNITS_MAX) break;
+    kept.delete(first);
+    keptUnits -= first.length;
+  }
+  return regex;
 }
 
 /** Literals that every match of the pattern contains. @throws RegexError */
@@ -298,18 +321,29 @@ function judge(pattern: string, flags: number): string {
       return accepted;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      const repeated = /^error parsing regexp: duplicate capture group name: `(\w+)`$/.exec(message);
-      if (repeated === null || round > 1_000) throw new RegexError(message.endsWith("`") ? message : `${message}: \`\``, pattern);
-      accepted = renameLast(accepted, repeated[1]!, `${repeated[1]}_${round}_`);
+      const repeated = message.startsWith("error parsing regexp: duplicate capture group name: ");
+      if (!repeated || round > RENAMINGS_MAX) throw new RegexError(message.endsWith("`") ? message : `${message}: \`\``, pattern);
+      accepted = renameRepeated(pattern, round);
     }
   }
 }
 
-/** Renames the last group of that name: `(?P<name>` or `(?<name>`. */
-function renameLast(pattern: string, name: string, fresh: string): string {
-  const at = Math.max(pattern.lastIndexOf(`(?P<${name}>`), pattern.lastIndexOf(`(?<${name}>`));
-  const start = pattern.indexOf("<", at) + 1;
-  return pattern.slice(0, start) + fresh + pattern.slice(start + name.length);
+/** A new name may be another group's: then all are renamed once more. */
+const RENAMINGS_MAX = 8;
+const GROUP_NAME = /\\Q[\s\S]*?(?:\\E|$)|\\[\s\S]|\[\^?\]?(?:\[:[^\]]*:\]|\\[\s\S]|[^\]\\])*(?:\]|$)|\(\?P?<(\w+)>/g;
+
+/** Gives groups whose name stands before already names of their own. What looks like a group in a class or a quotation is none. */
+function renameRepeated(pattern: string, round: number): string {
+  const seen = new Set<string>();
+  return pattern.replace(GROUP_NAME, (token: string, name: string | undefined) => {
+    if (name === undefined || !seen.has(name)) {
+      if (name !== undefined) seen.add(name);
+      return token;
+    }
+    const fresh = `${name}_${round}_${seen.size}_`;
+    seen.add(fresh);
+    return token.replace(name, fresh);
+  });
 }
 
 const group = (node: RegexNode): RegexNode =>

@@ -60,6 +60,18 @@ describe("matches", () => {
     ["an empty round", "(|a)*", "aa", ["", ""]],
     ["both name forms", "(?<a>\\w+)=(?P<b>\\w+)", "k=v", ["k=v", "k", "v"]],
     ["a name used twice", "(?P<a>x)|(?P<a>z)", "z", ["z", undefined, "z"]],
+    [
+      "a name used three times, beside one that looks like a new one",
+      "(?P<a>x)(?P<a_0_1_>y)(?P<a>z)(?P<a>.)",
+      "xyz!",
+      ["xyz!", "x", "y", "z", "!"],
+    ],
+    [
+      "what looks like a group, quoted and in a class",
+      "(?P<a>x)(?P<a>[(?P<a>]+)\\Q(?P<a>\\E\\(",
+      "x(?P(?P<a>(",
+      ["x(?P(?P<a>(", "x", "(?P"],
+    ],
     ["a name used twice, and in a class", "(?P<a>x)(?<a>[<a>]+)", "x<a>", ["x<a>", "x", "<a>"]],
     ["the class of nothing", "[^\\x00-\\x{10FFFF}]", "a", null],
   ] as const)
@@ -308,3 +320,19 @@ function randomText(random: (below: number) => number): string {
   for (let length = random(9); length > 0; length--) text += chars[random(random(3) === 0 ? chars.length : 3)];
   return text;
 }
+
+describe("long patterns", () => {
+  test("a thousand groups of one name are renamed at once", () => {
+    const { groupNames } = compileRegex("(?P<n>a)".repeat(1000));
+    expect([groupNames.length, new Set(groupNames)]).toEqual([1001, new Set(["", "n"])]);
+  });
+  test("one that was compiled lately is had again, by its options", () => {
+    const regex = compileRegex("a.b|c");
+    expect(compileRegex("a.b|c")).toBe(regex);
+    expect(compileRegex("a.b|c", { anchored: true })).not.toBe(regex);
+    expect([compileRegex("a.b|c", { dotAll: true }).test("a\nb"), regex.test("a\nb")]).toEqual([true, false]);
+    for (let i = 0; i < 3; i++) compileRegex(`${i}${"x".repeat(100_000)}`);
+    expect(compileRegex("a.b|c")).not.toBe(regex);
+  });
+  test("longer than a query can be", () => expect(() => compileRegex("a".repeat(131_073))).toThrow("131073 characters, at most 131072"));
+});
