@@ -18,7 +18,7 @@ import { templateFault } from "./ops/formats.ts";
 import { type Direction, dataRange, type MetricPlan, planLog } from "./plan.ts";
 import type { Series } from "./range-aggregate.ts";
 import { type RunningQuery, startQuery } from "./running-query.ts";
-import type { ScanStats } from "./scan-control.ts";
+import { createScanControl, type ScanStats } from "./scan-control.ts";
 import type { MetricPartial } from "./scan-metric.ts";
 import { createScanner, type Scanner, type ScanWorkers } from "./scanner.ts";
 import { compareResultLabels } from "./series-table.ts";
@@ -245,7 +245,8 @@ async function runMetric(
   limits: QueryLimits,
   query: RunningQuery,
 ): Promise<Series[]> {
-  const evaluated = await evaluate(expr, { steps, scanSeriesMax: SCAN_SERIES_MAX, scan });
+  const control = createScanControl(() => query.throwIfStopped(), true);
+  const evaluated = await evaluate(expr, { steps, scanSeriesMax: SCAN_SERIES_MAX, scan, takeTurn: () => control.betweenLines() });
   const series = evaluated.filter(({ present }) => present.includes(1));
   checkSeries(series, limits);
   return series;

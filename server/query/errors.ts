@@ -24,6 +24,11 @@ export const queryErrors = {
       400,
       `the query keeps more than ${limit} samples in memory; consider adding more specific stream selectors, line filters or reducing the time range`,
     ),
+  tooManyValues: (series: number, steps: number, limit: number) =>
+    new QueryError(
+      400,
+      `${series} series at ${steps} steps each are more than ${limit} values; consider a longer step, adding more specific stream selectors, or aggregating results with functions like sum(), count() or topk()`,
+    ),
   tooManyEntries: (got: number, limit: number) =>
     new QueryError(400, `max entries limit per query exceeded, limit > max_entries_limit_per_query (${got} > ${limit})`),
   resultTooLarge: (limit: number) =>

@@ -19,7 +19,12 @@ export interface EvaluationContext {
   readonly scanSeriesMax: number;
   /** Reads what one range aggregation needs. */
   readonly scan: (plan: MetricPlan, windows: Windows) => Promise<readonly MetricPartial[]>;
+  /** To be awaited between series, and between steps of many of them: others get their turn. @throws when the query is stopped */
+  readonly takeTurn: () => Promise<void> | void;
 }
+
+/** Series times steps of one range aggregation, at nine bytes each. */
+const VALUES_MAX = 48_000_000;
 
 /** @throws QueryError */
 export async function evaluate(expr: MetricExpr, context: EvaluationContext): Promise<Series[]> {
@@ -33,7 +38,7 @@ export async function evaluate(expr: MetricExpr, context: EvaluationContext): Pr
         pushed !== undefined && expr.of.kind === "rangeAggregation"
           ? await evaluateRange(expr.of, planRange(expr.of, pushed, context.steps, context.scanSeriesMax), context)
           : await evaluate(expr.of, context);
-      return aggregateVectors(expr, inner, context.steps.count);
+      return aggregateVectors(expr, inner, context.steps.count, context.takeTurn);
     }
     case "binary":
       return evaluateBinary(expr, context);
@@ -77,7 +82,14 @@ async function evaluateRange({ fn, parameter, range }: RangeAggregation, plan: M
   const partials = await context.scan(plan, windows);
   const { labels, state } = mergePartials(plan, partials, context.scanSeriesMax);
   const how = { fn, parameter, rangeSeconds: range.rangeMs / 1000 };
-  const series = labels.map((own, id) => finishSeries(own, id, state, windows, how)).filter(({ present }) => present.includes(1));
+  if (labels.length * plan.steps.count > VALUES_MAX) throw queryErrors.tooManyValues(labels.length, plan.steps.count, VALUES_MAX);
+  const series: Series[] = [];
+  for (const [id, own] of labels.entries()) {
+    const one = finishSeries(own, id, state, windows, how);
+    if (one.present.includes(1)) series.push(one);
+    const turn = context.takeTurn();
+    if (turn instanceof Promise) await turn;
+  }
   return fn === "absent_over_time" ? [finishAbsent(absentLabels(range.log.matchers), series, plan.steps.count)] : series;
 }
 

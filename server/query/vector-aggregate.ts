@@ -4,7 +4,18 @@ import type { Grouping, VectorAggregation, VectorFn } from "../../lib/logql/ast.
 import { newSeries, type Series } from "./range-aggregate.ts";
 import { labelsKey, type ResultLabels } from "./series-table.ts";
 
-export function aggregateVectors({ fn, parameter, grouping }: VectorAggregation, series: readonly Series[], stepCount: number): Series[] {
+/** Steps of a fold before somebody looks at the clock, less one: a power of two. */
+const STEPS_PER_TURN_MASK = 15;
+
+type TakeTurn = () => Promise<void> | void;
+
+/** @param takeTurn called between steps: a step of many series takes a millisecond, and there may be thousands of steps */
+export async function aggregateVectors(
+  { fn, parameter, grouping }: VectorAggregation,
+  series: readonly Series[],
+  stepCount: number,
+  takeTurn: TakeTurn = () => {},
+): Promise<Series[]> {
   switch (fn) {
     case "sort":
     case "sort_desc":
@@ -12,9 +23,9 @@ export function aggregateVectors({ fn, parameter, grouping }: VectorAggregation,
     case "topk":
     case "bottomk":
     case "approx_topk":
-      return selectBest(fn, parameter ?? 1, grouping, series, stepCount);
+      return selectBest(fn, parameter ?? 1, grouping, series, stepCount, takeTurn);
     default:
-      return fold(fn, grouping, series, stepCount);
+      return fold(fn, grouping, series, stepCount, takeTurn);
   }
 }
 
@@ -49,12 +60,25 @@ function groupsOf(series: readonly Series[], grouping: Grouping | null): Group[]
 
 type Fold = Exclude<VectorFn, "sort" | "sort_desc" | "topk" | "bottomk" | "approx_topk">;
 
-function fold(fn: Fold, grouping: Grouping | null, series: readonly Series[], stepCount: number): Series[] {
-  return groupsOf(series, grouping).map(({ labels, members }) => {
+async function fold(
+  fn: Fold,
+  grouping: Grouping | null,
+  series: readonly Series[],
+  stepCount: number,
+  takeTurn: TakeTurn,
+): Promise<Series[]> {
+  const folded: Series[] = [];
+  for (const { labels, members } of groupsOf(series, grouping)) {
     const out = newSeries(labels, stepCount);
-    for (let k = 0; k < stepCount; k++) foldStep(fn, members, k, out);
-    return out;
-  });
+    for (let k = 0; k < stepCount; k++) {
+      foldStep(fn, members, k, out);
+      if ((k & STEPS_PER_TURN_MASK) !== STEPS_PER_TURN_MASK) continue;
+      const turn = takeTurn();
+      if (turn instanceof Promise) await turn;
+    }
+    folded.push(out);
+  }
+  return folded;
 }
 
 function foldStep(fn: Fold, members: readonly Series[], k: number, out: Series): void {
@@ -82,13 +106,14 @@ function foldStep(fn: Fold, members: readonly Series[], k: number, out: Series):
 }
 
 /** topk and bottomk choose anew at each step and keep the series' own labels. The best come first. */
-function selectBest(
+async function selectBest(
   fn: "topk" | "bottomk" | "approx_topk",
   k: number,
   grouping: Grouping | null,
   series: readonly Series[],
   stepCount: number,
-): Series[] {
+  takeTurn: TakeTurn,
+): Promise<Series[]> {
   const sign = fn === "bottomk" ? -1 : 1;
   const kept = new Map<Series, Series>();
   for (const { members } of groupsOf(series, grouping)) {
@@ -101,6 +126,8 @@ function selectBest(
         out.values[step] = one.values[step]!;
         out.present[step] = 1;
       }
+      const turn = takeTurn();
+      if (turn instanceof Promise) await turn;
     }
   }
   return stepCount === 1 ? sortByValue([...kept.values()], sign > 0) : [...kept.values()];
