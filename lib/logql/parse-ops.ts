@@ -40,7 +40,10 @@ export function parseOps(reader: TokenReader, unwrapAllowed: boolean): { readonl
     if (LINE_FILTER_OPS.has(reader.kind)) ops.push(parseLineFilter(reader));
     else if (!reader.takeIf("|")) return { ops, atUnwrap: false };
     else if (unwrapAllowed && reader.kind === "unwrap") return { ops, atUnwrap: true };
-    else ops.push(parseStage(reader));
+    else {
+      reader.countStage();
+      ops.push(parseStage(reader));
+    }
   }
 }
 

@@ -10,6 +10,9 @@ import type { Token } from "./tokens.ts";
  */
 export const NESTING_MAX = 500;
 
+/** How many ops other than line filters a query may have: each keeps names or programs of its own, and is run on each line. */
+export const STAGES_MAX = 500;
+
 /** Loki names the expected tokens only when there are at most this many. */
 const EXPECTED_MAX = 4;
 
@@ -19,6 +22,7 @@ export class TokenReader {
   readonly #ahead: Token[] = [];
   #open = 0;
   readonly #depths = new WeakMap<object, number>();
+  #stages = 0;
 
   constructor(text: string) {
     this.#lexer = new Lexer(text);
@@ -64,6 +68,11 @@ export class TokenReader {
     const list = expected.length > 0 && expected.length <= EXPECTED_MAX ? `, expecting ${expected.join(" or ")}` : "";
     const { kind, start, lineKnown } = this.#peek(0);
     return this.#lexer.error(`syntax error: unexpected ${kind}${list}`, start, lineKnown);
+  }
+
+  /** Notes an op that is no line filter. @throws LogqlError past STAGES_MAX */
+  countStage(): void {
+    if (++this.#stages > STAGES_MAX) throw LogqlError.semantic(`query has more than ${STAGES_MAX} stages that are no line filters`);
   }
 
   /** Runs a rule one level deeper. @throws LogqlError past NESTING_MAX */

@@ -167,6 +167,17 @@ describe("nesting", () => {
   });
 });
 
+describe("stages", () => {
+  const refused = "query has more than 500 stages that are no line filters";
+  test("up to the limit are fine", () => expect(refusal(`{a="b"}${" | json".repeat(500)}`)).toBeNull());
+  test("past the limit are refused", () => expect(refusal(`{a="b"}${" | json".repeat(501)}`)?.message).toContain(refused));
+  test("count in all ranges of a query together", () => {
+    const range = `count_over_time({a="b"}${" | json".repeat(251)}[1m])`;
+    expect(refusal(range)).toBeNull();
+    expect(refusal(`${range} + ${range}`)?.message).toContain(refused);
+  });
+});
+
 describe("queries of the wrong kind", () => {
   for (const [name, text, read, want] of [
     ["a metric as a log query", "vector(1)", parseLogExpr, "only log selector is supported"],

@@ -12,6 +12,8 @@ const ROUNDS = Number(process.env.SKALD_FUZZ_ROUNDS ?? 60);
 const ALL_VALUES = process.env.SKALD_FUZZ_ROUNDS !== undefined;
 /** A machine under load is slow; an answer that never ends is what is looked for. */
 const ANSWER_MS_MAX = 25_000;
+/** What an answer may cost the server: several times of what the dearest does, for slower machines. */
+const CPU_MS_MAX = 5_000;
 const MEMORY_BYTES_MAX = 900 * 1024 * 1024;
 
 const TIME = ["start", "end", "since"];
@@ -106,11 +108,13 @@ interface Answer {
   readonly status: number;
   readonly text: string;
   readonly ms: number;
+  readonly cpuMs: number;
 }
 
 /** As it is on the wire: fetch would put odd addresses right. */
 function ask(path: string, query: string, method: "GET" | "POST" = "GET"): Promise<Answer> {
   const startedMs = performance.now();
+  const cpuBeforeMs = server.cpuMs();
   return new Promise((resolve, reject) => {
     const asked = request(
       {
@@ -127,7 +131,12 @@ function ask(path: string, query: string, method: "GET" | "POST" = "GET"): Promi
         response.on("data", (part: Buffer) => void parts.push(part));
         response.on("error", reject);
         response.on("end", () =>
-          resolve({ status: response.statusCode!, text: Buffer.concat(parts).toString(), ms: performance.now() - startedMs }),
+          resolve({
+            status: response.statusCode!,
+            text: Buffer.concat(parts).toString(),
+            ms: performance.now() - startedMs,
+            cpuMs: server.cpuMs() - cpuBeforeMs,
+          }),
         );
       },
     );
@@ -147,10 +156,11 @@ function expectNoComplaints(): void {
   expect(complaints.slice(0, 50), `seed ${SEED}`).toEqual([]);
 }
 
-function judge({ status, text, ms }: Answer, what: string): void {
+function judge({ status, text, ms, cpuMs }: Answer, what: string): void {
   const faults = [
     ...(status >= 500 ? ["blames the server"] : []),
     ...(ms > ANSWER_MS_MAX ? [`took ${ms} ms`] : []),
+    ...(cpuMs > CPU_MS_MAX ? [`cost ${cpuMs} ms of processor time`] : []),
     ...(status === 400 && text.trim() === "" ? ["says nothing"] : []),
     ...(/TypeError|RangeError|SyntaxError|Cannot read prop|is not a function|Invalid string length|at .*\.js:\d+/.test(text)
       ? ["speaks JavaScript"]
@@ -228,6 +238,30 @@ for (const query of [
       ),
       query,
     );
+  });
+}
+
+/** Of a hundred kilobytes each, so they are posted: many small things cost no more than one large one. */
+const many = (count: number, text: (i: number) => string, between = ""): string =>
+  Array.from({ length: count }, (_, i) => text(i)).join(between);
+for (const [name, query] of [
+  ["line filters", `{app="fuzz"}${many(14_000, () => ' |= "a"')}`],
+  ["words of a line filter", `{app="fuzz"} |= "zz"${many(14_000, () => ' or "zz"')}`],
+  ["regexes", `{app="fuzz"}${many(10_000, () => ' |~ "n+e"')}`],
+  ["alternatives of a regex", `{app="fuzz"} |~ \`${many(14_000, (i) => `w${i}`, "|")}\``],
+  ["repetitions in a regex", `{app="fuzz"} |~ \`${many(30_000, () => ".*x")}\``],
+  ["groups of one name", `{app="fuzz"} | regexp \`${many(1_000, () => "(?P<n>a)")}\``],
+  ["stages", `{app="fuzz"}${many(10_000, () => " | logfmt")}`],
+  ["stages that may be", `{app="fuzz"}${many(500, () => " | logfmt")}`],
+  ["labels to format", `{app="fuzz"} | label_format ${many(6_000, (i) => `a${i}=b`, ",")}`],
+  ["labels to keep", `{app="fuzz"} | logfmt | keep ${many(10_000, (i) => `a${i}`, ",")}`],
+  ["fields in a template", `{app="fuzz"} | line_format \`${many(14_000, () => "{{.app}}")}\``],
+  ["parentheses", `${"(".repeat(50_000)}1${")".repeat(50_000)}`],
+  ["operators", `vector(1)${many(50_000, () => "+1")}`],
+] as const) {
+  test(`many ${name} end`, { timeout: 120_000 }, async () => {
+    const path = "/loki/api/v1/query_range";
+    judge(await ask(path, queryOf([["query", encodeURIComponent(query)]]), "POST"), `many ${name}`);
   });
 }
 
