@@ -48,10 +48,17 @@ function parse(body: Buffer): unknown {
     return JSON.parse(text);
   } catch (error) {
     const end = endOfObject(text);
-    if (end < text.length) return parse(body.subarray(0, Buffer.byteLength(text.slice(0, end))));
-    throw new PushError(`push body is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    if (end === text.length) throw notJson(error);
+    try {
+      return JSON.parse(text.slice(0, end));
+    } catch (inObject) {
+      throw notJson(inObject);
+    }
   }
 }
+
+const notJson = (error: unknown): PushError =>
+  new PushError(`push body is not JSON: ${error instanceof Error ? error.message : String(error)}`);
 
 /** Where the object that a text begins with ends; the text's length when it does not. */
 function endOfObject(text: string): number {

@@ -108,6 +108,10 @@ describe("the JSON form, as Loki's decoder takes it", () => {
     ["no labels", `{"streams":[{${values}}]}`, "{}"],
   ] as const)
     test(name, () => expect(rows(decodePushJson(Buffer.from(body), false))).toEqual([[labels, [0, 1, "x", []]]]));
+  test("a broken object with bytes that are no text is refused once", () => {
+    const body = Buffer.concat([Buffer.from('{"a'), Buffer.from([0xff, 0xfe]), Buffer.from('":}}')]);
+    expect(() => decodePushJson(body, false)).toThrow(PushError);
+  });
   test("nothing in a body of null", () => expect(decodePushJson(Buffer.from("null"), false).streams).toEqual([]));
 });
 

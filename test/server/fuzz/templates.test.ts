@@ -9,6 +9,8 @@ const SEED = Number(process.env.SKALD_SEED ?? 20_261_128);
 const ROUNDS = Number(process.env.SKALD_FUZZ_ROUNDS ?? 1_000);
 const OUTPUT_CHARS_MAX = 64 * 1024;
 const STEPS_MAX = 20_000;
+/** What a template may cost to compile and run: several times of what the dearest does, for slower machines. */
+const CPU_MS_MAX = 3_000;
 const functions = logqlFunctions({ line: () => "a line with 5 words", timestampNs: () => 1_700_000_000_000_000_000n, nowMs: () => 0 });
 const names = [...functions.keys()];
 const data = { a: "x", b: "5", json: '{"list":[1,2,{"a":null}]}', long: "x".repeat(5000), deep: `${"[".repeat(5000)}${"]".repeat(5000)}` };
@@ -128,6 +130,9 @@ for (const [name, text] of [
   ["chains pipes", `{{ "x"${" | upper | lower".repeat(50_000)} }}`],
 ] as const) {
   test(`a template that ${name} ends`, () => {
+    const before = process.cpuUsage();
     expect(run(text).length).toBeLessThan(OUTPUT_CHARS_MAX * 2);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(CPU_MS_MAX);
   });
 }
