@@ -8,12 +8,17 @@ export function toInt(value: TemplateValue): bigint {
   if (typeof value === "boolean") return value ? 1n : 0n;
   if (typeof value === "number") return Number.isFinite(value) ? int64(BigInt(Math.trunc(value))) : -(2n ** 63n);
   if (typeof value !== "string") return 0n;
-  const match = /^([+-]?)(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+|\d+)(?:\.\d*)?$/.exec(value);
+  const decimals = /^([+-]?)(\d*)\.\d*$/.exec(value);
+  const match = WHOLE_NUMBER.exec(decimals === null ? value : `${decimals[1]}${decimals[2] || "0"}`);
   if (match === null) return 0n;
-  const size = BigInt(match[2]!);
+  const digits = match[2]!.replaceAll("_", "");
+  const size = BigInt(/^0\d/.test(digits) ? `0o${digits.slice(1)}` : digits);
   const whole = match[1] === "-" ? -size : size;
   return int64(whole) === whole ? whole : 0n;
 }
+
+/** What strconv.ParseInt takes when it is to find the base by itself: Go's literals, with a leading zero an octal one. */
+const WHOLE_NUMBER = /^([+-]?)(0[xX](?:_?[0-9a-fA-F])+|0[bB](?:_?[01])+|0[oO](?:_?[0-7])+|0(?:_?[0-7])*|[1-9](?:_?\d)*)$/;
 
 export function toFloat(value: TemplateValue): number {
   if (typeof value === "number") return value;
@@ -22,9 +27,11 @@ export function toFloat(value: TemplateValue): number {
   return typeof value === "string" ? (parseFloat64(value) ?? 0) : 0;
 }
 
+const DECIMAL_NUMBER = /^[+-]?(\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)([eE][+-]?\d+)?$/;
+
 /** strconv.ParseFloat for decimal texts; null when it is none. */
 export function parseFloat64(text: string): number | null {
-  if (/^[+-]?(\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) return text.includes("_") ? null : Number(text);
+  if (DECIMAL_NUMBER.test(text)) return Number(text.replaceAll("_", ""));
   const word = /^([+-]?)(inf|infinity|nan)$/i.exec(text);
   if (word === null) return null;
   return word[2]!.toLowerCase() === "nan" ? Number.NaN : word[1] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;

@@ -170,11 +170,9 @@ export class Execution {
     if (first.kind === "function") return this.#call(first.name, args, dot, piped);
     if (first.kind === "chain") {
       const of = this.#operand(first.of, dot);
-      let value = of;
-      for (let i = 0; i < first.fields.length - 1; i++) value = this.#field(value, first.fields[i]!, []);
       const given = args.map((arg) => this.#operand(arg, dot));
       if (piped !== undefined) given.push(piped);
-      return this.#field(value, first.fields.at(-1)!, given);
+      return this.#fields(of, first.fields, given);
     }
     if (args.length > 0 || piped !== undefined) {
       throw new TemplateError(`can't give argument to non-function ${this.#source.slice(first.at, first.at + 20).split(/[\s})|]/, 1)[0]}`);
@@ -199,13 +197,25 @@ export class Execution {
         this.#step();
         return this.#nested(operand.pipe, dot);
       case "chain":
-        return operand.fields.reduce<TemplateValue>((value, name) => this.#field(value, name, []), this.#operand(operand.of, dot));
+        return this.#fields(this.#operand(operand.of, dot), operand.fields, []);
     }
   }
 
   #nested(pipe: Pipe, dot: TemplateValue): TemplateValue {
     const value = this.#pipeline(pipe, dot);
     for (const name of pipe.variables) this.#declare(name, value, pipe.assigns);
+    return value;
+  }
+
+  /** `.a.b.c`; the arguments are for the last one. Where missing keys are zero values, the zero value of a map of anything has no fields. */
+  #fields(of: TemplateValue, names: readonly string[], given: readonly TemplateValue[]): TemplateValue {
+    let value = of;
+    let inMap = false;
+    names.forEach((name, i) => {
+      if (inMap && value === null) throw new TemplateError(`nil pointer evaluating interface {}.${name}`);
+      inMap = value !== null && this.#missing === "";
+      value = this.#field(value, name, i === names.length - 1 ? given : []);
+    });
     return value;
   }
 

@@ -78,7 +78,7 @@ export function sprintf(format: string, args: readonly TemplateValue[]): string 
       const minus = flags.includes("-") || (wide ?? 0) < 0;
       return formatVerb(verb, args[next++]!, {
         minus,
-        plus: flags.includes("+"),
+        plus: flags.includes("+") && verb !== "v",
         sharp: flags.includes("#"),
         space: flags.includes(" "),
         zero: flags.includes("0") && !minus,
@@ -95,21 +95,22 @@ export function sprintf(format: string, args: readonly TemplateValue[]): string 
 }
 
 function formatVerb(verb: string, value: TemplateValue, how: Directive): string {
-  if (verb === "T") return pad(value === null ? "<nil>" : typeName(value), how, false);
-  if (verb === "v" && how.sharp) return pad(goSyntax(value), how, false);
-  if (value === null) return verb === "v" ? pad("<nil>", how, false) : `%!${verb}(<nil>)`;
+  if (verb === "T") return pad(value === null ? "<nil>" : typeName(value), how);
+  if (value === null) return verb === "v" ? pad("<nil>", how) : `%!${verb}(<nil>)`;
+  if (verb === "v" && how.sharp) return pad(goSyntax(value), how);
   if (isList(value) && verb !== "p") return `[${value.map((item) => formatVerb(verb, item, how)).join(" ")}]`;
   const text = formatScalar(verb, value, how);
   if (text !== null) return text;
-  return `%!${verb}(${typeName(value)}=${formatValue(value)})`;
+  // The flags hold for the value in the complaint, too.
+  return `%!${verb}(${typeName(value)}=${formatScalar("v", value, how) ?? formatValue(value)})`;
 }
 
 /** Null: the verb does not fit the value. */
 function formatScalar(verb: string, value: TemplateValue & {}, how: Directive): string | null {
-  if (value instanceof TimeValue || isMap(value)) return verb === "v" || verb === "s" ? pad(formatValue(value), how, false) : null;
+  if (value instanceof TimeValue || isMap(value)) return verb === "v" || verb === "s" ? pad(formatValue(value), how) : null;
   switch (typeof value) {
     case "boolean":
-      return verb === "t" || verb === "v" ? pad(String(value), how, false) : null;
+      return verb === "t" || verb === "v" ? pad(String(value), how) : null;
     case "bigint":
       return formatInteger(verb, value, how);
     case "number":
@@ -124,9 +125,9 @@ function formatText(verb: string, value: string, how: Directive): string | null 
   switch (verb) {
     case "s":
     case "v":
-      return pad(cut, how, false);
+      return pad(cut, how);
     case "q":
-      return pad(how.sharp && !cut.includes("`") ? `\`${cut}\`` : quoteGo(cut, '"', how.plus), how, false);
+      return pad(how.sharp && !cut.includes("`") ? `\`${cut}\`` : quoteGo(cut, '"', how.plus), how);
     case "x":
     case "X": {
       const bytes = Buffer.from(value).subarray(0, how.precision ?? undefined);
@@ -134,7 +135,7 @@ function formatText(verb: string, value: string, how: Directive): string | null 
       const text = how.space
         ? hex.map((byte) => (how.sharp ? `0x${byte}` : byte)).join(" ")
         : (how.sharp && hex.length > 0 ? "0x" : "") + hex.join("");
-      return pad(verb === "X" ? text.toUpperCase() : text, how, false);
+      return pad(verb === "X" ? text.toUpperCase() : text, how);
     }
     default:
       return null;
@@ -147,13 +148,13 @@ function formatInteger(verb: string, value: bigint, how: Directive): string | nu
     const prefix = verb === "O" ? "0o" : !how.sharp ? "" : ({ x: "0x", X: "0X", o: "0", b: "0b" }[verb] ?? "");
     const size = (value < 0n ? -value : value).toString(radix).padStart(how.precision ?? 0, "0");
     const digits = value === 0n && how.precision === 0 ? "" : verb === "X" ? size.toUpperCase() : size;
-    return pad(digits, how, how.precision === null, sign(value < 0n, how) + prefix);
+    return pad(digits, how, sign(value < 0n, how) + prefix, how.precision === null);
   }
   const code = Number(value);
   const char = code >= 0 && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff) ? String.fromCodePoint(code) : "\ufffd";
-  if (verb === "c") return pad(char, how, false);
-  if (verb === "q") return pad(quoteGo(char, "'", how.plus), how, false);
-  if (verb === "U") return pad(`U+${code.toString(16).toUpperCase().padStart(4, "0")}${how.sharp ? ` '${char}'` : ""}`, how, false);
+  if (verb === "c") return pad(char, how);
+  if (verb === "q") return pad(quoteGo(char, "'", how.plus), how);
+  if (verb === "U") return pad(`U+${code.toString(16).toUpperCase().padStart(4, "0")}${how.sharp ? ` '${char}'` : ""}`, how);
   return null;
 }
 
@@ -164,13 +165,13 @@ function formatFloatVerb(verb: string, value: number, how: Directive): string | 
   const negative = value < 0 || Object.is(value, -0);
   const text = formatFloat(Math.abs(value), kind, precision).replace("+Inf", "Inf");
   const digits = verb === "E" || verb === "G" ? text.toUpperCase() : text;
-  return pad(digits, how, Number.isFinite(value), sign(negative, how));
+  return pad(digits, how, sign(negative, how), Number.isFinite(value));
 }
 
 const sign = (negative: boolean, how: Directive): string => (negative ? "-" : how.plus ? "+" : how.space ? " " : "");
 
-/** @param zeroAllowed zeros may fill the width, between `lead` (sign and prefix) and the digits */
-function pad(text: string, how: Directive, zeroAllowed: boolean, lead = ""): string {
+/** @param zeroAllowed zeros may fill the width, between `lead` (sign and prefix) and the text */
+function pad(text: string, how: Directive, lead = "", zeroAllowed = true): string {
   const missing = how.width === null ? 0 : how.width - [...lead, ...text].length;
   if (missing <= 0) return lead + text;
   if (how.minus) return lead + text + " ".repeat(missing);

@@ -7,7 +7,7 @@ import { escapeQuery } from "./builtins.ts";
 import { fn, type TemplateFunction, type TemplateFunctions } from "./function.ts";
 import { MATH_FUNCTIONS } from "./math-functions.ts";
 import { GO_TEXT_FUNCTIONS, SPRIG_TEXT_FUNCTIONS, templateRegex } from "./text-functions.ts";
-import { expectTime, readTime, timeFunctions } from "./time-functions.ts";
+import { expectTime, readTime, timeFunctions, zoneOrUtc } from "./time-functions.ts";
 import { fromJsonValue, TemplateError, type TemplateValue, TimeValue } from "./value.ts";
 
 /** What the functions see of the entry that is being formatted. */
@@ -42,7 +42,7 @@ const STATIC: readonly (readonly [string, TemplateFunction])[] = [
   ["bytes", fn(["text"], (text) => parseHumanBytes(text))],
   ["duration", fn(["text"], (text) => parseGoDurationNs(text) / 1e9)],
   ["duration_seconds", fn(["text"], (text) => parseGoDurationNs(text) / 1e9)],
-  ["toDateInZone", fn(["text", "text", "text"], (layout, zone, text) => readTime(layout, text, loadZone(zone)))],
+  ["toDateInZone", fn(["text", "text", "text"], (layout, zone, text) => readTime(layout, text, zoneOrUtc(zone)))],
   ["unixEpochMillis", fn(["any"], (time) => String(expectTime(time).unixNanos() / 1_000_000n))],
   ["unixEpochNanos", fn(["any"], (time) => String(expectTime(time).unixNanos()))],
   ["unixToTime", fn(["text"], unixToTime)],

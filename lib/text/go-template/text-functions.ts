@@ -180,16 +180,36 @@ function replaceAll(pattern: string, text: string, replacement: string, expands:
   return bounded(regex.replaceAll(text, (match) => (expands ? expandTemplate(replacement, match, regex.groupNames) : replacement)));
 }
 
-/** The decoded text, or the error's, as sprig has it. */
+/** The decoded text, or the error's, as sprig has it: base64.StdEncoding, line feeds passed over. */
 function decodeBase64(text: string): string {
-  const packed = text.replace(/[\r\n]/g, "");
-  const match = /^[A-Za-z0-9+/]*/.exec(packed)![0];
-  const padding = packed.slice(match.length);
-  const whole =
-    (match.length % 4 === 0 && padding === "") ||
-    (match.length % 4 === 2 && padding === "==") ||
-    (match.length % 4 === 3 && padding === "=");
-  if (whole) return Buffer.from(packed, "base64").toString("utf8");
-  const bad = /^=+$/.test(padding) || padding === "" ? packed.length - (match.length % 4 === 1 ? 1 : 0) : match.length;
-  return `illegal base64 data at input byte ${bad}`;
+  const bytes = Buffer.from(text);
+  const bad = badBase64At(bytes);
+  return bad < 0 ? decodeGoUtf8(Buffer.from(text, "base64")) : `illegal base64 data at input byte ${bad}`;
+}
+
+const PADDING = 0x3d;
+
+/** Where Go says that the text is no base64: a byte, or the start of a group of four that is not whole. -1: nowhere. */
+function badBase64At(bytes: Buffer): number {
+  let inGroup = 0;
+  let at = 0;
+  const skipLines = (): void => {
+    while (bytes[at] === 10 || bytes[at] === 13) at++;
+  };
+  for (skipLines(); at < bytes.length; skipLines()) {
+    const byte = bytes[at++]!;
+    if (/[A-Za-z0-9+/]/.test(String.fromCharCode(byte))) {
+      inGroup = (inGroup + 1) % 4;
+      continue;
+    }
+    if (byte !== PADDING || inGroup < 2) return at - 1;
+    skipLines();
+    if (inGroup === 2) {
+      if (at === bytes.length) return at;
+      if (bytes[at++] !== PADDING) return at - 2;
+      skipLines();
+    }
+    return at < bytes.length ? at : -1;
+  }
+  return inGroup === 0 ? -1 : at - inGroup;
 }

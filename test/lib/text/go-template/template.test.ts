@@ -48,6 +48,10 @@ describe("numbers print as Go's", () => {
     ["{{ printf `%v %t %q %T %5t|%%` true false `x\\n` 1 true }}", 'true false "x\\\\n" int  true|%'],
     ["{{ printf `%d %s %z` `hi` 5 6 }}", "%!d(string=hi) %!s(int=5) %!z(int=6)"],
     ["{{ printf `%d %d` 1 }}{{ printf `%d` 1 2 }}{{ printf `%` }}", "1 %!d(MISSING)1%!(EXTRA int=2)%!(NOVERB)"],
+    [
+      "{{ printf `%5s|%05d|%5.1f|%+d|%05s|%05t|%+v|%#v` 7 `x` `abc` 1.5 `x` true 5 nil }}",
+      "%!s(int=    7)|%!d(string=0000x)|%!f(string=    a)|%!d(float64=+1.5)|0000x|0true|5|<nil>",
+    ],
     ["{{ printf `%*d|%v|%s` 4 7 (list 1 `a`) (list `a` `b`) }}", "   7|[1 a]|[a b]"],
     ["{{ add 9223372036854775807 1 }} {{ mul 3 -4 }} {{ div -7 2 }} {{ mod -7 2 }}", "-9223372036854775808 -12 -3 -1"],
     ["{{ round 2.5 0 }} {{ round 123.555555 3 }} {{ round -1.5 0 }}", "3 123.556 -2"],
@@ -167,10 +171,27 @@ describe("logql", () => {
     ['{{ range fromJson `[{"a":1},{"a":2}]` }}{{ .a }};{{ end }}', "1;2;"],
     ['{{ (fromJson `{"a":{"b":[1,"x",null]}}`).a.b }}', "[1 x <nil>]"],
     ["{{ toDateInZone `2006-01-02 15:04` `Europe/Berlin` `2020-07-01 12:00` | unixEpoch }}", "1593597600"],
+    ["{{ toDateInZone `2006-01-02 15:04` `Nowhere/Here` `2020-07-01 12:00` }}", "2020-07-01 12:00:00 +0000 UTC"],
+    [
+      "{{ int `010` }} {{ int `08` }} {{ int `1_000` }} {{ int `0x_1F` }} {{ int `1__0` }} {{ int `-3.9` }} {{ int `.5` }}",
+      "8 0 1000 31 0 -3 0",
+    ],
+    ["{{ float64 `1_000.5` }} {{ addf `1_0` 1 }} {{ float64 `_1` }}", "1000.5 11 0"],
+    [
+      "{{ b64dec `YQ` }}|{{ b64dec `YWJjZA=` }}|{{ b64dec `YQ==x` }}|{{ b64dec `Y=` }}|{{ b64dec `YW\nJj` }}",
+      [
+        "illegal base64 data at input byte 0",
+        "illegal base64 data at input byte 7",
+        "illegal base64 data at input byte 4",
+        "illegal base64 data at input byte 1",
+        "abc",
+      ].join("|"),
+    ],
+    ['{{ (fromJson `{"a":{}}`).a.b }} {{ (fromJson `x`).a.b }}', "<no value> <no value>"],
   ] as const)
     test(text, () => expect(logql(text)).toBe(want));
-  for (const text of ["{{ duration `1d` }}", "{{ bytes `x` }}", "{{ toDateInZone `2006` `Nowhere` `2020` }}", "{{ unixToTime `123` }}"])
-    test(`fails: ${text}`, () => expect(() => logql(text)).toThrow("error calling"));
+  for (const text of ["{{ duration `1d` }}", "{{ bytes `x` }}", "{{ (fromJson `{}`).a.b }}", "{{ unixToTime `123` }}"])
+    test(`fails: ${text}`, () => expect(() => logql(text)).toThrow(/error calling|nil pointer/));
   for (const name of ["fail", "env", "list", "splitList"])
     test(`does not know ${name}`, () => expect(() => logql(`{{ ${name} }}`)).toThrow(`function "${name}" not defined`));
 });
