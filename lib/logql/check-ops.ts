@@ -30,7 +30,7 @@ function checkLog({ ops }: LogExpr, checks: OpChecks, unwrapFilters: readonly La
   }
 }
 
-/** Loki runs line filters first, as one step, up to each op that changes the line. */
+/** Loki runs line filters first, as one step, up to each label filter and each op that changes the line. */
 function orderedSteps(ops: readonly Op[]): Op[][] {
   const steps: Op[][] = [];
   let filters: Op[] = [];
@@ -42,16 +42,18 @@ function orderedSteps(ops: readonly Op[]): Op[][] {
     others = [];
   };
   for (const op of ops) {
+    if (op.kind === "labelFilter") flush();
     if (op.kind === "lineFilter") filters.push(op);
     else others.push([op]);
-    if (op.kind === "lineFormat" || op.kind === "unpack" || op.kind === "decolorize") flush();
+    if (op.kind === "labelFilter" || op.kind === "lineFormat" || op.kind === "unpack") flush();
   }
   flush();
   return steps;
 }
 
+/** Line filters behind one another are built from the last one on. */
 function firstFault(step: readonly Op[], checks: OpChecks): string | null {
-  for (const op of step) {
+  for (const op of step.toReversed()) {
     const fault = faultOf(op, checks);
     if (fault !== null) return fault;
   }
@@ -80,10 +82,14 @@ function faultOf(op: Op, { template = () => null }: OpChecks): string | null {
 }
 
 function faultOfLineFilter({ op, operands }: LineFilter): string | null {
-  return firstOf(operands, (operand) => {
-    if (operand.kind === "ip") return op === "|=" || op === "!=" ? faultOfIp(operand.pattern) : "ip: invalid operation";
-    if (op === "|~" || op === "!~") return checkRegex(operand.text);
-    return op === "|>" || op === "!>" ? checkPatternFilter(operand.text) : null;
+  const negative = op.startsWith("!");
+  return firstOf(negative ? operands.toReversed() : operands, (operand) => {
+    // In a chain of `or`, ip("…") stands for its text.
+    if (operand.kind === "ip" && (negative || operands.length === 1))
+      return op === "|=" || op === "!=" ? faultOfIp(operand.pattern) : "ip: invalid operation";
+    const text = operand.kind === "ip" ? operand.pattern : operand.text;
+    if (op === "|~" || op === "!~") return checkRegex(text);
+    return op === "|>" || op === "!>" ? checkPatternFilter(text) : null;
   });
 }
 

@@ -134,9 +134,10 @@ class Parser {
       case "VECTOR": {
         reader.take();
         reader.expect("(");
-        const { value } = this.#parseNumber();
+        const { value, error } = this.#parseNumber();
         reader.expect(")");
-        return { kind: "vector", value };
+        const node: MetricExpr = { kind: "vector", value };
+        return this.#checked(node, error === null ? null : `unable to parse vectorExpr as a float: ${error}`);
       }
       case "variants":
         return this.#parseVariants();

@@ -39,11 +39,19 @@ const indent = (level: number): string => "  ".repeat(level);
 function prettyLog({ matchers, ops }: LogExpr, level: number): string {
   const lines = [indent(level) + printMatchers(matchers)];
   for (const run of lineFilterRuns(ops)) {
-    const text = run.map((op) => printOp(op, "loki")).join(" ");
     // Loki forgets to indent this one.
-    lines.push(run[0]!.kind === "decolorize" ? text : indent(level + 1) + text);
+    if (run[0]!.kind === "decolorize") lines.push(printOp(run[0]!, "loki"));
+    else lines.push(...prettyRun(run, level + 1));
   }
   return lines.join("\n");
+}
+
+/** Line filters stay together as long as they fit; of a longer run, the last ones go on lines of their own. */
+function prettyRun(run: readonly Op[], level: number): string[] {
+  const texts = run.map((op) => printOp(op, "loki"));
+  let together = texts.length;
+  while (together > 1 && Buffer.byteLength(texts.slice(0, together).join(" ")) > LINE_BYTES_MAX) together--;
+  return [texts.slice(0, together).join(" "), ...texts.slice(together)].map((text) => indent(level) + text);
 }
 
 /** Line filters behind one another are one op to Loki. */
@@ -84,7 +92,7 @@ function prettyLabelReplace({ of, dst, replacement, src, pattern }: LabelReplace
 /** Legs and operator on lines of their own. Matching on no label at all is left out, as Loki does. */
 function prettyBinary({ op, returnBool, matching, left, right }: BinaryExpr, level: number): string {
   const bool = returnBool ? " bool" : "";
-  const match = matching === null || matching.labels.length === 0 ? "" : ` ${printMatching(matching)}`;
+  const match = matching === null || matching.labels.length === 0 ? "" : ` ${printMatching(matching, ", ")}`;
   return `${pretty(left, level + 1)}\n${indent(level)}${op}${bool}${match}\n${pretty(right, level + 1)}`;
 }
 

@@ -19,6 +19,7 @@ import type {
   VectorMatching,
 } from "./ast.ts";
 import { printGoFloat, printGoFloatPlain } from "./go-number.ts";
+import { isSimpleRegex } from "./simple-regex.ts";
 
 export type PrintStyle = "exact" | "loki";
 
@@ -44,7 +45,7 @@ export function printExpr(expr: Expr, style: PrintStyle = "exact"): string {
       return `${expr.fn}${printVectorGrouping(expr.grouping, ",")}(${parameter}${printExpr(expr.of, style)})`;
     }
     case "binary":
-      return `(${printExpr(expr.left, style)} ${printOperator(expr)} ${printExpr(expr.right, style)})`;
+      return `(${printExpr(expr.left, style)} ${printOperator(expr, style)} ${printExpr(expr.right, style)})`;
     case "labelReplace": {
       const strings = [expr.dst, expr.replacement, expr.src, expr.pattern].map(quoteGo);
       return `label_replace(${[printExpr(expr.of, style), ...strings].join(",")})`;
@@ -106,7 +107,7 @@ export function printLabelFilter(filter: LabelFilter, style: PrintStyle = "exact
     case "or":
       return `( ${printLabelFilter(filter.left, style)} or ${printLabelFilter(filter.right, style)} )`;
     case "string":
-      return printFilterMatcher(filter.matcher);
+      return printFilterMatcher(filter.matcher, style);
     case "ip":
       return `${filter.name}${filter.op}ip(${quoteGo(filter.pattern)})`;
     default:
@@ -114,11 +115,11 @@ export function printLabelFilter(filter: LabelFilter, style: PrintStyle = "exact
   }
 }
 
-/** Loki prints regexes of label filters raw where that saves escapes. */
-function printFilterMatcher(matcher: Matcher): string {
+/** Loki prints the regexes that it runs as such raw; those it turns into a search for literals, and negated ones, stay quoted. */
+function printFilterMatcher(matcher: Matcher, style: PrintStyle): string {
   const { name, op, value } = matcher;
-  const isRegex = op === "=~" || op === "!~";
-  return isRegex && value.includes("\\") && !value.includes("`") ? `${name}${op}\`${value}\`` : printMatcher(matcher);
+  const isRaw = op === "=~" && !/[`\r]/.test(value) && (style === "loki" ? !isSimpleRegex(value) : value.includes("\\"));
+  return isRaw ? `${name}${op}\`${value}\`` : printMatcher(matcher);
 }
 
 const printCompareOp = (op: CompareOp): string => (op === "=" ? "==" : op);
@@ -159,13 +160,14 @@ export function printVectorGrouping(grouping: Grouping | null, comma: string): s
   return grouping === null || (!grouping.without && grouping.labels.length === 0) ? "" : ` ${printGrouping(grouping, comma)}`;
 }
 
-/** `/ on (a,b) group_left (c)`; without a group Loki leaves a blank behind the labels. */
-function printOperator({ op, returnBool, matching }: BinaryExpr): string {
+/** `/ on (a,b) group_left (c)`; without a group Loki leaves a blank behind the labels. It leaves out `ignoring ()` with all behind it. */
+function printOperator({ op, returnBool, matching }: BinaryExpr, style: PrintStyle): string {
   const base = returnBool ? `${op} bool` : op;
-  return matching === null ? base : `${base} ${printMatching(matching)}`;
+  if (matching === null || (style === "loki" && !matching.on && matching.labels.length === 0)) return base;
+  return `${base} ${printMatching(matching, ",")}`;
 }
 
-export function printMatching({ on, labels, group, include }: VectorMatching): string {
-  const names = group === null ? "" : include.length === 0 ? `group_${group}` : `group_${group} (${include.join(",")})`;
-  return `${on ? "on" : "ignoring"} (${labels.join(",")}) ${names}`;
+export function printMatching({ on, labels, group, include }: VectorMatching, comma: string): string {
+  const names = group === null ? "" : include.length === 0 ? `group_${group}` : `group_${group} (${include.join(comma)})`;
+  return `${on ? "on" : "ignoring"} (${labels.join(comma)}) ${names}`;
 }

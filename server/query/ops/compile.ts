@@ -96,16 +96,18 @@ function earlyFilters(log: LogExpr, unwrap: Unwrap | null): ReadonlyMap<string, 
 
 /**
  * Line filters may move before everything but the ops that rewrite the line: a dropped line is dropped, whatever its labels. Loki
- * moves them before `decolorize`, too, where it shows: a filter behind it still sees the colours.
+ * moves them before `decolorize`, too, where it shows: a filter behind it still sees the colours, unless a label filter stands between.
  */
 export function splitLineFilters(ops: readonly Op[]): { early: Extract<Op, { kind: "lineFilter" }>[]; late: Op[] } {
   const early: Extract<Op, { kind: "lineFilter" }>[] = [];
   const late: Op[] = [];
   let rewritten = false;
+  let decolorized = false;
   for (const op of ops) {
     if (op.kind === "lineFilter" && !rewritten) early.push(op);
     else late.push(op);
-    rewritten ||= op.kind === "lineFormat" || op.kind === "unpack";
+    decolorized ||= op.kind === "decolorize";
+    rewritten ||= op.kind === "lineFormat" || op.kind === "unpack" || (decolorized && op.kind === "labelFilter");
   }
   return { early, late };
 }

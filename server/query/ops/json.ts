@@ -18,7 +18,7 @@ const DROPPED = "dropped";
 
 /** Sets a parser's error; a query that mentions `__error__` is told by a label that the error must not fail it. */
 export function setParserError(labels: LineLabels, wanted: ExtractionState, error: string, details: string): void {
-  labels.setError(error, details);
+  labels.setError(error, details === "" ? labels.errorDetails : details);
   if (wanted.hints.preserveError) labels.set(PARSED_LABEL, PRESERVE_ERROR_LABEL, "true");
 }
 

@@ -59,6 +59,8 @@ function ipFilter({ name, op, pattern }: { readonly name: string; readonly op: "
   const matcher = compileIpMatcher(pattern);
   const wanted = op === "=";
   return ({ labels }) => {
+    // A line with an error is let through, so that the error is seen.
+    if (labels.error !== "") return true;
     const value = labels.get(name);
     return value !== undefined && matcher.test(value) === wanted;
   };
@@ -78,7 +80,8 @@ function typedFilter(name: string, holds: (value: number) => boolean, parse: (te
     try {
       return holds(parse(text));
     } catch (error) {
-      labels.setError(LABEL_FILTER_ERROR, (error as Error).message);
+      // An earlier error may be the more useful one.
+      if (labels.error === "") labels.setError(LABEL_FILTER_ERROR, (error as Error).message);
       return true;
     }
   };

@@ -34,9 +34,12 @@ export function compileLineFilter(filter: LineFilter, kernels: Kernels): Compile
   const negative = filter.op.startsWith("!");
   // In a chain of `or`, Loki takes ip("…") for its text.
   const chained = !negative && filter.operands.length > 1;
-  const operands = filter.operands.map((operand) =>
+  const compiled = filter.operands.map((operand) =>
     compileOperand(filter.op, chained && operand.kind === "ip" ? { kind: "text", text: operand.pattern } : operand, kernels),
   );
+  // `|= "a" or ""`: an operand that says nothing is left out, as an empty filter is.
+  const saying = chained ? compiled.filter((operand) => !operand.matchesAll) : compiled;
+  const operands = saying.length > 0 ? saying : compiled;
   const needles = operands.every((operand) => operand.needles !== null) ? operands.flatMap((operand) => operand.needles ?? []) : null;
   const test: LineOp = negative
     ? (line) => !operands.some((operand) => operand.test(line))

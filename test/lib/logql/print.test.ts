@@ -42,6 +42,20 @@ describe("readable", () => {
     ["a short query stays on its line", `sum(${range})`, `sum(${range})`],
     ["sizes are rounded", '{a="b"} | x>42KiB', '{a="b"} | x>43kB'],
     ["a vector has six digits", "vector(1)", "vector(1.000000)"],
+    ["a regex that is run is raw", '{a="b"} | x=~"a.c" | y=~"b+|c"', '{a="b"} | x=~`a.c` | y=~`b+|c`'],
+    ["not a negated one", '{a="b"} | x!~"a.c"', '{a="b"} | x!~"a.c"'],
+    ["nor one that is a search for literals", '{a="b"} | x=~".*foo" | y=~"warn|warning"', '{a="b"} | x=~".*foo" | y=~"warn|warning"'],
+    ["ignoring nothing is left out", `${range} / bool ignoring () ${range}`, `(${range} / bool ${range})`],
+    [
+      "line filters that are too long together",
+      `${long} |= "${"a".repeat(60)}" != "${"b".repeat(40)}" |~ "c" !~ "d"`,
+      `${long}\n  |= "${"a".repeat(60)}"\n  != "${"b".repeat(40)}"\n  |~ "c"\n  !~ "d"`,
+    ],
+    [
+      "lists of labels in a long sum have blanks behind commas",
+      `sum by (app, env) (rate(${long}[9m])) / on (app, env) group_left (team, x) sum by (app, env) (rate(${long}[5m]))`,
+      `  sum by (app,env)(rate(${long}[9m]))\n/ on (app, env) group_left (team, x)\n  sum by (app,env)(rate(${long}[5m]))`,
+    ],
     [
       "a long log query has an op on each line, and line filters together",
       `${long} |= "timeout" != "debug" | json | status >= 500`,

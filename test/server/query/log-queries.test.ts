@@ -65,6 +65,9 @@ describe("line filters", () => {
     ['|= "/" or ip("10.0.0.7")', [1, 2, 3, 5]],
     ['|= "/" or ip("10.0.0.0/8")', [1, 2, 3]],
     ['!~ ".*"', []],
+    ['|= "GET" or ""', [1]],
+    ['|= "" or ""', [1, 2, 3, 4, 5]],
+    ['!= "GET" or ""', []],
   ];
   for (const [filter, seconds] of cases) {
     test(filter, async () => {
@@ -136,6 +139,23 @@ describe("ops in order", () => {
     ],
   ];
   for (const [name, query, expected] of cases) test(name, async () => expect(await asked.entries(query)).toEqual(expected));
+});
+
+describe("errors of several ops", () => {
+  const asked = ask({ '{app="a"}': [[1, '{"n":"x","ip":"10.0.0.1"']], '{app="b"}': [[1, "\u001b[31mred"]] });
+  const details = "Value is array, but can't find closing ']' symbol";
+  const broken = '{"n":"x","ip":"10.0.0.1"';
+  const cases: [query: string, expected: string][] = [
+    ['{app="a"} | json | n > 1', `{__error__="JSONParserErr", __error_details__="${details}", app="a", ip="10.0.0.1", n="x"} ${broken}`],
+    [
+      '{app="a"} | json | label_format z=ip | z=ip("9.9.9.9") | keep app',
+      `{__error__="JSONParserErr", __error_details__="${details}", app="a"} ${broken}`,
+    ],
+    ['{app="a"} | json | keep app | line_format "x" | json y', `{__error__="JSONParserErr", __error_details__="${details}", app="a"} x`],
+    ['{app="b"} | decolorize != "\x1b"', ""],
+    ['{app="b"} | decolorize | app="b" != "\x1b"', '{app="b"} red'],
+  ];
+  for (const [query, expected] of cases) test(query, async () => expect((await asked.entries(query)).join("\n")).toBe(expected));
 });
 
 describe("what is read", () => {
