@@ -27,6 +27,7 @@ type Part = { readonly kind: "literal"; readonly text: string } | { readonly kin
 
 /** Compiles the pattern of `| pattern`. @throws PatternError */
 export function compilePattern(text: string): CompiledPattern {
+  if (text === "") throw new PatternError("parse error at line 1, col 1: syntax error: unexpected $end, expecting IDENTIFIER or LITERAL");
   const parts = parse(text);
   const names = parts.flatMap((part) => (part.kind === "capture" && part.name !== "_" ? [part.name] : []));
   if (names.length === 0) throw new PatternError("at least one capture is required");

@@ -69,7 +69,7 @@ export class DeletedLines {
     line.sec = page.sec[i]!;
     line.nanos = page.nanos[i]!;
     line.labels.reset(labels, page.metadata?.[i], page.bytes);
-    extraction.reset();
+    extraction.reset(line.labels);
     for (const op of ops) if (!op(line)) return false;
     return true;
   }

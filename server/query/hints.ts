@@ -3,7 +3,7 @@
 // succeeds when nobody asks for a label), so the rules here are Loki's (pkg/logql/log/parser_hints.go), not our own guess.
 
 import type { Grouping, LabelFilter, LogExpr, Op, Unwrap } from "../../lib/logql/ast.ts";
-import { DUPLICATE_SUFFIX, ERROR_LABEL } from "./line-labels.ts";
+import { DUPLICATE_SUFFIX, ERROR_LABEL, type LineLabels } from "./line-labels.ts";
 import type { LineOp, LineState } from "./line-state.ts";
 
 export interface ParserHints {
@@ -95,8 +95,8 @@ export function namesOf(filter: LabelFilter): readonly string[] {
 }
 
 /**
- * What parsers have taken out of a line so far. A label is extracted once per line, by whichever parser comes first, even when an op
- * has thrown it away since. Reset for each line.
+ * Which labels a line was given so far: by its structured metadata, by parsers and by `label_format`. Parsers leave those alone, even
+ * when an op has thrown them away since, and have nothing to do once all that are asked for are there. Reset for each line.
  */
 export class ExtractionState {
   readonly hints: ParserHints;
@@ -114,9 +114,11 @@ export class ExtractionState {
     this.#required = hints.required;
   }
 
-  reset(): void {
+  /** @param labels of the line as it begins */
+  reset(labels: LineLabels): void {
     this.#extractedCount = 0;
     this.#requiredFound = 0;
+    for (let i = 0; i < labels.count; i++) this.note(labels.names[i]!);
   }
 
   /** Parsers have nothing (more) to do for this line. */
@@ -145,12 +147,16 @@ export class ExtractionState {
     return false;
   }
 
+  /** The line was given the label. */
+  note(name: string): void {
+    if (this.#hasTaken(name)) return;
+    this.#extracted[this.#extractedCount++] = name;
+    if (this.#required?.includes(name)) this.#requiredFound++;
+  }
+
   /** A parser has set the label. False when a filter further on refuses it: the line is dropped, and need not be read on. */
   took(name: string, line: LineState): boolean {
-    if (!this.#hasTaken(name)) {
-      this.#extracted[this.#extractedCount++] = name;
-      if (this.#required?.includes(name)) this.#requiredFound++;
-    }
+    this.note(name);
     const filter = this.#early.get(name);
     return filter === undefined || filter(line);
   }

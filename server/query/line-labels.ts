@@ -128,12 +128,6 @@ export class LineLabels {
 
   /** Visits every label of the line with its category, errors last (they count as parsed). Order is not defined. */
   forEach(visit: (name: string, value: string, category: LabelCategory) => void): void {
-    this.#forEachLabel(visit);
-    if (this.error !== "") visit(ERROR_LABEL, this.error, PARSED_LABEL);
-    if (this.errorDetails !== "") visit(ERROR_DETAILS_LABEL, this.errorDetails, PARSED_LABEL);
-  }
-
-  #forEachLabel(visit: (name: string, value: string, category: LabelCategory) => void): void {
     const { names, values } = this.base;
     for (let i = 0; i < names.length; i++) {
       const name = names[i]!;
@@ -142,12 +136,13 @@ export class LineLabels {
       visit(name, values[i]!, STREAM_LABEL);
     }
     for (let i = 0; i < this.count; i++) visit(this.names[i]!, this.valueAt(i), this.categories[i]!);
+    if (this.error !== "") visit(ERROR_LABEL, this.error, PARSED_LABEL);
+    if (this.errorDetails !== "") visit(ERROR_DETAILS_LABEL, this.errorDetails, PARSED_LABEL);
   }
 
-  /** The labels without the errors, which templates do not see. */
   toObject(): Record<string, string> {
     const object: Record<string, string> = Object.create(null) as Record<string, string>;
-    this.#forEachLabel((name, value) => {
+    this.forEach((name, value) => {
       object[name] = value;
     });
     return object;

@@ -118,7 +118,7 @@ export class LogScan {
     line.sec = page.sec[i]!;
     line.nanos = page.nanos[i]!;
     line.labels.reset(base, page.metadata?.[i], page.bytes);
-    extraction.reset();
+    extraction.reset(line.labels);
     for (const op of ops) if (!op(line)) return;
     this.#control.stats.linesAfterOps++;
     this.#keeper.add(line, stream, i);

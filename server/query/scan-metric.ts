@@ -254,7 +254,7 @@ export class MetricScan {
       line.sec = page.sec[i]!;
       line.nanos = page.nanos[i]!;
       line.labels.reset(base, page.metadata?.[i], page.bytes);
-      extraction.reset();
+      extraction.reset(line.labels);
       if (!runOps(ops, line)) continue;
       this.#control.stats.linesAfterOps++;
       this.#addSample(line, bucket);

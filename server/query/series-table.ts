@@ -64,7 +64,8 @@ export class SeriesTable {
 
   /** The series of one line. @throws QueryError when the sample carries an error that nobody asked to keep */
   ofLine(labels: LineLabels): number {
-    if (labels.error !== "" || labels.errorDetails !== "") return this.#ofError(labels);
+    // Details without an error (`drop __error__` leaves them) are a label like others, and no group has them.
+    if (labels.error !== "" || (labels.errorDetails !== "" && this.#grouping.kind === "all")) return this.#ofError(labels);
     switch (this.#grouping.kind) {
       case "none":
         return this.#ofNothing();

@@ -109,7 +109,7 @@ export class Tail {
     line.nanos = push.nanos[i]!;
     for (const filter of lineFilters) if (!filter.passesAll && !filter.test(line)) return;
     line.labels.reset(base, push.metadata?.[i], push.bytes);
-    extraction.reset();
+    extraction.reset(line.labels);
     for (const op of ops) if (!op(line)) return;
     keeper.add(line, stream, i);
   }

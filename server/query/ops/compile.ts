@@ -131,7 +131,7 @@ function compileOp(op: Op, extraction: ExtractionState, kernels: Kernels, column
     case "lineFormat":
       return lineFormatOp(op.template);
     case "labelFormat":
-      return labelFormatOp(op);
+      return labelFormatOp(op, extraction);
     case "decolorize":
       return decolorizeOp();
     case "drop":

@@ -4,7 +4,8 @@ import type { LabelFormat } from "../../../lib/logql/ast.ts";
 import { messageOf } from "../../../lib/runtime/invariant.ts";
 import { decolorize } from "../../../lib/text/decolorize.ts";
 import { compileTemplate, logqlFunctions, type TemplateMap } from "../../../lib/text/go-template/index.ts";
-import { type LineLabels, PARSED_LABEL, STREAM_LABEL } from "../line-labels.ts";
+import type { ExtractionState } from "../hints.ts";
+import { ERROR_DETAILS_LABEL, ERROR_LABEL, type LineLabels, PARSED_LABEL, STREAM_LABEL } from "../line-labels.ts";
 import type { LineOp, LineState } from "../line-state.ts";
 
 const TEMPLATE_ERROR = "TemplateFormatErr";
@@ -26,10 +27,25 @@ function compile(text: string, name: "line" | "label", line: () => LineState): R
 
 /** The labels as a template sees them, without a copy. */
 function viewOf(labels: LineLabels): TemplateMap {
-  return { get: (name) => labels.get(name), entries: () => Object.entries(labels.toObject()) };
+  return { get: (name) => labels.get(name) ?? errorOf(labels, name), entries: () => Object.entries(labels.toObject()) };
 }
 
+function errorOf(labels: LineLabels, name: string): string | undefined {
+  const text = name === ERROR_LABEL ? labels.error : name === ERROR_DETAILS_LABEL ? labels.errorDetails : "";
+  return text === "" ? undefined : text;
+}
+
+/** A template that is one field and nothing else: Loki takes the label itself then, and that shows, for errors are no labels to it. */
+const LONE_FIELD = /^\{\{(?:- )?\s*\.([a-zA-Z_]\w*)\s*(?: -)?\}\}$/;
+
 export function lineFormatOp(text: string): LineOp {
+  const [, field] = LONE_FIELD.exec(text) ?? [];
+  if (field !== undefined) {
+    return (line) => {
+      line.replaceText(line.labels.get(field) ?? "");
+      return true;
+    };
+  }
   let current: LineState;
   const render = compile(text, "line", () => current);
   return (line) => {
@@ -43,7 +59,7 @@ export function lineFormatOp(text: string): LineOp {
   };
 }
 
-export function labelFormatOp(op: LabelFormat): LineOp {
+export function labelFormatOp(op: LabelFormat, given: ExtractionState): LineOp {
   let current: LineState;
   const formats = op.formats.map(({ label, from }) => ({
     label,
@@ -56,11 +72,12 @@ export function labelFormatOp(op: LabelFormat): LineOp {
     // All templates of one op see the labels as they were when the first of them ran.
     let data: TemplateMap | undefined;
     for (const { label, source, render } of formats) {
-      if (render === undefined) rename(line, source, label);
+      if (render === undefined) rename(line, source, label, given);
       else {
         try {
           data ??= op.formats.length === 1 ? viewOf(labels) : new Map(Object.entries(labels.toObject()));
           labels.set(PARSED_LABEL, label, render(data));
+          given.note(label);
         } catch (error) {
           labels.setError(TEMPLATE_ERROR, messageOf(error));
         }
@@ -70,11 +87,12 @@ export function labelFormatOp(op: LabelFormat): LineOp {
   };
 }
 
-function rename({ labels }: LineState, from: string, to: string): void {
+function rename({ labels }: LineState, from: string, to: string, given: ExtractionState): void {
   const value = labels.get(from);
   if (value === undefined) return;
   const category = labels.categoryOf(from);
   labels.set(category === STREAM_LABEL ? PARSED_LABEL : category, to, value);
+  given.note(to);
   if (from !== to) labels.delete(from);
 }
 

@@ -128,9 +128,16 @@ export function jsonPathsOp(extractions: readonly Extraction[], wanted: Extracti
       } catch (error) {
         setParserError(labels, wanted, JSON_ERROR, (error as Error).message);
       }
-      if (value !== undefined) labels.set(PARSED_LABEL, labels.baseHas(label) ? label + DUPLICATE_SUFFIX : label, cleanText(value));
+      if (value === undefined) continue;
+      const name = labels.baseHas(label) ? label + DUPLICATE_SUFFIX : label;
+      labels.set(PARSED_LABEL, name, cleanText(value));
+      wanted.note(name);
     }
-    for (const { label } of paths) if (!labels.has(label)) labels.set(PARSED_LABEL, label, "");
+    for (const { label } of paths) {
+      if (labels.has(label)) continue;
+      labels.set(PARSED_LABEL, label, "");
+      wanted.note(label);
+    }
     return true;
   };
 }

@@ -55,12 +55,8 @@ function keyLengths(required: readonly string[] | null): ReadonlySet<number> | u
   return new Set([...names, ERROR_LABEL].map((name) => name.length));
 }
 
-/** `| logfmt label="key", …`: missing keys give empty labels; of equal keys the last counts. */
-export function logfmtExpressionsOp(
-  extractions: readonly Extraction[],
-  { strict, keepEmpty }: LogfmtOptions,
-  wanted: ExtractionState,
-): LineOp {
+/** `| logfmt label="key", …`: missing keys and keys without a value give empty labels; of equal keys the last counts. */
+export function logfmtExpressionsOp(extractions: readonly Extraction[], { strict }: LogfmtOptions, wanted: ExtractionState): LineOp {
   const names = new KeyNames();
   const pairs = new LogfmtScanner(NO_BYTES, 0, 0, { lenient: !strict });
   const keyOf = new Map(extractions.map(({ label, expression }) => [label, toLabelName(expression)]));
@@ -70,17 +66,18 @@ export function logfmtExpressionsOp(
     if (wanted.nothingWanted) return true;
     line.asBytes();
     const { labels, bytes } = line;
-    for (const label of keyOf.keys()) if (!labels.has(label)) labels.set(PARSED_LABEL, label, "");
+    for (const label of keyOf.keys()) if (!labels.baseHas(label)) labels.set(PARSED_LABEL, label, "");
     pairs.reset(bytes, line.start, line.end);
     while (pairs.next()) {
       const key = names.nameOf(bytes, pairs.keyStart, pairs.keyEnd);
       const label = labelOf.get(key) ?? key;
-      if (!keyOf.has(label) || (pairs.valueStart === pairs.valueEnd && !keepEmpty)) continue;
+      if (!keyOf.has(label)) continue;
       const name = labels.baseHas(label) ? label + DUPLICATE_SUFFIX : label;
       setValue(line, pairs, name);
-      if (!wanted.took(name, line)) return false;
+      wanted.note(name);
       if (wanted.complete) break;
     }
+    for (const label of keyOf.keys()) wanted.note(label);
     if (pairs.error !== null) setParserError(labels, wanted, LOGFMT_ERROR, printLogfmtError(pairs.error));
     return true;
   };

@@ -27,7 +27,7 @@ describe("refused as parser", () => {
     ["<_>", "at least one capture is required"],
     ["<a-b>", "at least one capture is required"],
     ["<a", "at least one capture is required"],
-    ["", "at least one capture is required"],
+    ["", "parse error at line 1, col 1: syntax error: unexpected $end, expecting IDENTIFIER or LITERAL"],
     ["<f> f<d><b>", "found consecutive capture '<d><b>': invalid expression"],
     ["f<f><_>", "found consecutive capture '<f><_>': invalid expression"],
     ["<a> <a>", "duplicate capture name (a): invalid expression"],

@@ -141,6 +141,22 @@ describe("ops in order", () => {
   for (const [name, query, expected] of cases) test(name, async () => expect(await asked.entries(query)).toEqual(expected));
 });
 
+describe("a label is given once", () => {
+  const asked = ask({ '{app="a"}': [[1, '{"a":"json","b":"json","a":"again"} a=logfmt c=logfmt', { m: "meta" }]] });
+  const cases: [ops: string, labels: string][] = [
+    ["json | logfmt", '{a="json", app="a", b="json", c="logfmt", m="meta"}'],
+    ['label_format a="mine" | json', '{a="mine", app="a", b="json", m="meta"}'],
+    ["json | drop a | logfmt", '{app="a", b="json", c="logfmt", m="meta"}'],
+    ['json x="b", b="a" | json', '{a="json", app="a", b="json", m="meta", x="json"}'],
+    ["json | label_format a=b | logfmt", '{a="json", app="a", c="logfmt", m="meta"}'],
+    ['logfmt | logfmt a="c"', '{a="logfmt", app="a", c="logfmt", m="meta"}'],
+    ["logfmt | logfmt b", '{a="logfmt", app="a", b="", c="logfmt", m="meta"}'],
+  ];
+  for (const [ops, labels] of cases) {
+    test(ops, async () => expect((await asked.entries(`{app="a"} | ${ops}`))[0]?.split(" {")[0]).toBe(labels));
+  }
+});
+
 describe("errors of several ops", () => {
   const asked = ask({ '{app="a"}': [[1, '{"n":"x","ip":"10.0.0.1"']], '{app="b"}': [[1, "\u001b[31mred"]] });
   const details = "Value is array, but can't find closing ']' symbol";
@@ -152,6 +168,18 @@ describe("errors of several ops", () => {
       `{__error__="JSONParserErr", __error_details__="${details}", app="a"} ${broken}`,
     ],
     ['{app="a"} | json | keep app | line_format "x" | json y', `{__error__="JSONParserErr", __error_details__="${details}", app="a"} x`],
+    [
+      '{app="a"} | json | keep app | line_format "{{.__error__}}!"',
+      `{__error__="JSONParserErr", __error_details__="${details}", app="a"} JSONParserErr!`,
+    ],
+    [
+      '{app="a"} | json | keep app | line_format "{{ .__error__ }}"',
+      `{__error__="JSONParserErr", __error_details__="${details}", app="a"} `,
+    ],
+    [
+      '{app="a"} | json | label_format e="{{.__error__}}" | drop __error__, __error_details__, n, ip',
+      `{app="a", e="JSONParserErr"} ${broken}`,
+    ],
     ['{app="b"} | decolorize != "\x1b"', ""],
     ['{app="b"} | decolorize | app="b" != "\x1b"', '{app="b"} red'],
   ];

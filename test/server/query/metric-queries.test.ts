@@ -9,6 +9,10 @@ const asked = ask({
     [30, "v=4"],
   ],
   '{s="y", env="q"}': [[10, "v=10"]],
+  '{s="meta"}': [
+    [10, "no object", { level: "warn" }],
+    [20, "n=1 level=info", { level: "warn" }],
+  ],
   '{s="bad"}': [
     [10, "{"],
     [20, '{"a":"1"}'],
@@ -59,6 +63,14 @@ describe("instant queries", () => {
     ],
     ['sum by (who) (count_over_time({s="json"} | json | status >= 500 [1m]))', ["{} 2", '{who="a"} 2']],
     ['sum by (trace_id) (count_over_time({s="json"} | json | trace_id != "" [1m]))', ['{trace_id="t"} 1']],
+    // A label of the entry's own is there before any parser, and was asked for: nobody parses.
+    ['sum by (level) (count_over_time({s="meta"} | json [1m]))', ['{level="warn"} 2']],
+    ['sum by (level) (count_over_time({s="meta"} | label_format level="x" | json [1m]))', ['{level="x"} 2']],
+    ['max_over_time({s="meta"} | json | drop __error__ | label_format n="5" | unwrap n [1m]) by (level)', ['{level="warn"} 5']],
+    [
+      'count_over_time({s="meta"} | logfmt n, level | drop level [1m])',
+      ['{level_extracted="info", n="1", s="meta"} 1', '{n="", s="meta"} 1'],
+    ],
     ['sum by (x_status) (count_over_time({s="json"} | json | x_status != "" [1m]))', ['{x_status="1"} 1']],
   ];
   for (const [query, expected] of cases) test(query, async () => expect(await asked.at(query, 60)).toEqual(expected));
