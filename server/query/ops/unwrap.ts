@@ -11,7 +11,7 @@ import { labelFilterOp } from "./label-filter.ts";
 const SAMPLE_ERROR = "SampleExtractionErr";
 const NS_PER_SECOND = 1e9;
 
-/** The line's number; undefined when it has none (the label is missing, or a filter behind the unwrap drops the line). */
+/** The line's number; undefined when it has none (the label is missing or empty, or a filter behind the unwrap drops the line). */
 export type UnwrapOp = (line: LineState) => number | undefined;
 
 export function compileUnwrap({ label, conversion, filters }: Unwrap): UnwrapOp {
@@ -24,7 +24,7 @@ export function compileUnwrap({ label, conversion, filters }: Unwrap): UnwrapOp 
     let value = plain && at >= 0 ? labels.numberAt(at) : undefined;
     if (value === undefined) {
       const text = labels.get(label);
-      if (text === undefined) return undefined;
+      if (text === undefined || text === "") return undefined;
       try {
         value = convert(text);
       } catch (error) {

@@ -71,6 +71,9 @@ describe("instant queries", () => {
       'count_over_time({s="meta"} | logfmt n, level | drop level [1m])',
       ['{level_extracted="info", n="1", s="meta"} 1', '{n="", s="meta"} 1'],
     ],
+    // What has no value is no sample, and no error.
+    ['sum(sum_over_time({s="meta"} | logfmt n | unwrap n [1m]))', ["{} 1"]],
+    ['sum(sum_over_time({s="json"} | json v="nope" | unwrap v [1m]))', []],
     ['sum by (x_status) (count_over_time({s="json"} | json | x_status != "" [1m]))', ['{x_status="1"} 1']],
   ];
   for (const [query, expected] of cases) test(query, async () => expect(await asked.at(query, 60)).toEqual(expected));
