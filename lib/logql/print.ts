@@ -164,7 +164,9 @@ export function printVectorGrouping(grouping: Grouping | null, comma: string): s
 function printOperator({ op, returnBool, matching }: BinaryExpr, style: PrintStyle): string {
   const base = returnBool ? `${op} bool` : op;
   if (matching === null || (style === "loki" && !matching.on && matching.labels.length === 0)) return base;
-  return `${base} ${printMatching(matching, ",")}`;
+  // Without its own parentheses, a bare group would take those of the leg behind it.
+  const bareGroup = style === "exact" && matching.group !== null && matching.include.length === 0;
+  return `${base} ${printMatching(matching, ",")}${bareGroup ? " ()" : ""}`;
 }
 
 export function printMatching({ on, labels, group, include }: VectorMatching, comma: string): string {

@@ -33,6 +33,7 @@ describe("on one line, exactly", () => {
   prints("a large literal", "1e25", "1e+25");
   prints("minus zero", "0 * -1", "0");
   prints("a vector", "vector(0.25)");
+  prints("a group of no labels", `(${range} / on (a) group_left () (${range} + ${range}))`);
   prints("matching", `(${range} / ignoring (c) group_right (d,e) ${range})`);
 });
 
