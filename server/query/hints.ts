@@ -2,7 +2,7 @@
 // are skipped when it looks at none; what they did not read can't be an error either. That is visible (a count over broken JSON
 // succeeds when nobody asks for a label), so the rules here are Loki's (pkg/logql/log/parser_hints.go), not our own guess.
 
-import type { Grouping, LabelFilter, LogExpr, Op, Unwrap } from "../../lib/logql/ast.ts";
+import type { Grouping, LabelFilter, LogExpr, Matcher, Op, Unwrap } from "../../lib/logql/ast.ts";
 import { DUPLICATE_SUFFIX, ERROR_LABEL, type LineLabels } from "./line-labels.ts";
 import type { LineOp, LineState } from "./line-state.ts";
 
@@ -82,16 +82,22 @@ function requiredByOp(op: Op, templateLabels: (template: string) => readonly str
   }
 }
 
+/** Labels that a filter looks at. */
 export function namesOf(filter: LabelFilter): readonly string[] {
   switch (filter.kind) {
     case "string":
-      return [filter.matcher.name];
+      return isIdle(filter.matcher) ? [] : [filter.matcher.name];
     case "and":
     case "or":
       return [...namesOf(filter.left), ...namesOf(filter.right)];
     default:
       return [filter.name];
   }
+}
+
+/** A label filter that Loki takes for none: an empty regex, as a dashboard's empty variable makes it, lets every line pass like `.*`. */
+export function isIdle({ op, value }: Matcher): boolean {
+  return op === "=~" && (value === ".*" || value === "");
 }
 
 /**

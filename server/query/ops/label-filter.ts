@@ -8,6 +8,7 @@ import { parseHumanBytes } from "../../../lib/text/byte-size.ts";
 import { parseGoDurationNs } from "../../../lib/text/duration.ts";
 import { compileIpMatcher } from "../../../lib/text/ip-match.ts";
 import { parseGoFloat } from "../go-number.ts";
+import { isIdle } from "../hints.ts";
 import { ERROR_LABEL } from "../line-labels.ts";
 import type { LineOp, LineState } from "../line-state.ts";
 
@@ -49,7 +50,8 @@ function eitherOf(left: LineOp, right: LineOp): LineOp {
 
 function stringFilter(matcher: Parameters<typeof compileMatcher>[0]): LineOp {
   const { name } = matcher;
-  if (matcher.op === "=~" && matcher.value === ".*") return () => true;
+  if (isIdle(matcher)) return () => true;
+  if (matcher.op === "!~" && matcher.value === "") return () => false;
   const matches = compileMatcher(matcher);
   if (name === ERROR_LABEL) return (line) => matches(line.labels.error);
   return (line) => matches(line.labels.get(name) ?? "");

@@ -141,6 +141,18 @@ describe("ops in order", () => {
   for (const [name, query, expected] of cases) test(name, async () => expect(await asked.entries(query)).toEqual(expected));
 });
 
+test("an empty regex of a label filter says nothing, and its contrary drops everything", async () => {
+  const asked = ask({
+    '{app="a"}': [
+      [1, "n=1"],
+      [2, "n=2"],
+    ],
+  });
+  expect(await asked.lines('{app="a"} | logfmt | n=~""')).toEqual(["n=1", "n=2"]);
+  expect(await asked.lines('{app="a"} | logfmt | n=~"" and n="2"')).toEqual(["n=2"]);
+  expect(await asked.lines('{app="a"} | logfmt | nope!~""')).toEqual([]);
+});
+
 describe("a label is given once", () => {
   const asked = ask({ '{app="a"}': [[1, '{"a":"json","b":"json","a":"again"} a=logfmt c=logfmt', { m: "meta" }]] });
   const cases: [ops: string, labels: string][] = [
