@@ -79,11 +79,6 @@ export class LineLabels {
     return inBase < 0 ? undefined : this.base.values[inBase];
   }
 
-  categoryOf(name: string): LabelCategory {
-    const at = this.#indexOf(name);
-    return at >= 0 ? this.categories[at]! : STREAM_LABEL;
-  }
-
   valueAt(i: number): string {
     return (this.#values[i] ??= textOf(this.bytes, this.#starts[i]!, this.#ends[i]!));
   }

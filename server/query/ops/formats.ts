@@ -5,7 +5,7 @@ import { messageOf } from "../../../lib/runtime/invariant.ts";
 import { decolorize } from "../../../lib/text/decolorize.ts";
 import { compileTemplate, logqlFunctions, type TemplateMap } from "../../../lib/text/go-template/index.ts";
 import type { ExtractionState } from "../hints.ts";
-import { ERROR_DETAILS_LABEL, ERROR_LABEL, type LineLabels, PARSED_LABEL, STREAM_LABEL } from "../line-labels.ts";
+import { ERROR_DETAILS_LABEL, ERROR_LABEL, type LineLabels, PARSED_LABEL } from "../line-labels.ts";
 import type { LineOp, LineState } from "../line-state.ts";
 
 const TEMPLATE_ERROR = "TemplateFormatErr";
@@ -87,13 +87,13 @@ export function labelFormatOp(op: LabelFormat, given: ExtractionState): LineOp {
   };
 }
 
+/** A renamed label is a parsed one, wherever it came from; one renamed to itself is gone, as in Loki. */
 function rename({ labels }: LineState, from: string, to: string, given: ExtractionState): void {
   const value = labels.get(from);
   if (value === undefined) return;
-  const category = labels.categoryOf(from);
-  labels.set(category === STREAM_LABEL ? PARSED_LABEL : category, to, value);
+  labels.set(PARSED_LABEL, to, value);
   given.note(to);
-  if (from !== to) labels.delete(from);
+  labels.delete(from);
 }
 
 export function decolorizeOp(): LineOp {

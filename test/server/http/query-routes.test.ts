@@ -91,6 +91,12 @@ describe("query routes", () => {
         },
       ],
     }));
+  test("renamed metadata counts as parsed", async () =>
+    expect(
+      await data(`${RANGE}${encodeURIComponent('{app="a"} | level="info" | label_format lvl=level')}`, {
+        headers: { "x-loki-response-encoding-flags": "categorize-labels" },
+      }),
+    ).toMatchObject({ result: [{ values: [["1000000000", "one", { parsed: { lvl: "info" } }]] }] }));
   test("a matrix", async () =>
     expect(await data(`${RANGE}${encodeURIComponent('sum(count_over_time({app="a"}[1s]))')}&step=0.5`)).toEqual({
       resultType: "matrix",

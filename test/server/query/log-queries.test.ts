@@ -130,6 +130,11 @@ describe("ops in order", () => {
       '{app="a"} | logfmt | label_format lvl=level | keep lvl, level |= "took"',
       ['{lvl="warn"} level=warn status=x took=1.5s'],
     ],
+    [
+      "a label renamed to itself goes too",
+      '{app="a"} | logfmt | label_format level=level | keep level, status |= "took"',
+      ['{status="x"} level=warn status=x took=1.5s'],
+    ],
     ["regexp takes named groups", '{app="a"} | regexp "took=(?P<t>\\\\S+)" | t!="" | keep t', ['{t="1.5s"} level=warn status=x took=1.5s']],
     ["pattern takes captures", '{app="a"} | pattern "level=<l> <_>" | l!="" | keep l', ['{l="warn"} level=warn status=x took=1.5s']],
     [
