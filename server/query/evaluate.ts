@@ -114,9 +114,9 @@ function absentLabels(matchers: readonly Matcher[]): ResultLabels {
   const pinned = new Map<string, string>();
   const open = new Set<string>();
   for (const { name, op, value } of matchers) {
-    if (op === "=" && !pinned.has(name)) pinned.set(name, value);
-    else open.add(name);
+    if (op !== "=" || pinned.has(name)) open.add(name);
+    else if (value !== "") pinned.set(name, value);
   }
   for (const name of open) pinned.delete(name);
-  return sortedLabels([...pinned].filter(([, value]) => value !== ""));
+  return sortedLabels([...pinned]);
 }

@@ -96,7 +96,8 @@ function foldStep(fn: Fold, members: readonly Series[], k: number, out: Series):
     else {
       const delta = sample - mean;
       mean += delta / count;
-      squares += delta * (sample - mean);
+      // A single value deviates by nothing, be it infinite or no number.
+      if (count > 1) squares += delta * (sample - mean);
     }
   }
   if (count === 0) return;
