@@ -117,10 +117,10 @@ export function requiredLiterals(pattern: string): RequiredLiterals {
  * dollar sign.
  */
 export function expandTemplate(template: string, match: RegexMatch, groupNames: readonly string[]): string {
-  return template.replace(/\$(?:\$|(\w+)|\{(\w+)\})/g, (_, bare: string | undefined, braced: string | undefined) => {
+  return template.replace(/\$(?:\$|([\p{L}\p{Nd}_]+)|\{([\p{L}\p{Nd}_]+)\})/gu, (_, bare: string | undefined, braced: string | undefined) => {
     const name = bare ?? braced;
     if (name === undefined) return "$";
-    if (/^\d+$/.test(name)) return match[Number(name)] ?? "";
+    if (/^(?:0|[1-9]\d*)$/.test(name)) return match[Number(name)] ?? "";
     for (let i = 1; i < groupNames.length; i++) if (groupNames[i] === name && match[i] !== undefined) return match[i]!;
     return "";
   });

@@ -133,6 +133,8 @@ describe("Expand", () => {
     ["$firstx", ""],
     ["$$1", "$1"],
     ["$9|$", "|$"],
+    ["$0|$01|$00", "a b||"],
+    ["$1é|$é", "|"],
   ] as const)
     test(template, () => expect(expandTemplate(template, regex.exec("a b")!, regex.groupNames)).toBe(want));
 });
