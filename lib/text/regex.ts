@@ -112,12 +112,14 @@ export function requiredLiterals(pattern: string): RequiredLiterals {
   return compileRegex(pattern).literals;
 }
 
+const REFERENCE = /\$(?:\$|([\p{L}\p{Nd}_]+)|\{([\p{L}\p{Nd}_]+)\})/gu;
+
 /**
  * Go's Regexp.Expand: `$1 ${1} $name ${name}` stand for groups (the longest possible name, an unknown one for nothing), `$$` for a
  * dollar sign.
  */
 export function expandTemplate(template: string, match: RegexMatch, groupNames: readonly string[]): string {
-  return template.replace(/\$(?:\$|([\p{L}\p{Nd}_]+)|\{([\p{L}\p{Nd}_]+)\})/gu, (_, bare: string | undefined, braced: string | undefined) => {
+  return template.replace(REFERENCE, (_, bare: string | undefined, braced: string | undefined) => {
     const name = bare ?? braced;
     if (name === undefined) return "$";
     if (/^(?:0|[1-9]\d*)$/.test(name)) return match[Number(name)] ?? "";

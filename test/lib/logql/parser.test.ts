@@ -171,7 +171,7 @@ describe("metric queries", () => {
     ["on", `${x} / on (c) ${x}`, `(${x} / on (c)  ${x})`],
     ["on nothing", `${x} / on () ${x}`, `(${x} / on ()  ${x})`],
     ["group_left with labels", `${x} / ignoring(c,d) group_left(e) ${x}`, `(${x} / ignoring (c,d) group_left (e) ${x})`],
-    ["group_right without labels", `${x} / on(c) group_right ${x}`, `(${x} / on (c) group_right ${x})`],
+    ["group_right without labels", `${x} / on(c) group_right ${x}`, `(${x} / on (c) group_right () ${x})`],
     ["a grouping in front", `sum by (c, d) (${x})`, `sum by (c,d)(${x})`],
     ["a grouping behind", `sum(${x}) without (c)`, `sum without (c)(${x})`],
     ["a grouping by nothing", `sum(${x}) by ()`, `sum(${x})`],
