@@ -3,7 +3,7 @@
 
 import { type LayoutStep, layoutSteps, MONTHS, NAMED_LAYOUTS, WEEKDAYS } from "./go-time-layout.ts";
 import { TimeReader } from "./go-time-reader.ts";
-import { type TimeZone, UTC } from "./time-zone.ts";
+import { type TimeZone, UTC, wallToUtc } from "./time-zone.ts";
 
 /** A text that is not a time of the layout; the text is Go's. */
 export class TimeParseError extends Error {
@@ -108,18 +108,20 @@ function readUnixSeconds(text: string): GoTime | null {
 function readUnixInteger(text: string, fractionDigits: number): GoTime | null {
   if (!/^[+-]?\d{1,19}$/.test(text)) return null;
   const value = BigInt(text);
+  if (BigInt.asIntN(64, value) !== value) return null;
   const unit = 10n ** BigInt(fractionDigits);
   const rest = ((value % unit) + unit) % unit;
   return { sec: Number((value - rest) / unit), nanos: Number(rest * 10n ** BigInt(9 - fractionDigits)), zone: UTC };
 }
 
+/** The year is moved on the zone's wall clock: in year 0 most zones have an offset of odd minutes (local mean time). */
 function inferYear(time: GoTime, nowMs: number): GoTime {
-  const then = new Date(time.sec * 1000);
+  const wall = new Date((time.sec + time.zone.at(time.sec).offsetSec) * 1000);
   const now = new Date(nowMs);
-  const [month, nowMonth] = [then.getUTCMonth(), now.getUTCMonth()];
+  const [month, nowMonth] = [wall.getUTCMonth(), now.getMonth()];
   const shift = month === 11 && nowMonth === 0 ? -1 : month === 0 && nowMonth === 11 ? 1 : 0;
-  then.setUTCFullYear(then.getUTCFullYear() + now.getUTCFullYear() + shift);
-  return { ...time, sec: Math.floor(then.getTime() / 1000) };
+  wall.setUTCFullYear(wall.getUTCFullYear() + now.getFullYear() + shift);
+  return { ...time, sec: wallToUtc(Math.floor(wall.getTime() / 1000), time.zone) };
 }
 
 /** Prints a time by a layout, in the time's zone. */

@@ -106,14 +106,23 @@ describe("timestamp formats", () => {
     ["RFC850", "Monday, 02-Jan-06 15:04:05 MST", "2006-01-02T15:04:05Z"],
     ["Jan _2 15:04:05", "Jun  3 05:06:07", "2026-06-03T05:06:07Z"],
     ["constructor", "constructor", "2026-01-01T00:00:00Z"],
+    ["UnixNs", "9223372036854775807", "2262-04-11T23:47:16.854775807Z"],
+    ["UnixNs", "9223372036854775808", null],
   ] as const)
     test(`${format} on ${text}`, () => expect(iso(compileTimestampFormat(format)(text, NOW))).toBe(want));
   test("December read in January is last year's", () => {
-    expect(iso(compileTimestampFormat("Jan 2")("Dec 31", Date.UTC(2026, 0, 1)))).toBe("2025-12-31T00:00:00Z");
+    expect(iso(compileTimestampFormat("Jan 2")("Dec 31", Date.UTC(2026, 0, 2)))).toBe("2025-12-31T00:00:00Z");
   });
   test("January read in December is next year's", () => {
-    expect(iso(compileTimestampFormat("Jan 2")("Jan 1", Date.UTC(2026, 11, 31)))).toBe("2027-01-01T00:00:00Z");
+    expect(iso(compileTimestampFormat("Jan 2")("Jan 1", Date.UTC(2026, 11, 30)))).toBe("2027-01-01T00:00:00Z");
   });
+  for (const [zone, text, want] of [
+    ["Europe/Berlin", "Jan 12 15:04:05", "2026-01-12T14:04:05Z"],
+    ["America/New_York", "Jul 12 15:04:05", "2026-07-12T19:04:05Z"],
+    ["Asia/Kolkata", "Feb 29 12:00:00", "2026-03-01T06:30:00Z"],
+  ] as const)
+    test(`a year is put to ${text} of ${zone}, not to its local mean time`, () =>
+      expect(iso(compileTimestampFormat("Jan _2 15:04:05", loadZone(zone))(text, NOW))).toBe(want));
 });
 
 describe("format", () => {

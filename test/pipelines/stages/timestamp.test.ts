@@ -52,14 +52,14 @@ describe("timestamp", () => {
     "format: 'Jan _2 15:04:05'",
     '"Dec 31 23:59:59"',
     "2023-12-31T23:59:59Z",
-    Date.UTC(2024, 0, 1),
+    Date.UTC(2024, 0, 2),
   );
   reads(
     "January read in December is next year's",
     "format: 'Jan _2 15:04:05'",
     '"Jan  1 00:00:01"',
     "2025-01-01T00:00:01Z",
-    Date.UTC(2024, 11, 31),
+    Date.UTC(2024, 11, 30),
   );
   reads("a fallback", "format: RFC3339, fallback_formats: [UnixMs, Unix]", '"1562708916"', "1970-01-19T02:05:08.916Z");
   reads("a time no push can carry is a failure", "format: Unix, fallback_formats: [UnixMs]", '"1562708916414"', "2019-07-09T21:48:36.414Z");
