@@ -1,10 +1,8 @@
 // What the metrics stage takes for a number: numbers, booleans, texts that Go's ParseFloat reads, Go durations (as seconds).
 
 import { parseGoDurationNs } from "../lib/text/duration.ts";
+import { parseGoFloat } from "../lib/text/go-float.ts";
 import type { Value } from "../lib/wire/entry-batch.ts";
-
-const DECIMAL = /^[+-]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+)?$/i;
-const INFINITE = /^([+-]?)inf(?:inity)?$/i;
 
 /** The value as a number; undefined when it is none. */
 export function numberOfValue(value: Value | undefined): number | undefined {
@@ -14,14 +12,8 @@ export function numberOfValue(value: Value | undefined): number | undefined {
 }
 
 function numberOfText(text: string): number | undefined {
-  if (DECIMAL.test(text)) {
-    const number = Number(text.replaceAll("_", ""));
-    // Go calls a number out of range an error.
-    return Number.isFinite(number) ? number : undefined;
-  }
-  const infinite = INFINITE.exec(text);
-  if (infinite !== null) return infinite[1] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-  if (/^nan$/i.test(text)) return Number.NaN;
+  const number = parseGoFloat(text);
+  if (number !== undefined) return number;
   try {
     return parseGoDurationNs(text) / 1e9;
   } catch {

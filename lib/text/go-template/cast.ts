@@ -1,5 +1,6 @@
 // How sprig's functions take "anything": as an int64, a float64, a text. A text that is no number counts as 0.
 
+import { parseGoFloat } from "../go-float.ts";
 import { formatValue } from "./format.ts";
 import { int64, isTrue, TemplateError, type TemplateValue } from "./value.ts";
 
@@ -24,17 +25,7 @@ export function toFloat(value: TemplateValue): number {
   if (typeof value === "number") return value;
   if (typeof value === "bigint") return Number(value);
   if (typeof value === "boolean") return value ? 1 : 0;
-  return typeof value === "string" ? (parseFloat64(value) ?? 0) : 0;
-}
-
-const DECIMAL_NUMBER = /^[+-]?(\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)([eE][+-]?\d+)?$/;
-
-/** strconv.ParseFloat for decimal texts; null when it is none. */
-export function parseFloat64(text: string): number | null {
-  if (DECIMAL_NUMBER.test(text)) return Number(text.replaceAll("_", ""));
-  const word = /^([+-]?)(inf|infinity|nan)$/i.exec(text);
-  if (word === null) return null;
-  return word[2]!.toLowerCase() === "nan" ? Number.NaN : word[1] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  return typeof value === "string" ? (parseGoFloat(value) ?? 0) : 0;
 }
 
 /** sprig's strval. */

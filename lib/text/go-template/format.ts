@@ -57,23 +57,37 @@ interface Directive {
 
 /** Width and precision past this are refused as fmt refuses them. */
 const WIDTH_MAX = 1_000_000;
-const DIRECTIVE = /%([-+# 0]*)(\d+|\*)?(?:\.(\d+|\*)?)?([\s\S])?/gu;
+const DIRECTIVE = /%([-+# 0]*)((?:\[\d+\])?\*|\d+)?(?:\.((?:\[\d+\])?\*|\d+)?)?(?:\[(\d+)\])?([\s\S])?/gu;
 
 /** fmt.Sprintf. Mistakes are printed into the text, as fmt does: `%!d(string=hi)`, `%!d(MISSING)`, `%!(EXTRA int=1)`. */
 export function sprintf(format: string, args: readonly TemplateValue[]): string {
   let next = 0;
+  // Whoever numbers arguments, `%[2]s`, may use some never: fmt then does not speak of extra ones.
+  let numbers = false;
+  let known = true;
+  const jump = (index: string | undefined): void => {
+    if (index === undefined) return;
+    numbers = true;
+    const at = Number(index) - 1;
+    known = at >= 0 && at < args.length;
+    if (known) next = at;
+  };
   const text = format.replace(
     DIRECTIVE,
-    (whole: string, flags: string, width: string | undefined, precision: string | undefined, verb: string | undefined) => {
+    (whole: string, flags: string, width?: string, precision?: string, index?: string, verb?: string) => {
       if (verb === undefined) return "%!(NOVERB)";
+      known = true;
       const star = (field: string | undefined): number | null => {
         if (field === undefined) return null;
-        const size = field === "*" ? Number(args[next++] ?? 0) : Number(field);
+        jump(/\d+(?=\])/.exec(field)?.[0]);
+        const size = field.endsWith("*") ? Number(args[next++] ?? 0) : Number(field);
         return Number.isFinite(size) && Math.abs(size) <= WIDTH_MAX ? size : null;
       };
       const wide = star(width);
       const precise = precision === undefined && whole.includes(".") && verb !== "." ? 0 : star(precision);
+      jump(index);
       if (verb === "%") return "%";
+      if (!known) return `%!${verb}(BADINDEX)`;
       if (next >= args.length) return `%!${verb}(MISSING)`;
       const minus = flags.includes("-") || (wide ?? 0) < 0;
       return formatVerb(verb, args[next++]!, {
@@ -87,7 +101,7 @@ export function sprintf(format: string, args: readonly TemplateValue[]): string 
       });
     },
   );
-  if (next >= args.length) return text;
+  if (numbers || next >= args.length) return text;
   return `${text}%!(EXTRA ${args
     .slice(next)
     .map((arg) => (arg === null ? "<nil>" : `${typeName(arg)}=${formatValue(arg)}`))

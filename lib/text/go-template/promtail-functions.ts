@@ -1,12 +1,12 @@
 // The functions of Promtail's template and replace stages: sprig's text functions, and Promtail's own, which win where both have a name.
 // Left out on purpose: whatever reads the host (files, DNS), makes keys, or is random only to be so in a log line's text.
 
-import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomInt, randomUUID } from "node:crypto";
 import { posix } from "node:path";
 import { parseGoDurationNs, printGoDuration } from "../duration.ts";
 import { goJson } from "../go-json.ts";
 import { quoteGo } from "../go-quote.ts";
-import { formatTime } from "../go-time.ts";
+import { formatTime, parseLayout } from "../go-time.ts";
 import { loadZone } from "../time-zone.ts";
 import { isEmpty, toFloat, toInt, toText } from "./cast.ts";
 import { both, deepEqual, LIST_FUNCTIONS, MAP_FUNCTIONS, texts } from "./collection-functions.ts";
@@ -14,7 +14,7 @@ import { formatFloat } from "./format.ts";
 import { fn, type TemplateFunction, type TemplateFunctions, variadic } from "./function.ts";
 import { MATH_FUNCTIONS } from "./math-functions.ts";
 import { GO_TEXT_FUNCTIONS, SPRIG_TEXT_FUNCTIONS, templateRegex } from "./text-functions.ts";
-import { inZone, readTime, timeFunctions, timeNow, timeOf, zoneOrUtc } from "./time-functions.ts";
+import { addDuration, inZone, timeFunctions, timeNow, timeOf, zoneOrUtc } from "./time-functions.ts";
 import { fromJsonValue, int64, isList, isMap, TemplateError, type TemplateMap, type TemplateValue, TimeValue, typeName } from "./value.ts";
 import { WORD_FUNCTIONS } from "./word-functions.ts";
 
@@ -88,7 +88,10 @@ const STATIC: readonly (readonly [string, TemplateFunction])[] = [
   ["randAlphaNum", fn(["int"], (count) => randomText(count, `${LETTERS}${DIGITS}`))],
   ["randAlpha", fn(["int"], (count) => randomText(count, LETTERS))],
   ["randNumeric", fn(["int"], (count) => randomText(count, DIGITS))],
-
+  ["randAscii", fn(["int"], (count) => randomText(count, PRINTABLE))],
+  ["randBytes", fn(["int"], (count) => randomBytes(boundedCount(count)).toString("base64"))],
+  ["randInt", fn(["int", "int"], (min, max) => BigInt(randomInt(min, max)))],
+  ["shuffle", fn(["text"], shuffled)],
   ["int64", fn(["any"], toInt)],
   ["atoi", fn(["text"], (text) => (/^[+-]?\d+$/.test(text) ? int64(BigInt(text)) : 0n))],
   ["toDecimal", fn(["any"], (value) => (/^[0-7]+$/.test(toText(value)) ? int64(BigInt(`0o${toText(value)}`)) : 0n))],
@@ -130,10 +133,8 @@ const STATIC: readonly (readonly [string, TemplateFunction])[] = [
     fn(["any"], (value) => encodeJson(value, { plainHtml: true })),
   ),
 
-  ...both(
-    "regexMatch",
-    fn(["text", "text"], (pattern, text) => templateRegex(pattern).test(text)),
-  ),
+  ["regexMatch", fn(["text", "text"], matchesIfValid)],
+  ["mustRegexMatch", fn(["text", "text"], (pattern, text) => templateRegex(pattern).test(text))],
   ...both(
     "regexFind",
     fn(["text", "text"], (pattern, text) => templateRegex(pattern).exec(text)?.[0] ?? ""),
@@ -147,14 +148,34 @@ const STATIC: readonly (readonly [string, TemplateFunction])[] = [
   ...both("regexReplaceAllLiteral", SPRIG_TEXT_FUNCTIONS.find(([name]) => name === "regexReplaceAllLiteral")![1]),
   ["regexQuoteMeta", fn(["text"], (text) => text.replace(/[\\.+*?()|[\]{}^$]/g, "\\$&"))],
 
-  ["base", fn(["text"], (path) => (path === "" ? "." : posix.basename(path) || "/"))],
-  ["dir", fn(["text"], (path) => cleanPath(path.slice(0, path.lastIndexOf("/") + 1)))],
-  ["clean", fn(["text"], cleanPath)],
-  ["ext", fn(["text"], (path) => /\.[^./]*$/.exec(path)?.[0] ?? "")],
-  ["isAbs", fn(["text"], (path) => path.startsWith("/"))],
+  ...pathFunction(
+    "base",
+    fn(["text"], (path) => (path === "" ? "." : posix.basename(path) || "/")),
+  ),
+  ...pathFunction(
+    "dir",
+    fn(["text"], (path) => cleanPath(path.slice(0, path.lastIndexOf("/") + 1))),
+  ),
+  ...pathFunction("clean", fn(["text"], cleanPath)),
+  ...pathFunction(
+    "ext",
+    fn(["text"], (path) => /\.[^./]*$/.exec(path)?.[0] ?? ""),
+  ),
+  ...pathFunction(
+    "isAbs",
+    fn(["text"], (path) => path.startsWith("/")),
+  ),
   ["urlParse", fn(["text"], parseUrl)],
   ["urlJoin", fn(["map"], joinUrl)],
 ];
+
+/** `base` and `osBase`: the second is about paths of the machine, which here are the same. */
+function pathFunction(name: string, called: TemplateFunction): [string, TemplateFunction][] {
+  return [
+    [name, called],
+    [`os${name[0]!.toUpperCase()}${name.slice(1)}`, called],
+  ];
+}
 
 const SPRIG_TRIM_ALL = SPRIG_TEXT_FUNCTIONS.find(([name]) => name === "trimAll")![1];
 
@@ -165,10 +186,14 @@ function sprigTimeFunctions(nowMs: () => number): readonly (readonly [string, Te
     ["date_in_zone", fn(["text", "any", "text"], (layout, time, zone) => formatTime(inZone(timeOf(time, nowMs), zoneOrUtc(zone)), layout))],
     ["htmlDate", fn(["any"], (time) => formatTime(inZone(timeOf(time, nowMs), local()), "2006-01-02"))],
     ["htmlDateInZone", fn(["any", "text"], (time, zone) => formatTime(inZone(timeOf(time, nowMs), zoneOrUtc(zone)), "2006-01-02"))],
-    ["mustToDate", fn(["text", "text"], (layout, text) => readTime(layout, text, local()))],
-    ...["dateModify", "date_modify", "mustDateModify"].map((name): [string, TemplateFunction] => [
+    ["mustToDate", fn(["text", "text"], (layout, text) => TimeValue.of(parseLayout(layout).parse(text, { zone: local() })))],
+    ...["dateModify", "date_modify"].map((name): [string, TemplateFunction] => [
       name,
-      fn(["text", "any"], (duration, time) => addDuration(timeOf(time, nowMs), duration)),
+      fn(["text", "any"], (duration, time) => addDuration(timeOf(time, nowMs), durationOrZeroNs(duration))),
+    ]),
+    ...["mustDateModify", "must_date_modify"].map((name): [string, TemplateFunction] => [
+      name,
+      fn(["text", "any"], (duration, time) => addDuration(timeOf(time, nowMs), parseGoDurationNs(duration))),
     ]),
     [
       "ago",
@@ -182,17 +207,13 @@ function sprigTimeFunctions(nowMs: () => number): readonly (readonly [string, Te
   ];
 }
 
-/** A duration that cannot be read leaves the time as it is. */
-function addDuration(time: TimeValue, text: string): TimeValue {
-  let ns: number;
+/** sprig's way with a duration that cannot be read, where the function is none that must. */
+function durationOrZeroNs(text: string): number {
   try {
-    ns = parseGoDurationNs(text);
+    return parseGoDurationNs(text);
   } catch {
-    return time;
+    return 0;
   }
-  const sum = time.unixNanos() + BigInt(Math.trunc(ns));
-  const nanos = ((sum % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
-  return new TimeValue(Number((sum - nanos) / 1_000_000_000n), Number(nanos), time.zone);
 }
 
 const ROUND_UNITS: readonly (readonly [suffix: string, seconds: number])[] = [
@@ -209,13 +230,7 @@ function roundDuration(value: TemplateValue, nowMs: () => number): string {
   let seconds = 0;
   if (value instanceof TimeValue) seconds = nowMs() / 1000 - value.sec;
   else if (typeof value === "bigint") seconds = Number(value) / 1e9;
-  else if (typeof value === "string") {
-    try {
-      seconds = parseGoDurationNs(value) / 1e9;
-    } catch {
-      seconds = 0;
-    }
-  }
+  else if (typeof value === "string") seconds = durationOrZeroNs(value) / 1e9;
   const size = Math.abs(seconds);
   for (const [suffix, unit] of ROUND_UNITS) if (size > unit) return `${seconds < 0 ? "-" : ""}${Math.floor(size / unit)}${suffix}`;
   return "0s";
@@ -242,6 +257,15 @@ function splitAtMost(text: string, between: string, count: number): string[] {
   if (count === 0) return [];
   const parts = text.split(between);
   return count < 0 || parts.length <= count ? parts : [...parts.slice(0, count - 1), parts.slice(count - 1).join(between)];
+}
+
+/** An invalid pattern matches nothing; only mustRegexMatch fails. */
+function matchesIfValid(pattern: string, text: string): boolean {
+  try {
+    return templateRegex(pattern).test(text);
+  } catch {
+    return false;
+  }
 }
 
 function first<T>(items: readonly T[], count: number): readonly T[] {
@@ -324,13 +348,28 @@ function decodeBase32(text: string): string {
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const DIGITS = "0123456789";
+const PRINTABLE = String.fromCharCode(...Array.from({ length: 95 }, (_, i) => 32 + i));
 const RANDOM_CHARS_MAX = 10_000;
 
 function randomText(count: number, alphabet: string): string {
-  if (count > RANDOM_CHARS_MAX) throw new TemplateError(`${count} random characters exceed ${RANDOM_CHARS_MAX}; ask for fewer`);
+  const length = boundedCount(count);
   // Two bytes per character keep the bias below a thousandth.
-  const bytes = randomBytes(2 * Math.max(0, count));
-  return Array.from({ length: Math.max(0, count) }, (_, i) => alphabet[bytes.readUInt16LE(2 * i) % alphabet.length]).join("");
+  const bytes = randomBytes(2 * length);
+  return Array.from({ length }, (_, i) => alphabet[bytes.readUInt16LE(2 * i) % alphabet.length]).join("");
+}
+
+function boundedCount(count: number): number {
+  if (count > RANDOM_CHARS_MAX) throw new TemplateError(`${count} random characters exceed ${RANDOM_CHARS_MAX}; ask for fewer`);
+  return Math.max(0, count);
+}
+
+function shuffled(text: string): string {
+  const chars = [...text];
+  for (let i = chars.length - 1; i > 0; i--) {
+    const j = randomInt(i + 1);
+    [chars[i], chars[j]] = [chars[j]!, chars[i]!];
+  }
+  return chars.join("");
 }
 
 /** Go's path.Clean. */
@@ -343,6 +382,9 @@ function parseUrl(text: string): TemplateMap {
   const match = /^(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(?:\/\/(?:([^@/?#]*)@)?([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/s.exec(text);
   if (match === null || /[\x00-\x1f\x7f]/.test(text)) throw new TemplateError("unable to parse url: invalid control character in URL");
   const [, scheme = "", userinfo = "", host = "", path = "", query = "", fragment = ""] = match;
+  const badEscape = /%(?![0-9a-fA-F]{2}).{0,2}/s.exec(path + fragment);
+  if (badEscape !== null)
+    throw new TemplateError(`unable to parse url: parse ${quoteGo(text)}: invalid URL escape ${quoteGo(badEscape[0])}`);
   const opaque = scheme !== "" && match[3] === undefined && !path.startsWith("/");
   const decoded = (part: string): string => (/%(?![0-9a-fA-F]{2})/.test(part) ? part : decodeURIComponent(part));
   return new Map([

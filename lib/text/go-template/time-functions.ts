@@ -48,3 +48,8 @@ export function zoneOrUtc(name: string): TimeZone {
     return UTC;
   }
 }
+
+/** @param ns a duration in nanoseconds */
+export function addDuration(time: TimeValue, ns: number): TimeValue {
+  return TimeValue.fromUnixNanos(time.unixNanos() + BigInt(Math.trunc(ns)), time.zone);
+}

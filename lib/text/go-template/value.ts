@@ -6,7 +6,7 @@
 
 import { formatTime, type GoTime, printGoTime } from "../go-time.ts";
 import { MONTHS, WEEKDAYS } from "../go-time-layout.ts";
-import { loadZone, type TimeZone, UTC } from "../time-zone.ts";
+import { loadZone, type TimeZone, UTC, wallToUtc } from "../time-zone.ts";
 
 export type TemplateValue = string | bigint | number | boolean | null | TimeValue | readonly TemplateValue[] | TemplateMap;
 
@@ -39,6 +39,11 @@ export class TimeValue implements GoTime {
     return new TimeValue(time.sec, time.nanos, time.zone);
   }
 
+  static fromUnixNanos(unixNanos: bigint, zone: TimeZone): TimeValue {
+    const nanos = ((unixNanos % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+    return new TimeValue(Number((unixNanos - nanos) / 1_000_000_000n), Number(nanos), zone);
+  }
+
   /** The time read as if its zone were UTC. */
   wall(): Date {
     return new Date((this.sec + this.zone.at(this.sec).offsetSec) * 1000);
@@ -68,11 +73,25 @@ export const TIME_METHODS: Readonly<Record<string, (time: TimeValue, args: reado
   Minute: (time) => BigInt(time.wall().getUTCMinutes()),
   Second: (time) => BigInt(time.wall().getUTCSeconds()),
   Nanosecond: (time) => BigInt(time.nanos),
+  Add: (time, [ns]) => TimeValue.fromUnixNanos(time.unixNanos() + expectInt(ns), time.zone),
+  AddDate: (time, [years, months, days]) => addDate(time, Number(expectInt(years)), Number(expectInt(months)), Number(expectInt(days))),
   IsZero: (time) => time.sec === TimeValue.ZERO.sec && time.nanos === 0,
   Before: (time, [other]) => time.unixNanos() < expectTime(other).unixNanos(),
   After: (time, [other]) => time.unixNanos() > expectTime(other).unixNanos(),
   Equal: (time, [other]) => time.unixNanos() === expectTime(other).unixNanos(),
 };
+
+/** Moves the zone's wall clock; a day that the month lacks is one of the next month. */
+function addDate(time: TimeValue, years: number, months: number, days: number): TimeValue {
+  const wall = time.wall();
+  wall.setUTCFullYear(wall.getUTCFullYear() + years, wall.getUTCMonth() + months, wall.getUTCDate() + days);
+  return new TimeValue(wallToUtc(Math.floor(wall.getTime() / 1000), time.zone), time.nanos, time.zone);
+}
+
+function expectInt(value: TemplateValue | undefined): bigint {
+  if (typeof value !== "bigint") throw new TemplateError(`wrong type for value; expected int; got ${typeName(value ?? null)}`);
+  return value;
+}
 
 function expectString(value: TemplateValue | undefined): string {
   if (typeof value !== "string") throw new TemplateError(`wrong type for value; expected string; got ${typeName(value ?? null)}`);

@@ -1,31 +1,31 @@
 // sprig's functions over words: cases of identifiers, initials, wrapping, abbreviation, plural.
 
+import { decodeGoUtf8 } from "../go-utf8.ts";
 import { fn, type TemplateFunction } from "./function.ts";
-import { lower, lowerChar, upper, upperChar } from "./text-functions.ts";
+import { joinLowerWords, pascalCase } from "./identifier-cases.ts";
+import { lower, lowerChar, upper } from "./text-functions.ts";
 
 export const WORD_FUNCTIONS: readonly (readonly [string, TemplateFunction])[] = [
   ["untitle", fn(["text"], (text) => eachWordStart(text, lowerChar))],
   ["swapcase", fn(["text"], swapCase)],
-  ["snakecase", fn(["text"], (text) => words(text).map(lower).join("_"))],
-  ["kebabcase", fn(["text"], (text) => words(text).map(lower).join("-"))],
-  [
-    "camelcase",
-    fn(["text"], (text) =>
-      words(text)
-        .map((word) => capitalize(lower(word)))
-        .join(""),
-    ),
-  ],
+  ["snakecase", fn(["text"], (text) => joinLowerWords(text, "_"))],
+  ["kebabcase", fn(["text"], (text) => joinLowerWords(text, "-"))],
+  ["camelcase", fn(["text"], pascalCase)],
   ["initials", fn(["text"], (text) => (text.match(/(?<=^|\s)\S/gu) ?? []).join(""))],
   ["nospace", fn(["text"], (text) => text.replace(/\s/g, ""))],
-  ["wrap", fn(["int", "text"], (width, text) => wrap(width, "\n", text, false))],
-  ["wrapWith", fn(["int", "text", "text"], (width, between, text) => wrap(width, between, text, true))],
-  ["abbrev", fn(["int", "text"], (width, text) => abbreviate(0, width, text))],
-  ["abbrevboth", fn(["int", "int", "text"], abbreviate)],
+  ["wrap", fn(["int", "text"], (width, text) => inBytes(text, (bytes) => wrap(width, "\n", bytes, false)))],
+  ["wrapWith", fn(["int", "text", "text"], (width, between, text) => inBytes(text, (bytes) => wrap(width, bytesOf(between), bytes, true)))],
+  ["abbrev", fn(["int", "text"], (width, text) => inBytes(text, (bytes) => abbreviate(0, width, bytes)))],
+  ["abbrevboth", fn(["int", "int", "text"], (offset, width, text) => inBytes(text, (bytes) => abbreviate(offset, width, bytes)))],
   ["plural", fn(["text", "text", "int"], (one, many, count) => (count === 1 ? one : many))],
 ];
 
-const capitalize = (word: string): string => word.replace(/^./su, upperChar);
+/** sprig counts and cuts bytes: the change sees one character per byte. Half a character becomes U+FFFD. */
+function inBytes(text: string, change: (bytes: string) => string): string {
+  return /^[\x00-\x7f]*$/.test(text) ? change(text) : decodeGoUtf8(Buffer.from(change(bytesOf(text)), "latin1"));
+}
+
+const bytesOf = (text: string): string => Buffer.from(text).toString("latin1");
 
 function eachWordStart(text: string, change: (char: string) => string): string {
   return text.replace(/(?<=^|\s)\S/gu, change);
@@ -34,11 +34,6 @@ function eachWordStart(text: string, change: (char: string) => string): string {
 /** Lower case becomes upper, upper becomes lower. */
 function swapCase(text: string): string {
   return [...text].map((char) => (lower(char) !== char ? lower(char) : upper(char))).join("");
-}
-
-/** `FirstName`, `first_name`, `HTTPServer2` in words. */
-function words(text: string): string[] {
-  return text.match(/\p{Lu}+(?!\p{Ll})[\p{Ll}\p{N}]*|\p{Lu}?[\p{Ll}]+\p{N}*|[\p{Lo}\p{Lt}\p{Lm}\p{N}]+/gu) ?? [];
 }
 
 /** Breaks at blanks; a word longer than the width is broken only if asked for. */

@@ -81,6 +81,23 @@ describe("promtail's functions", () => {
     ["{{ kindOf 1 }} {{ kindOf (list) }} {{ typeOf `x` }} {{ deepEqual (list 1) (list 1) }}", "int slice string true"],
     ["{{ title `ab-cd ef_gh it's` }} {{ plural `one` `many` 1 }} {{ repeat 3 `ab` }}", "Ab-Cd Ef_gh It'S one ababab"],
     ["{{ `x` | default `d` }} {{ .empty | default `d` }} {{ 0 | default 5 }}", "x d 5"],
+    [
+      "{{ snakecase `http2xx HTTP20xOK` }} {{ snakecase `Bld4Floor3rd` }} {{ kebabcase ` __GoPath.x` }}",
+      "http_2xx_http_20x_ok bld4_floor_3rd ---go-path.x",
+    ],
+    ["{{ camelcase `_a__bC GOLANG-x2y a.b_` }} {{ camelcase `goLANG` }}", "_A_BCGolangX2yA.b_ GoLANG"],
+    ["{{ wrap 5 `é é é é` }} {{ abbrev 7 `ééééé` }}", "é é\né é éé..."],
+    ["{{ regexMatch `(` `x` }} {{ date_modify `soon` (toDate `2006` `2020`) }}", "false 2020-01-01 00:00:00 +0000 UTC"],
+    [
+      "{{ ((toDate `2006-01-02` `2020-01-31`).AddDate 0 1 0).Format `Jan 2` }} {{ ((toDate `2006` `2020`).Add 1500000000).Unix }}",
+      "Mar 2 1577836801",
+    ],
+    [
+      "{{ osBase `/a/b.c` }} {{ osExt `b.c` }} {{ osIsAbs `a` }} {{ randInt 4 5 }} {{ shuffle `aa` }} {{ len (randBytes 3) }}",
+      "b.c .c false 4 aa 4",
+    ],
+    ["{{ int `1_000` }} {{ float64 `0x1p4` }} {{ float64 `1e999` }} {{ float64 `1_0.5` }}", "1000 16 0 10.5"],
+    ["{{ printf `%[2]s %[1]s|%s|%05s|%[3]d|%[2]*[1]s` `a` `b` }}", "b a|b|%!s(MISSING)|%!d(BADINDEX)|a"],
   ] as const)
     test(text, () => expect(run(text)).toBe(want));
   test("env is known only where it is given", () =>
@@ -133,6 +150,10 @@ describe("fails while it runs", () => {
     ["{{ range .a }}x{{ end }}", "range can't iterate over Some Text"],
     ["{{ regexReplaceAll `(` `a` `b` }}", "missing closing )"],
     ["{{ fail `no` }}", "error calling fail: no"],
+    ["{{ mustRegexMatch `(` `x` }}", "missing closing )"],
+    ["{{ mustToDate `2006` `soon` }}", 'cannot parse "soon" as "2006"'],
+    ["{{ mustDateModify `soon` now }}", 'invalid duration "soon"'],
+    ["{{ urlParse `%zz` }}", 'invalid URL escape "%zz"'],
   ] as const)
     test(text, () => expect(() => run(text)).toThrow(message === "Cannot" ? /slice/ : message));
 });
