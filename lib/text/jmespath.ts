@@ -1,6 +1,7 @@
 // JMESPath as Promtail evaluates it (go-jmespath) over a decoded JSON document, by a library that knows the same language and more.
 
 import { compile, isRegistered, type JSONValue, register, TreeInterpreter, TYPE_ANY } from "@jmespath-community/jmespath";
+import { parseGoFloat } from "./go-float.ts";
 import { goJson } from "./go-json.ts";
 
 /** An expression that cannot be read. */
@@ -10,10 +11,19 @@ export class JmespathError extends Error {
 
 /** `to_string` as Go prints JSON: keys sorted, `<` escaped. The library's own cannot be replaced, so that calls of it are renamed. */
 const TO_STRING = "to_string_as_go";
+/** `to_number` of texts as Go reads them: an empty one is none. */
+const TO_NUMBER = "to_number_as_go";
+const RENAMED: ReadonlyMap<unknown, string> = new Map([
+  ["to_string", TO_STRING],
+  ["to_number", TO_NUMBER],
+]);
 /** A field whose name every JavaScript object has (`constructor`): the library would find that one. */
 const OWN_FIELD = "own_field";
 if (!isRegistered(TO_STRING)) {
   register(TO_STRING, ([value]) => (typeof value === "string" ? value : goJson(value)), [{ types: [TYPE_ANY] }]);
+  register(TO_NUMBER, ([value]) => (typeof value === "string" ? (parseGoFloat(value) ?? null) : typeof value === "number" ? value : null), [
+    { types: [TYPE_ANY] },
+  ]);
   register(OWN_FIELD, ([value, name]) => ownField(value, String(name)), [{ types: [TYPE_ANY] }, { types: [TYPE_ANY] }]);
 }
 
@@ -46,7 +56,17 @@ export function compileJmespath(expression: string): (document: unknown) => unkn
   };
 }
 
-/** Puts our two functions into the tree. Literals are left as they are: only nodes have these shapes. */
+/** What the library knows beyond JMESPath as it was when Go's was written. A key with a dash, not quoted, would be a subtraction. */
+const NEWER_NODES: ReadonlyMap<unknown, string> = new Map([
+  ["Arithmetic", "arithmetic is not known; a key such as user-agent has to be quoted, '\"user-agent\"'"],
+  ["Unary", "arithmetic is not known; a key such as -x has to be quoted, '\"-x\"'"],
+  ["Root", "$ is not known; @ is the current value, and a key is looked for in the document as it is"],
+  ["Variable", "variables are not known"],
+  ["LetExpression", "let is not known"],
+  ["Binding", "= is not known; values are compared by =="],
+]);
+
+/** Puts our functions into the tree. Literals are left as they are: only nodes have these shapes. @throws JmespathError */
 function adapt(node: unknown): void {
   if (typeof node !== "object" || node === null) return;
   if (Array.isArray(node)) {
@@ -55,7 +75,9 @@ function adapt(node: unknown): void {
   }
   const fields = node as { type?: unknown; name?: unknown; children?: unknown };
   if (fields.type === "Literal") return;
-  if (fields.type === "Function" && fields.name === "to_string") fields.name = TO_STRING;
+  const newer = NEWER_NODES.get(fields.type);
+  if (newer !== undefined) throw new JmespathError(newer);
+  if (fields.type === "Function") fields.name = RENAMED.get(fields.name) ?? fields.name;
   if (fields.type === "Field" && typeof fields.name === "string" && fields.name in Object.prototype) {
     fields.children = [{ type: "Current" }, { type: "Literal", value: fields.name }];
     fields.type = "Function";

@@ -82,17 +82,20 @@ function readDocuments(batch: EntryBatch, extractions: readonly Extraction[], fr
       continue;
     }
     columns ??= extractions.map(({ name }) => columnOf(batch, name));
-    for (let e = 0; e < extractions.length; e++) columns[e]!.set(i, storedValue(evaluate(extractions[e]!, document)));
+    for (let e = 0; e < extractions.length; e++) {
+      const found = evaluate(extractions[e]!, document);
+      if (found !== undefined) columns[e]!.set(i, storedValue(found));
+    }
   }
   return malformed;
 }
 
+/** Null where nothing is found; undefined where a function got what it does not take: then the value stays what it was. */
 function evaluate({ evaluate }: Extraction, document: unknown): unknown {
   try {
     return evaluate(document);
   } catch {
-    // A function got a type it does not take: the expression finds nothing.
-    return null;
+    return undefined;
   }
 }
 
@@ -108,9 +111,24 @@ function storedValue(value: unknown): Value {
 function parseDocument(text: string): object | null | undefined {
   const first = text.trimStart()[0];
   if (first !== "{" && first !== "n") return undefined;
+  const document = tryParse(text);
+  return document === undefined && /[\x00-\x1f]/.test(text) && text.includes("\\") ? tryParse(escapeControls(text)) : document;
+}
+
+function tryParse(text: string): object | null | undefined {
   try {
     return JSON.parse(text) as object | null;
   } catch {
     return undefined;
   }
 }
+
+/** Promtail's decoder takes raw control characters in a text once the text has had an escape; JavaScript's takes none. */
+function escapeControls(text: string): string {
+  return text.replace(/"(?:[^"\\]|\\.)*"/gs, (quoted) => {
+    const plain = quoted.indexOf("\\");
+    return plain < 0 ? quoted : quoted.slice(0, plain) + quoted.slice(plain).replace(/[\x00-\x1f]/g, escapeControl);
+  });
+}
+
+const escapeControl = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;

@@ -21,7 +21,7 @@ export const match = defineStage({
       action: text()
         .default("keep")
         .transform((action) => action || "keep"),
-      pipeline_name: text().optional(),
+      pipeline_name: text().min(1, "is empty; give the pipeline a name, or leave the key out").optional(),
       drop_counter_reason: text().default(DEFAULT_REASON),
     })
     .superRefine(({ action, stages }, context) => {

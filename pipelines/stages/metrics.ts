@@ -6,7 +6,7 @@ import type { EntryBatch, Value } from "../../lib/wire/entry-batch.ts";
 import { CustomMetric, type CustomMetricType } from "../custom-metric.ts";
 import { numberOfValue } from "../metric-number.ts";
 import { defineStage, type Stage, type StageContext } from "../stage.ts";
-import { durationNs, numeric, strictBoolean, text } from "../stage-config.ts";
+import { describeValue, durationNs, numeric, strictBoolean, text } from "../stage-config.ts";
 import { textOfValue } from "../value-text.ts";
 
 const DEFAULT_PREFIX = "promtail_custom_";
@@ -57,16 +57,21 @@ function checkCounter(config: MetricConfig["config"], problem: (message: string,
 
 export const metrics = defineStage({
   name: "metrics",
-  config: z.record(z.string(), metricConfig).superRefine((map, context) => {
-    for (const [name, { prefix }] of Object.entries(map)) {
-      if (METRIC_NAME.test(prefix + name)) continue;
-      context.addIssue({
-        code: "custom",
-        path: [name],
-        message: `invalid metric name ${prefix}${name}; it has to match ${METRIC_NAME.source}`,
-      });
-    }
-  }),
+  config: z.preprocess(
+    (given) => given ?? {},
+    z
+      .record(z.string(), metricConfig, { error: (issue) => `expected a map from names to metrics, got ${describeValue(issue.input)}` })
+      .superRefine((map, context) => {
+        for (const [name, { prefix }] of Object.entries(map)) {
+          if (METRIC_NAME.test(prefix + name)) continue;
+          context.addIssue({
+            code: "custom",
+            path: [name],
+            message: `invalid metric name ${prefix}${name}; it has to match ${METRIC_NAME.source}`,
+          });
+        }
+      }),
+  ),
   build(map, context): Stage {
     const updaters = Object.entries(map).map(([name, config]) => updaterOf(name, config, context));
     return {

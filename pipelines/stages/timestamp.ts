@@ -29,7 +29,6 @@ export const timestamp = defineStage({
         ),
       action_on_failure: text()
         .default("fudge")
-        .transform((action) => action || "fudge")
         .refine((action) => ACTIONS.includes(action), "action on failure has to be fudge or skip"),
     })
     .transform(({ format, fallback_formats: fallbacks, location, ...rest }) => ({

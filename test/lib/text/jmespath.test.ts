@@ -35,10 +35,14 @@ for (const [expression, want] of [
   ["{p: s}", { p: "str" }],
   ["n[::-1]", [2, 1, 3]],
   ["constructor", null],
+  ["to_number('4.5e1')", 45],
+  ["to_number('')", null],
+  ["to_number(n[0])", 3],
+  ["l[?v > `-5`].v | [-1]", 20],
 ] as const)
   test(expression, () => expect(compileJmespath(expression)(DOCUMENT)).toEqual(want));
 
-for (const expression of ["", "a b", "a[", "a..b", "`x"])
+for (const expression of ["", "a b", "a[", "a..b", "`x", "user-agent", "-a", "a + b", "$.a", "a=b", "let $x = a in $x"])
   test(`refuses "${expression}"`, () => expect(() => compileJmespath(expression)).toThrow());
 
 test("a function that does not take its argument", () => expect(() => compileJmespath("length(nope)")(DOCUMENT)).toThrow(/length\(\)/));

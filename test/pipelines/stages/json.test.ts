@@ -25,6 +25,8 @@ describe("json", () => {
   extracts("an escaped key inside", "{a: o.a, b: o.b}", '{"o":{"\\u0061":"x","b":"z"}}', ["a", "b"], "a=x b=z");
   extracts("a function", "{c: length(list)}", LINE, ["c"], "c=2");
   extracts("a function of a wrong type finds nothing", "{c: length(t)}", LINE, ["c"], "c=<no value>");
+  extracts("a control character behind an escape, raw", "{a: , b: }", '{"a":"x\\n\ty","b":"\\"\u0001"}', ["a", "b"], 'a=x\n\ty b="\u0001');
+  extracts("a control character before an escape, raw", "{a: }", '{"a":"\tx\\n"}', ["a"], "a=<no value>");
   extracts("an index", "{c: 'list[0]'}", LINE, ["c"], "c=1");
   extracts("half a surrogate pair", "{a: }", '{"a":"\\ud800 x"}', ["a"], "a=\ufffd x");
 
@@ -38,6 +40,8 @@ describe("json", () => {
     ).toBe("user=marco"));
   test("a line that is no object keeps what was extracted before", () =>
     expect(extractedOut("- regex: {expression: '(?P<a>\\w+)'}\n- json: {expressions: {a: }}", "word", ["a"])).toBe("a=word"));
+  test("a function of a wrong type keeps what was extracted before", () =>
+    expect(extractedOut("- regex: {expression: '(?P<a>\\w+)'}\n- json: {expressions: {a: length(b)}}", '{"b":1}', ["a"])).toBe("a=b"));
   test("an object without the key replaces it by nil", () =>
     expect(extractedOut("- regex: {expression: '(?P<a>\\w+)'}\n- json: {expressions: {a: }}", '{"b":1}', ["a"])).toBe("a=<no value>"));
   test("values of entries that another stage dropped do not matter", () =>
@@ -57,6 +61,7 @@ describe("json", () => {
     expect(linesOut("- json: {expressions: {a: }, source: nope, drop_malformed: true}", ["x"])).toEqual(["x"]));
 
   const refuses = (name: string, config: string, wanted: RegExp): void => test(name, () => expect(faultsOf(config)).toMatch(wanted));
+  refuses("a key with a dash, not quoted", "- json: {expressions: {a: user-agent}}", /^error 0.json.expressions.a .*has to be quoted/);
   refuses("no expressions", "- json:", /^error 0.json.expressions json stage: expressions: is required/);
   refuses("expressions as a list", "- json: {expressions: [a]}", /expected a map, got a list/);
   refuses(

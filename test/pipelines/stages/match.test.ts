@@ -87,6 +87,7 @@ describe("match", () => {
   refuses("a metric query", `{selector: 'rate({a="b"}[1m])', ${nested}}`, /a metric query cannot select/);
   refuses("keep without stages", `{selector: '{a="b"}'}`, /^error 0.match.stages .*at least one stage/);
   refuses("drop with stages", `{selector: '{a="b"}', action: drop, ${nested}}`, /^error 0.match.stages .*drops entries cannot have stages/);
+  refuses("an empty pipeline name", `{selector: '{a="b"}', pipeline_name: '', ${nested}}`, /^error 0.match.pipeline_name .*is empty/);
   refuses("another action", `{selector: '{a="b"}', action: jump, ${nested}}`, /has to be keep or drop, got "jump"/);
   refuses(
     "faults inside, with their path",

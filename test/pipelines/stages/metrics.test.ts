@@ -118,6 +118,8 @@ describe("metrics", () => {
 
   const refuses = (name: string, config: string, wanted: RegExp): void =>
     test(name, () => expect(faultsOf(`- metrics:\n    ${config}`)).toMatch(wanted));
+  test("no metrics are none", () => expect(faultsOf("- metrics:")).toBe(""));
+  refuses("a list", "[a]", /^error 0.metrics .*expected a map from names to metrics, got a list/);
   refuses("an unknown type", "m: {type: Meter}", /^error 0.metrics.m.type metrics stage: m.type: unknown metric type meter/);
   refuses("no type", "m: {config: {action: inc}}", /^error 0.metrics.m.type .*is required/);
   refuses("a counter without action", "m: {type: Counter, config: {match_all: true}}", /^error 0.metrics.m.config.action .*inc or add/);

@@ -105,5 +105,6 @@ describe("timestamp", () => {
   refuses("no source", "{format: RFC3339}", /^error 0.timestamp.source timestamp stage: source: is required/);
   refuses("no format", "{source: t}", /^error 0.timestamp.format .*is required/);
   refuses("an unknown location", "{source: t, format: RFC3339, location: Mars/Olympus}", /^error 0.timestamp.location .*Mars\/Olympus/);
+  refuses("an empty action", "{source: t, format: RFC3339, action_on_failure: ''}", /action on failure has to be fudge or skip/);
   refuses("an unknown action", "{source: t, format: RFC3339, action_on_failure: explode}", /action on failure has to be fudge or skip/);
 });
