@@ -35,14 +35,14 @@ function extractPair(batch: EntryBatch, i: number, line: string, overwrites: boo
   if (colon < 0) return;
   let key = line.slice(0, colon);
   if (!isLabelName(key)) {
-    if (dropsInvalid || key === "") return;
+    if (dropsInvalid) return;
     key = toLabelName(key);
   }
   if (!overwrites && hasExtracted(batch, key, i)) key += "_extracted";
   batch.setExtracted(key, i, line.slice(colon + 1).trim());
 }
 
-/** Every character a label name cannot have becomes `_`, a digit at the start too. */
+/** Every character a label name cannot have becomes `_`, a digit at the start too; so does the lack of any. */
 function toLabelName(key: string): string {
-  return key.replace(/[^a-zA-Z0-9_]/gu, "_").replace(/^[0-9]/, "_");
+  return key === "" ? "_" : key.replace(/[^a-zA-Z0-9_]/gu, "_").replace(/^[0-9]/, "_");
 }

@@ -11,7 +11,10 @@ export const multiline = defineStage({
   config: z.object({
     firstline: regexText(weakText()),
     max_wait_time: durationNs().prefault("3s"),
-    max_lines: wholeNumber().default(128),
+    // 0 is no limit, and so is what is below it; a block's bytes are limited all the same.
+    max_lines: wholeNumber()
+      .default(128)
+      .transform((lines) => (lines > 0 ? lines : Number.POSITIVE_INFINITY)),
   }),
   build({ firstline, max_wait_time: waitNs, max_lines: linesMax }, { now }): Stage {
     const blocks = new MultilineBlocks({ begins: lineTest(firstline), linesMax, waitMs: waitNs / 1e6, nowMs: now });

@@ -66,9 +66,11 @@ class Packer {
     let object = "{";
     let labels = batch.labels[i]!;
     for (const name of this.#names) {
-      const value = textOfValue(batch.extract(name, i)) ?? (labels.has(name) ? labels.get(name) : undefined);
+      // As in Promtail, what is no extracted value (a label that static_labels set) stays a label.
+      const value = textOfValue(batch.extract(name, i));
+      if (value === undefined) continue;
       labels = labels.without(name);
-      if (value !== undefined) object += `${goString(name)}:${goString(value)},`;
+      object += `${goString(name)}:${goString(value)},`;
     }
     this.#rest = labels;
     this.#head = `${object}"${ENTRY_KEY}":`;

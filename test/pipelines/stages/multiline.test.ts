@@ -23,6 +23,7 @@ describe("multiline", () => {
     ["START a", "b", "c", "d", "e", "START f"],
     ["START a\nb", "c\nd", "e", "START f"],
   );
+  joins("max_lines 0 is no limit", "- multiline: {firstline: '^START', max_lines: 0}", ["START a", "b", "c"], ["START a\nb\nc"]);
   joins("max_lines 1", "- multiline: {firstline: '^START', max_lines: 1}", ["START a", "b"], ["START a", "b"]);
   joins(
     "lines that a stage before has changed",

@@ -30,10 +30,15 @@ describe("pack", () => {
     const time = (config: string): string => timeOf(runStages(`- pack: ${config}`, ["x"])[0]!);
     expect([time("{}"), time("{ingest_timestamp: false}")]).toEqual(["2024-06-01T00:00:00Z", "2023-11-14T22:13:20Z"]);
   });
-  test("an extracted value wins over a label; nil is left out", () =>
-    expect(
-      linesOut("- json: {expressions: {pod: , container: }}\n- pack: {labels: [container, pod]}", ['{"pod":"q"}'], { labels: LABELS }),
-    ).toEqual(['{"container":"c","pod":"q","_entry":"{\\"pod\\":\\"q\\"}"}']));
+  test("an extracted value wins over a label; where it is nil the label stays", () => {
+    const stages = "- json: {expressions: {pod: , container: }}\n- pack: {labels: [container, pod]}";
+    const [entry] = runStages(stages, ['{"pod":"q"}'], { labels: LABELS });
+    expect([entry!.line, entry!.labels]).toEqual(['{"pod":"q","_entry":"{\\"pod\\":\\"q\\"}"}', { container: "c", other: "o" }]);
+  });
+  test("a label that was not extracted stays", () => {
+    const [entry] = runStages("- static_labels: {env: prod}\n- pack: {labels: [env, pod]}", ["x"], { labels: { pod: "p" } });
+    expect([entry!.line, entry!.labels]).toEqual(['{"pod":"p","_entry":"x"}', { env: "prod" }]);
+  });
   test("an escape for bytes that are no UTF-8", () =>
     expect(linesOut("- pack:", [Buffer.from([97, 255, 98]), "a\ufffdb"])).toEqual(['{"_entry":"a\\ufffdb"}', '{"_entry":"a\\ufffdb"}']));
   test("texts are printed as Go prints them", () => {
@@ -197,6 +202,8 @@ describe("eventlogmessage", () => {
     "{drop_invalid_labels: true}",
     "Message_type=<no value> Overwritten=<no value> Overwritten_extracted=new Image=C:\\x: y __lives=<no value>",
   );
+  test("a line that begins with a colon", () =>
+    expect(extractedOut("- json: {expressions: {message: }}\n- eventlogmessage:", '{"message":": x"}', ["_"])).toBe("_=x"));
   refuses("an empty source", "- eventlogmessage: {source: ''}", /invalid label name: ""/);
 });
 
