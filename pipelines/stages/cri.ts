@@ -49,6 +49,8 @@ const CRI_STAGES = [
   { labels: { stream: "" } },
   { timestamp: { source: "time", format: "RFC3339Nano" } },
   { output: { source: "content" } },
+  // Promtail has a second one, for a value that no line has: in what -inspect prints it changes nothing.
+  { output: { source: "content" } },
 ];
 
 function inParts(parts: Stage, partials: CriPartials): Stage {
