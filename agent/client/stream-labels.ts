@@ -13,7 +13,7 @@ export interface ResolvedStream {
 /** Sets remembered; past this the memory is emptied, which costs time and never correctness: streams are compared by their text then. */
 const REMEMBERED_MAX = 20_000;
 
-/** Resolves labels to streams: tenant taken out, external labels put in. The same labels give the same object. */
+/** Resolves labels to streams: external labels put in, the tenant (which may be one of them) taken out. The same labels give the same object. */
 export class StreamLabels {
   readonly #tenantId: string;
   readonly #external: readonly (readonly [string, string])[];
@@ -35,10 +35,10 @@ export class StreamLabels {
   }
 
   #make(labels: LabelSet): ResolvedStream {
-    let sent = labels.without(TENANT_LABEL);
-    for (const [name, value] of this.#external) if (!sent.has(name)) sent = sent.with(name, value);
-    const text = String(sent);
-    const tenant = labels.get(TENANT_LABEL) || this.#tenantId;
+    let all = labels;
+    for (const [name, value] of this.#external) if (!all.has(name)) all = all.with(name, value);
+    const text = String(all.without(TENANT_LABEL));
+    const tenant = all.get(TENANT_LABEL) || this.#tenantId;
     const key = `${tenant}\0${text}`;
     let stream = this.#byText.get(key);
     if (stream === undefined) {

@@ -118,6 +118,16 @@ describe("tenants and labels", () => {
     await bench.settled();
     expect(server.requests[0]!.entries).toEqual(['{cluster="eu", job="app"} x']);
   });
+  test("an external label can name the tenant, of entries that have none of their own", async () => {
+    await open([], { tenantId: "main", externalLabels: { __tenant_id__: "outer" } });
+    bench.push(["x"], { job: "app" });
+    bench.push(["y"], { job: "app", __tenant_id__: "own" });
+    await bench.settled();
+    expect(server.requests.map((request) => `${request.headers["x-scope-orgid"]} ${request.entries[0]}`).sort()).toEqual([
+      'outer {job="app"} x',
+      'own {job="app"} y',
+    ]);
+  });
 });
 
 describe("answers", () => {
