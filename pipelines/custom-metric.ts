@@ -2,6 +2,7 @@
 // every series has the labels its entries had, so series are kept and printed by ourselves.
 
 import type { Metric, Registry } from "prom-client";
+import { formatFloat } from "../lib/text/go-template/format.ts";
 import type { LabelSet } from "../lib/wire/labels.ts";
 
 export type CustomMetricType = "counter" | "gauge" | "histogram";
@@ -123,17 +124,11 @@ export class CustomMetric {
     for (let b = 0; b < series.counts.length; b++) {
       count += series.counts[b]!;
       const bound = this.#options.buckets[b];
-      const le = bound === undefined || bound === Number.POSITIVE_INFINITY ? "+Inf" : printBound(bound);
+      const le = bound === undefined || bound === Number.POSITIVE_INFINITY ? "+Inf" : formatFloat(bound, "g", -1);
       if (le === "+Inf" && b < series.counts.length - 1) continue;
       values.push({ metricName: `${this.name}_bucket`, labels: { ...labels, le }, value: count });
     }
     values.push({ metricName: `${this.name}_sum`, labels, value: series.value });
     values.push({ metricName: `${this.name}_count`, labels, value: count });
   }
-}
-
-/** As Go's %g: an exponent of two digits below 0.0001. */
-function printBound(bound: number): string {
-  if (bound !== 0 && Math.abs(bound) < 1e-4) return bound.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
-  return String(bound).replace(/e([+-])(\d)$/, "e$10$2");
 }

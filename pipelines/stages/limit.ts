@@ -68,7 +68,7 @@ function droppedByLabel(registry: Registry): Counter<"label_name" | "label_value
     known ??
     new Counter({
       name,
-      help: "A count of all log lines dropped as a result of a pipeline stage, by label value",
+      help: "A count of all log lines dropped as a result of a pipeline stage",
       labelNames: ["label_name", "label_value"],
       registers: [registry],
     })

@@ -57,7 +57,22 @@ describe("metrics", () => {
       'm_count{job="a"} 3',
     ],
   );
+  counts(
+    "bounds of a histogram as Go prints them",
+    "m: {type: Histogram, source: v, config: {buckets: [0.00002, 123456, 1000000, 2500000000]}}",
+    ["1000000"],
+    [
+      'm_bucket{job="a",le="2e-05"} 0',
+      'm_bucket{job="a",le="123456"} 0',
+      'm_bucket{job="a",le="1e+06"} 1',
+      'm_bucket{job="a",le="2.5e+09"} 1',
+      'm_bucket{job="a",le="+Inf"} 1',
+      'm_sum{job="a"} 1000000',
+      'm_count{job="a"} 1',
+    ],
+  );
   for (const [text, number] of [
+    ["0x1p4", "16"],
     ["1e2", "100"],
     ["+3", "3"],
     [".5", "0.5"],
