@@ -28,8 +28,8 @@ export function openEncoding(name: string): TextEncoding | undefined {
   if (plain === "utf16le" || plain === "utf16be") return unicode(name, 2, plain.endsWith("le") ? "le" : "be", false);
   if (plain === "utf32") return unicode(name, 4, "be", true);
   if (plain === "utf32le" || plain === "utf32be") return unicode(name, 4, plain.endsWith("le") ? "le" : "be", false);
-  const iconv = loadIconv();
-  if (!iconv.encodingExists(name)) {
+  const decode = decoderOf(name);
+  if (decode === undefined) {
     throw new Error(`encoding "${name}" is not known; use an IANA name such as UTF-16LE, windows-1252, gbk or shift_jis`);
   }
   const encoding: TextEncoding = {
@@ -38,9 +38,27 @@ export function openEncoding(name: string): TextEncoding | undefined {
     resolve: () => ({ encoding, markBytes: 0 }),
     // No multi-byte encoding in use has 0x0a as a later byte of a character.
     isLineFeed: (bytes, at) => bytes[at] === 10,
-    decode: (bytes) => iconv.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), name, { stripBOM: false }),
+    decode,
   };
   return encoding;
+}
+
+/** What iconv-lite calls encodings too, but what turns text into something else. */
+const NO_TEXT = new Set(["base64", "binary", "hex"]);
+
+/** The decoder of a name; the platform's own knows some that iconv-lite does not (`iso-2022-jp`). */
+function decoderOf(name: string): TextEncoding["decode"] | undefined {
+  if (NO_TEXT.has(name.toLowerCase())) return undefined;
+  const iconv = loadIconv();
+  if (iconv.encodingExists(name)) {
+    return (bytes) => iconv.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), name, { stripBOM: false });
+  }
+  try {
+    const decoder = new TextDecoder(name);
+    return (bytes) => decoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 function unicode(name: string, unitBytes: 2 | 4, order: "le" | "be", markDecides: boolean): TextEncoding {
