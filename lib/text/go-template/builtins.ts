@@ -18,7 +18,7 @@ export const BUILTINS: TemplateFunctions = new Map<string, TemplateFunction>([
   ["gt", fn(["any", "any"], (a, b) => compare(a, b) > 0)],
   ["ge", fn(["any", "any"], (a, b) => compare(a, b) >= 0)],
   ["len", fn(["any"], (value) => BigInt(lengthOf(value)))],
-  ["index", variadic(["any"], "any", (keys, value) => keys.reduce<TemplateValue>(element, value))],
+  ["index", variadic(["any"], "any", indexed)],
   ["slice", variadic(["any"], "any", (bounds, value) => slice(value, bounds))],
   ["print", variadic([], "any", sprint)],
   ["println", variadic([], "any", sprintln)],
@@ -34,7 +34,8 @@ export const BUILTINS: TemplateFunctions = new Map<string, TemplateFunction>([
   ],
 ]);
 
-const textOf = (args: readonly TemplateValue[]): string => (args.length === 1 && typeof args[0] === "string" ? args[0] : sprint(args));
+/** What the escapers escape; nil is the text that templates print for it. */
+const textOf = (args: readonly TemplateValue[]): string => sprint(args.map((arg) => arg ?? "<no value>"));
 
 function isOneOf(first: TemplateValue, others: readonly TemplateValue[]): boolean {
   if (others.length === 0) throw new TemplateError("missing argument for comparison");
@@ -62,6 +63,11 @@ function lengthOf(value: TemplateValue): number {
   if (isList(value)) return value.length;
   if (isMap(value)) return mapSize(value);
   throw new TemplateError(`len of type ${typeName(value)}`);
+}
+
+function indexed(keys: readonly TemplateValue[], value: TemplateValue): TemplateValue {
+  if (value === null) throw new TemplateError("index of untyped nil");
+  return keys.reduce<TemplateValue>(element, value);
 }
 
 function element(value: TemplateValue, key: TemplateValue): TemplateValue {

@@ -105,9 +105,11 @@ export class Execution {
 
   #range(node: Node & { kind: "if" | "with" | "range" }, dot: TemplateValue): number {
     const value = this.#top(node.pipe, dot, false);
+    const { variables, assigns } = node.pipe;
+    if (typeof value === "bigint" && variables.length > 1)
+      throw this.#located(new TemplateError(`can't use ${value} to iterate over more than one variable`), node.pipe);
     const items = this.#items(value, node.pipe);
     if (items.length === 0) return this.#walk(node.otherwise, dot);
-    const { variables, assigns } = node.pipe;
     for (const [key, item] of items) {
       this.#step();
       const mark = this.#names.length;
@@ -190,7 +192,7 @@ export class Execution {
       case "constant":
         return operand.value;
       case "variable":
-        return this.#values[this.#names.lastIndexOf(operand.name)]!;
+        return this.#variable(operand.name);
       case "function":
         return this.#call(operand.name, [], dot, undefined);
       case "pipe":
@@ -199,6 +201,13 @@ export class Execution {
       case "chain":
         return this.#fields(this.#operand(operand.of, dot), operand.fields, []);
     }
+  }
+
+  /** A variable may be used where it is declared, `$x := $x`, but has no value yet there. */
+  #variable(name: string): TemplateValue {
+    const at = this.#names.lastIndexOf(name);
+    if (at < 0) throw new TemplateError(`undefined variable: ${name}`);
+    return this.#values[at]!;
   }
 
   #nested(pipe: Pipe, dot: TemplateValue): TemplateValue {

@@ -281,10 +281,8 @@ class Parser {
       const token = this.#take();
       if (token.kind === "space") continue;
       if (token.kind === "rightDelim" || token.kind === "rightParen") this.#next--;
-      else if (token.kind === "pipe") {
-        const next = this.#peekNonSpace();
-        if (next.kind === "rightDelim" || next.kind === "rightParen") throw new TemplateSyntax("missing value for command", next.at);
-      } else throw this.#unexpected(describe(token), token, "in operand");
+      // A pipe with nothing behind it is none, as in Go.
+      else if (token.kind !== "pipe") throw this.#unexpected(describe(token), token, "in operand");
       break;
     }
     if (args.length === 0) throw new TemplateSyntax("empty command", this.#peek().at);
@@ -296,8 +294,8 @@ class Parser {
     if (term === null || this.#peek().kind !== "field") return term;
     const fields: string[] = [];
     while (this.#peek().kind === "field") fields.push(this.#take().text.slice(1));
-    if (term.kind === "constant" || term.kind === "nil")
-      throw new TemplateSyntax(`unexpected . after term ${JSON.stringify(this.#tokens[this.#next - 2]!.text)}`, term.at);
+    if (term.kind === "constant" || term.kind === "nil" || term.kind === "dot")
+      throw new TemplateSyntax(`unexpected . after term ${JSON.stringify(this.#tokens[this.#next - fields.length - 1]!.text)}`, term.at);
     if (term.kind === "chain") return { ...term, fields: [...term.fields, ...fields] };
     return { kind: "chain", of: term, fields, at: term.at };
   }

@@ -29,6 +29,8 @@ describe("actions", () => {
     ["{{ . | len }}", "4"],
     ["{{ .a\n | ToUpper\n }}", "SOME TEXT"],
     ["{{ print nil }}{{ list nil 1 }}", "<nil>[<nil> 1]"],
+    ["{{ .a | }}{{ (.n | ) }}", "Some Text200"],
+    ["{{ html .nope 1 nil }}", "&lt;no value&gt;1&lt;no value&gt;"],
   ] as const)
     test(text, () => expect(run(text)).toBe(want));
 });
@@ -116,7 +118,9 @@ describe("refused, in Go's words", () => {
     ["{{nosuch .a}}", 'template: t:1: function "nosuch" not defined'],
     ["{{ $x }}", 'template: t:1: undefined variable "$x"'],
     ["{{ .a | 5 }}", "template: t:1: non executable command in pipeline stage 2"],
-    ["{{ .a | }}", "template: t:1: missing value for command"],
+    ["{{ ..a }}", 'template: t:1: unexpected . after term "."'],
+    ["{{ 3.a }}", "template: t:1: bad number syntax"],
+    ["{{ `x`.a.b }}", 'template: t:1: unexpected . after term "`x`"'],
     ["{{ (.a }}", "template: t:1: unclosed left paren"],
     ["{{ .a) }}", "template: t:1: unexpected right paren"],
     ["{{ `x }}", "template: t:1: unterminated raw quoted string"],
@@ -147,6 +151,10 @@ describe("fails while it runs", () => {
     ["{{ template `x` }}", 'template "x" not defined'],
     ["{{ index (list 1) 5 }}", "index out of range: 5"],
     ["{{ slice `abc` 2 1 }}", "Cannot"],
+    ["{{ $x := $x }}", "undefined variable: $x"],
+    ["{{ index nil }}", "index of untyped nil"],
+    ["{{ range $i, $e := 0 }}x{{ end }}", "can't use 0"],
+    ["{{ range $i, $e := 3 }}x{{ end }}", "can't use 3 to iterate over more than one variable"],
     ["{{ range .a }}x{{ end }}", "range can't iterate over Some Text"],
     ["{{ regexReplaceAll `(` `a` `b` }}", "missing closing )"],
     ["{{ fail `no` }}", "error calling fail: no"],
