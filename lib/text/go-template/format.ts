@@ -27,6 +27,7 @@ export function formatValue(value: TemplateValue): string {
 function formatComposite(value: TemplateValue & object): string {
   if (value instanceof TimeValue) return printGoTime(value);
   if (isList(value)) return `[${value.map(formatValue).join(" ")}]`;
+  if (value.printed !== undefined) return value.printed;
   const pairs = [...value.entries()].sort((a, b) => compareGoStrings(a[0], b[0]));
   return `map[${pairs.map(([key, item]) => `${key}:${formatValue(item)}`).join(" ")}]`;
 }

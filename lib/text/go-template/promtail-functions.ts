@@ -16,6 +16,7 @@ import { MATH_FUNCTIONS } from "./math-functions.ts";
 import { GO_TEXT_FUNCTIONS, SPRIG_TEXT_FUNCTIONS, templateRegex } from "./text-functions.ts";
 import { addDuration, inZone, timeFunctions, timeNow, timeOf, zoneOrUtc } from "./time-functions.ts";
 import { fromJsonValue, int64, isList, isMap, TemplateError, type TemplateMap, type TemplateValue, TimeValue, typeName } from "./value.ts";
+import { VERSION_FUNCTIONS } from "./version-functions.ts";
 import { WORD_FUNCTIONS } from "./word-functions.ts";
 
 export interface PromtailContext {
@@ -34,6 +35,7 @@ export function promtailFunctions(context: PromtailContext = {}): TemplateFuncti
     ...LIST_FUNCTIONS,
     ...MAP_FUNCTIONS,
     ...STATIC,
+    ...VERSION_FUNCTIONS,
     ...timeFunctions(nowMs),
     ...sprigTimeFunctions(nowMs),
     ...(env === undefined ? [] : environmentFunctions(env)),

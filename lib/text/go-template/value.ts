@@ -12,6 +12,8 @@ export type TemplateValue = string | bigint | number | boolean | null | TimeValu
 
 /** A map of a template: labels, extracted data, a `dict`. A Map is one; so is a view of something larger. */
 export interface TemplateMap {
+  /** What it prints as, when that is not its pairs. */
+  readonly printed?: string;
   get(name: string): TemplateValue | undefined;
   entries(): Iterable<readonly [string, TemplateValue]>;
 }

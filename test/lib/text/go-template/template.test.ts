@@ -98,6 +98,10 @@ describe("promtail's functions", () => {
       "{{ osBase `/a/b.c` }} {{ osExt `b.c` }} {{ osIsAbs `a` }} {{ randInt 4 5 }} {{ shuffle `aa` }} {{ len (randBytes 3) }}",
       "b.c .c false 4 aa 4",
     ],
+    [
+      "{{ $v := semver `v1.2-rc.1` }}{{ $v }} {{ $v.Minor }} {{ $v.Prerelease }} {{ semverCompare `^1.2` `1.9.0` }}",
+      "1.2.0-rc.1 2 rc.1 true",
+    ],
     ["{{ int `1_000` }} {{ float64 `0x1p4` }} {{ float64 `1e999` }} {{ float64 `1_0.5` }}", "1000 16 0 10.5"],
     ["{{ printf `%[2]s %[1]s|%s|%05s|%[3]d|%[2]*[1]s` `a` `b` }}", "b a|b|%!s(MISSING)|%!d(BADINDEX)|a"],
   ] as const)
