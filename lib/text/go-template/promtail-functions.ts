@@ -1,5 +1,5 @@
 // The functions of Promtail's template and replace stages: sprig's text functions, and Promtail's own, which win where both have a name.
-// Left out on purpose: whatever reads the host (files, DNS), makes keys, or is random only to be so in a log line's text.
+// Left out on purpose: what asks the network (getHostByName), and what makes keys, certificates, ciphers and password hashes.
 
 import { createHash, randomBytes, randomInt, randomUUID } from "node:crypto";
 import { posix } from "node:path";
@@ -9,12 +9,13 @@ import { quoteGo } from "../go-quote.ts";
 import { formatTime, parseLayout } from "../go-time.ts";
 import { loadZone } from "../time-zone.ts";
 import { isEmpty, toFloat, toInt, toText } from "./cast.ts";
-import { both, deepEqual, LIST_FUNCTIONS, MAP_FUNCTIONS, texts } from "./collection-functions.ts";
+import { both, deepEqual, LIST_FUNCTIONS, MAP_FUNCTIONS } from "./collection-functions.ts";
 import { formatFloat } from "./format.ts";
 import { fn, type TemplateFunction, type TemplateFunctions, variadic } from "./function.ts";
 import { MATH_FUNCTIONS } from "./math-functions.ts";
 import { GO_TEXT_FUNCTIONS, SPRIG_TEXT_FUNCTIONS, templateRegex } from "./text-functions.ts";
 import { addDuration, inZone, timeFunctions, timeNow, timeOf, zoneOrUtc } from "./time-functions.ts";
+import { URL_FUNCTIONS } from "./url-functions.ts";
 import { fromJsonValue, int64, isList, isMap, TemplateError, type TemplateMap, type TemplateValue, TimeValue, typeName } from "./value.ts";
 import { VERSION_FUNCTIONS } from "./version-functions.ts";
 import { WORD_FUNCTIONS } from "./word-functions.ts";
@@ -35,6 +36,7 @@ export function promtailFunctions(context: PromtailContext = {}): TemplateFuncti
     ...LIST_FUNCTIONS,
     ...MAP_FUNCTIONS,
     ...STATIC,
+    ...URL_FUNCTIONS,
     ...VERSION_FUNCTIONS,
     ...timeFunctions(nowMs),
     ...sprigTimeFunctions(nowMs),
@@ -167,8 +169,6 @@ const STATIC: readonly (readonly [string, TemplateFunction])[] = [
     "isAbs",
     fn(["text"], (path) => path.startsWith("/")),
   ),
-  ["urlParse", fn(["text"], parseUrl)],
-  ["urlJoin", fn(["map"], joinUrl)],
 ];
 
 /** `base` and `osBase`: the second is about paths of the machine, which here are the same. */
@@ -378,38 +378,4 @@ function shuffled(text: string): string {
 function cleanPath(path: string): string {
   const clean = posix.normalize(path);
   return clean.length > 1 && clean.endsWith("/") ? clean.slice(0, -1) : clean;
-}
-
-function parseUrl(text: string): TemplateMap {
-  const match = /^(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(?:\/\/(?:([^@/?#]*)@)?([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/s.exec(text);
-  if (match === null || /[\x00-\x1f\x7f]/.test(text)) throw new TemplateError("unable to parse url: invalid control character in URL");
-  const [, scheme = "", userinfo = "", host = "", path = "", query = "", fragment = ""] = match;
-  const badEscape = /%(?![0-9a-fA-F]{2}).{0,2}/s.exec(path + fragment);
-  if (badEscape !== null)
-    throw new TemplateError(`unable to parse url: parse ${quoteGo(text)}: invalid URL escape ${quoteGo(badEscape[0])}`);
-  const opaque = scheme !== "" && match[3] === undefined && !path.startsWith("/");
-  const decoded = (part: string): string => (/%(?![0-9a-fA-F]{2})/.test(part) ? part : decodeURIComponent(part));
-  return new Map([
-    ["scheme", scheme.toLowerCase()],
-    ["host", host],
-    ["hostname", host.replace(/:\d*$/, "").replace(/^\[(.*)\]$/, "$1")],
-    ["path", opaque ? "" : decoded(path)],
-    ["query", query],
-    ["opaque", opaque ? path : ""],
-    ["fragment", decoded(fragment)],
-    ["userinfo", userinfo],
-  ]);
-}
-
-function joinUrl(parts: TemplateMap): string {
-  const part = (name: string): string => {
-    const value = parts.get(name);
-    return value === undefined || value === null ? "" : texts(value).join("");
-  };
-  const [scheme, host, userinfo, query, fragment] = ["scheme", "host", "userinfo", "query", "fragment"].map(part);
-  const authority = `${userinfo === "" ? "" : `${userinfo}@`}${host}`;
-  const path = encodeURI(part("path"));
-  const slash = authority !== "" && path !== "" && !path.startsWith("/") ? "/" : "";
-  const head = `${scheme === "" ? "" : `${scheme}:`}${part("opaque") === "" ? `${authority === "" ? "" : `//${authority}`}${slash}${path}` : part("opaque")}`;
-  return head + (query === "" ? "" : `?${query}`) + (fragment === "" ? "" : `#${fragment}`);
 }

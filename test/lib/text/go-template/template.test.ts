@@ -102,6 +102,7 @@ describe("promtail's functions", () => {
       "{{ $v := semver `v1.2-rc.1` }}{{ $v }} {{ $v.Minor }} {{ $v.Prerelease }} {{ semverCompare `^1.2` `1.9.0` }}",
       "1.2.0-rc.1 2 rc.1 true",
     ],
+    ["{{ (urlParse `http://h/a%20b%ffé#%c3%a9`).path }} {{ (urlParse `http://h/#%c3%a9`).fragment }}", "/a b\ufffdé é"],
     ["{{ int `1_000` }} {{ float64 `0x1p4` }} {{ float64 `1e999` }} {{ float64 `1_0.5` }}", "1000 16 0 10.5"],
     ["{{ printf `%[2]s %[1]s|%s|%05s|%[3]d|%[2]*[1]s` `a` `b` }}", "b a|b|%!s(MISSING)|%!d(BADINDEX)|a"],
   ] as const)
