@@ -54,7 +54,7 @@ describe("pack", () => {
   });
   test("entries of several streams have their own labels", () => {
     const stages = "- json: {expressions: {pod: }}\n- labels: {pod: }\n- pack: {labels: [pod]}";
-    const packed = runStages(stages, ['{"pod":"a"}', '{"pod":"b"}', '{"pod":"b"}', "{}"], { labels: { pod: "start" } });
+    const packed = runStages(stages, ['{"pod":"a"}', '{"pod":"b"}', '{"pod":"b"}', "no object"], { labels: { pod: "start" } });
     expect(packed.map(({ line }) => /"pod":"(\w+)"/.exec(line)![1])).toEqual(["a", "b", "b", "start"]);
     const untouched = runStages("- pack: {labels: [pod]}", ["x", "y"], { labels: { pod: "p", other: "o" } });
     expect(untouched.map(({ line, labels }) => [line, labels])).toEqual(
