@@ -91,12 +91,11 @@ test(`what is spooled outlives ${KILLS} kills, what is not is the last that was 
     programs.push(agent);
     await until("agent ready", () => isReady(ports.http));
     await Promise.all(senders.map((sender) => sender.open()));
-    for (let round = 0; round < PER_ROUND; round += BURST) {
+    for (let sent = BURST; sent <= PER_ROUND; sent += BURST) {
       for (const sender of senders) sender.send(BURST, false);
-      await sleep(10);
+      // On disk, though the store is away: from here on a kill may take nothing of it.
+      await until("everything spooled", async () => (await spooled(ports.http)) === sent * senders.length);
     }
-    // All of it is on disk, though the store is away: from here on a kill may take nothing of it.
-    await until("everything spooled", async () => (await spooled(ports.http)) === PER_ROUND * senders.length);
     spooledBefore += PER_ROUND * senders.length;
     for (const sender of senders) sender.send(BURST, true);
     await sleep(kill * 3);
