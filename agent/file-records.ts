@@ -33,6 +33,30 @@ export interface FileRecord {
   readonly seenMs: number;
 }
 
+/** Records in the order they were added, found by name: with 100 000 files, each asks for its own at the start. */
+export class RecordStore implements Iterable<FileRecord> {
+  readonly #byName = new Map<string, Set<FileRecord>>();
+
+  add(record: FileRecord): void {
+    const records = this.#byName.get(record.name);
+    if (records === undefined) this.#byName.set(record.name, new Set([record]));
+    else records.add(record);
+  }
+
+  delete(record: FileRecord): void {
+    const records = this.#byName.get(record.name);
+    if (records?.delete(record) === true && records.size === 0) this.#byName.delete(record.name);
+  }
+
+  of(name: string): readonly FileRecord[] {
+    return [...(this.#byName.get(name) ?? [])];
+  }
+
+  *[Symbol.iterator](): Iterator<FileRecord> {
+    for (const records of this.#byName.values()) yield* records;
+  }
+}
+
 const FORMAT = "skald-identity-1";
 
 export interface Sidecar {

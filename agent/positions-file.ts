@@ -74,8 +74,10 @@ function quoteYaml(text: string): string {
 
 /** Order of keys: by character, digits before letters, runs of digits by their number (`f.2` before `f.10`). */
 export function compareNaturally(a: string, b: string): number {
-  const x = [...a];
-  const y = [...b];
+  // Of what both begin with only the last character counts; one of two code units may stand before that.
+  const from = Math.max(0, commonLength(a, b) - 2);
+  const x = [...a.slice(from)];
+  const y = [...b.slice(from)];
   for (let i = 0; i < x.length && i < y.length; i++) {
     if (x[i] === y[i]) continue;
     const xLetter = /\p{L}/u.test(x[i]!);
@@ -85,6 +87,12 @@ export function compareNaturally(a: string, b: string): number {
     return compareNumbersAt(x, y, i);
   }
   return x.length - y.length;
+}
+
+function commonLength(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a.charCodeAt(length) === b.charCodeAt(length)) length++;
+  return length;
 }
 
 function compareNumbersAt(x: readonly string[], y: readonly string[], at: number): number {

@@ -11,7 +11,7 @@ import type { Clock } from "../lib/runtime/clock.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import type { Log } from "../lib/runtime/log.ts";
 import { replaceFile } from "../lib/runtime/replace-file.ts";
-import { digest, type FileRecord, parseSidecar, printSidecar, type Sidecar } from "./file-records.ts";
+import { digest, type FileRecord, parseSidecar, printSidecar, RecordStore, type Sidecar } from "./file-records.ts";
 import { counter } from "./metric.ts";
 import { parsePositions, printPositions } from "./positions-file.ts";
 
@@ -43,6 +43,8 @@ export interface Positions {
   remove(key: string): void;
   /** Records of files as they were found at start or left by stopped readers, not yet taken over by a reader. */
   records(): readonly FileRecord[];
+  /** Those of files read as `name`. */
+  recordsOf(name: string): readonly FileRecord[];
   /** Takes a record over: from now on the taker's source reports it. */
   claim(record: FileRecord): void;
   addSource(source: PositionSource): void;
@@ -110,14 +112,16 @@ function readSidecar(text: string, { path, log }: PositionsOptions): Sidecar | u
 class PositionStore implements Positions {
   readonly #options: PositionsOptions;
   readonly #values: Map<string, string>;
-  readonly #unclaimed = new Set<FileRecord>();
+  readonly #unclaimed = new RecordStore();
   readonly #sources = new Set<PositionSource>();
   readonly #listedBySource = new Map<PositionSource, Set<string>>();
   readonly #failures: { inc(): void } | undefined;
   readonly #closing = new AbortController();
   readonly #loop: Promise<void>;
   #writtenText: string;
-  #writtenSidecar = "";
+  #hasSidecar = false;
+  /** Digest of the sidecar's records as they were written, but for the times. */
+  #writtenRecords = "";
   #syncing: Promise<void> | undefined;
   #soon: NodeJS.Timeout | undefined;
   #syncedMs = 0;
@@ -147,6 +151,10 @@ class PositionStore implements Positions {
 
   records(): readonly FileRecord[] {
     return [...this.#unclaimed];
+  }
+
+  recordsOf(name: string): readonly FileRecord[] {
+    return this.#unclaimed.of(name);
   }
 
   claim(record: FileRecord): void {
@@ -221,13 +229,14 @@ class PositionStore implements Positions {
   async #replaceBoth(text: string, sidecar: string, wanted: boolean): Promise<void> {
     const { path } = this.#options;
     // That a file was looked at again is no reason to write.
-    const body = (printed: string): string => printed.slice(printed.indexOf("\n")).replace(/"seenMs":\d+/g, "");
+    const noted = digest(sidecar.slice(sidecar.indexOf("\n")).replace(/"seenMs":\d+/g, ""));
     const changed = text !== this.#writtenText;
-    if (!changed && body(sidecar) === body(this.#writtenSidecar)) return;
+    if (!changed && noted === this.#writtenRecords) return;
     await mkdir(dirname(path), { recursive: true });
-    if (wanted || this.#writtenSidecar !== "") {
+    if (wanted || this.#hasSidecar) {
       await replaceFile(`${path}.identity`, sidecar, 0o600);
-      this.#writtenSidecar = sidecar;
+      this.#hasSidecar = true;
+      this.#writtenRecords = noted;
     }
     if (!changed) return;
     await replaceFile(path, text, 0o600);
@@ -254,7 +263,7 @@ class PositionStore implements Positions {
 
   #collectRecords(): FileRecord[] {
     const oldest = this.#options.clock.nowMs() - UNCLAIMED_RECORD_MS;
-    for (const record of this.#unclaimed) if (record.seenMs < oldest) this.#unclaimed.delete(record);
+    for (const record of [...this.#unclaimed]) if (record.seenMs < oldest) this.#unclaimed.delete(record);
     const records = [...this.#unclaimed];
     for (const source of this.#sources) records.push(...source.records());
     return records;

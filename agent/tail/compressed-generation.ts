@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { digest, type FileRecord } from "../file-records.ts";
 import { COMPRESSIONS, type Compression, decompress } from "./decompress.ts";
 import { type FileId, HEAD_BYTES_MAX, idKey, idOf, matchesFingerprint, openIfSame } from "./file-identity.ts";
-import { compressedFamily, type FoundFile } from "./generations.ts";
+import { compressedFamily, type FoundFile, namesChangedSince } from "./generations.ts";
 
 const write = promisify(writeCallback);
 
@@ -98,6 +98,7 @@ async function unpackIfWanted(
 }
 
 function candidates(paths: readonly string[], wanted: Wanted): FoundFile[] {
+  if (wanted.records.length === 0 && !namesChangedSince(paths, wanted.unseenAfterMs)) return [];
   const packed = compressedFamily(paths).filter((file) => compressionOf(file.path) !== undefined);
   const some = wanted.records.length > 0 ? packed : packed.filter((file) => isUnseen(file, wanted));
   return some.slice(-LOOKED_INTO_MAX);

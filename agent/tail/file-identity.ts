@@ -99,21 +99,29 @@ export function readAt(fd: number, position: number, bytes: number): Buffer {
   return buffer.subarray(0, got);
 }
 
-/** What has been read of one file, as far as it identifies it. */
+/**
+ * What has been read of one file, as far as it identifies it. Bytes are kept as texts of one character each: small buffers are cut
+ * from pieces of 8 KiB, and the last one of an idle file would keep its whole piece in memory.
+ */
 export class ReadTrace {
-  #head: Buffer;
+  #head: string;
   #headDigest: string | undefined;
-  #mark: Buffer;
+  #mark: string;
 
   /** @param head the file's first bytes, at most HEAD_BYTES_MAX of those before the offset; @param mark the bytes before the offset */
-  constructor(head: Buffer = Buffer.alloc(0), mark: Buffer = Buffer.alloc(0)) {
-    this.#head = head;
-    this.#mark = mark;
+  constructor(head: Uint8Array = new Uint8Array(), mark: Uint8Array = head) {
+    this.#head = textOf(head, 0, head.length);
+    this.#mark = textOf(mark, 0, mark.length);
   }
 
-  /** The bytes before the offset, which each read fetches again and compares. */
-  get mark(): Buffer {
-    return this.#mark;
+  /** How many bytes before the offset are known: each read fetches them again. */
+  get markBytes(): number {
+    return this.#mark.length;
+  }
+
+  /** Whether `bytes` begins with those that stood before the offset. */
+  isMark(bytes: Uint8Array): boolean {
+    return bytes.length >= this.#mark.length && textOf(bytes, 0, this.#mark.length) === this.#mark;
   }
 
   get headBytes(): number {
@@ -121,32 +129,27 @@ export class ReadTrace {
   }
 
   get headDigest(): string {
-    this.#headDigest ??= digest(this.#head);
+    this.#headDigest ??= digest(Buffer.from(this.#head, "latin1"));
     return this.#headDigest;
   }
 
   markDigest(): string {
-    return this.#mark.length === 0 ? "" : digest(this.#mark);
+    return this.#mark === "" ? "" : digest(Buffer.from(this.#mark, "latin1"));
   }
 
   /** Notes that `bytes[start, end)` was read from `offset` on: `mark` and `headDigest` speak of the new offset from now. */
   advance(offset: number, bytes: Uint8Array, start: number, end: number): void {
     if (this.#head.length < HEAD_BYTES_MAX && offset === this.#head.length) {
-      const more = Math.min(HEAD_BYTES_MAX - this.#head.length, end - start);
-      this.#head = Buffer.concat([this.#head, bytes.subarray(start, start + more)]);
+      this.#head += textOf(bytes, start, Math.min(end, start + HEAD_BYTES_MAX - this.#head.length));
       this.#headDigest = undefined;
     }
-    const length = Math.min(MARK_BYTES_MAX, end - start + this.#mark.length);
-    const fresh = Math.min(length, end - start);
-    const mark = Buffer.allocUnsafe(length);
-    if (fresh < length) this.#mark.copy(mark, 0, this.#mark.length - (length - fresh));
-    mark.set(bytes.subarray(end - fresh, end), length - fresh);
-    this.#mark = mark;
+    const fresh = textOf(bytes, Math.max(start, end - MARK_BYTES_MAX), end);
+    this.#mark = fresh.length === MARK_BYTES_MAX ? fresh : (this.#mark + fresh).slice(-MARK_BYTES_MAX);
   }
 
   /** Notes that the offset has moved over bytes that were not looked at. */
-  jump(mark: Buffer): void {
-    this.#mark = mark;
+  jump(mark: Uint8Array): void {
+    this.#mark = textOf(mark, 0, mark.length);
   }
 
   /** Of the file as it has been read, for an offset and the digest of the bytes before it. */
@@ -158,4 +161,8 @@ export class ReadTrace {
 /** The trace of a file that is gone on with at `offset`. */
 export function traceAt(fd: number, offset: number): ReadTrace {
   return new ReadTrace(readAt(fd, 0, Math.min(HEAD_BYTES_MAX, offset)), readMark(fd, offset));
+}
+
+function textOf(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
 }

@@ -182,12 +182,12 @@ export class FileTail implements FileHolder {
       closeSync(fd);
       return false;
     }
-    openFiles.adopt(this, fd).pinned = this.rotated;
+    openFiles.adopt(this, fd);
     return true;
   }
 
   adoptDescriptor(fd: number): void {
-    this.setting.pool.openFiles.adopt(this, fd).pinned = this.rotated;
+    this.setting.pool.openFiles.adopt(this, fd);
   }
 
   close(): void {
@@ -197,7 +197,6 @@ export class FileTail implements FileHolder {
   leavePath(nowMs: number): void {
     this.rotated = true;
     this.changedMs = nowMs;
-    if (this.file !== undefined) this.file.pinned = true;
   }
 
   /**
@@ -216,18 +215,18 @@ export class FileTail implements FileHolder {
       this.sizeBytes - this.offset,
       Math.max(BLOCK_BYTES / 4, Math.min(BLOCK_BYTES, this.#lineBytesMean * BATCH_LINES_MAX)),
     );
-    const mark = this.trace.mark;
-    const block = pool.blocks.take(want + mark.length);
-    const got = await this.#readInto(file, block, this.offset - mark.length, want + mark.length);
+    const { markBytes } = this.trace;
+    const block = pool.blocks.take(want + markBytes);
+    const got = await this.#readInto(file, block, this.offset - markBytes, want + markBytes);
     if (this.file !== file) {
       pool.blocks.give(block);
       return { kind: "nothing" };
     }
-    if (got < mark.length || !mark.equals(block.subarray(0, mark.length))) {
+    if (got < markBytes || !this.trace.isMark(block)) {
       pool.blocks.give(block);
       return { kind: "replaced" };
     }
-    return this.#takeLines(file, block, mark.length, got, final);
+    return this.#takeLines(file, block, markBytes, got, final);
   }
 
   async #takeLines(file: OpenFile, block: Uint8Array, start: number, end: number, final: boolean): Promise<TailRead> {
@@ -320,7 +319,7 @@ export class FileTail implements FileHolder {
     const lineEnd = feed ?? this.sizeBytes - ((this.sizeBytes - this.offset) % unit);
     const tooLong = lineEnd - this.offset > lineBytesMax;
     if (!ends && !tooLong && !final) return { kind: "nothing" };
-    const mark = this.trace.mark.length;
+    const mark = this.trace.markBytes;
     const textBytes = this.#skippingLine ? 0 : Math.min(lineEnd - this.offset, lineBytesMax - (lineBytesMax % unit));
     const block = pool.blocks.take(textBytes + mark);
     const got = await this.#readInto(file, block, this.offset - mark, textBytes + mark);
@@ -365,14 +364,11 @@ export class FileTail implements FileHolder {
 
   async #readInto(file: OpenFile, block: Uint8Array, position: number, bytes: number): Promise<number> {
     if (bytes <= SYNC_READ_BYTES_MAX) return readSync(file.fd, block, 0, bytes, position);
-    const pinned = file.pinned;
-    file.pinned = true;
     this.reading = true;
     try {
       return (await readAsync(file.fd, block, 0, bytes, position)).bytesRead;
     } finally {
       this.reading = false;
-      file.pinned = pinned || this.rotated;
     }
   }
 

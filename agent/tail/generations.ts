@@ -3,7 +3,7 @@
 // between that was never seen at the path. All of them are found again by looking at the neighbours.
 
 import { closeSync, fstatSync, openSync, readdirSync, statSync } from "node:fs";
-import { basename, dirname, extname, join } from "node:path";
+import { basename, dirname, extname } from "node:path";
 import { compareNaturally } from "../positions-file.ts";
 import { type FileId, type Fingerprint, idKey, matchesFingerprint } from "./file-identity.ts";
 
@@ -52,8 +52,21 @@ export function findByIdentity(
 
 /** When names in the folders changed last. */
 function foldersChanged(paths: readonly string[]): string {
-  const folders = [...new Set(paths.map((path) => dirname(path)))];
-  return folders.map((folder) => statSync(folder, { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? 0n).join();
+  return foldersOf(paths)
+    .map((folder) => statSync(folder, { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? 0n)
+    .join();
+}
+
+/**
+ * Whether a file may have come to the folders of `paths`, or changed its name there, after a time (ms since 1970). If not, a thousand
+ * generations that lie there need not be looked at.
+ */
+export function namesChangedSince(paths: readonly string[], afterMs: number): boolean {
+  return foldersOf(paths).some((folder) => (statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0) > afterMs);
+}
+
+function foldersOf(paths: readonly string[]): string[] {
+  return [...new Set(paths.map((path) => dirname(path)))];
 }
 
 /** A copy of the file's former content (copy and truncate): another file of the family that goes on where the fingerprint ends. */
@@ -89,6 +102,7 @@ export function findUnseen(
   afterMs: number,
   isKnown: (id: FileId) => boolean,
 ): FoundFile[] {
+  if (!namesChangedSince(paths, afterMs)) return [];
   const inFamily = familyOf(paths);
   const isBetween = ledTo === undefined || paths[0] === paths[1] ? () => false : between(ledTo, paths[1]);
   return (
@@ -160,11 +174,12 @@ function escapeRegExp(text: string): string {
 function* neighbours(paths: readonly string[], accepts: (name: string) => boolean): Generator<string> {
   const inFamily = familyOf(paths);
   const far: string[] = [];
-  for (const folder of new Set(paths.map((path) => dirname(path)))) {
+  for (const folder of foldersOf(paths)) {
     for (const name of namesIn(folder)) {
       if (!accepts(name)) continue;
-      if (inFamily(name)) yield join(folder, name);
-      else if (far.length < NEIGHBOURS_MAX) far.push(join(folder, name));
+      const path = folder === "/" ? `/${name}` : `${folder}/${name}`;
+      if (inFamily(name)) yield path;
+      else if (far.length < NEIGHBOURS_MAX) far.push(path);
     }
   }
   yield* far;

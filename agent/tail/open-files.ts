@@ -1,18 +1,27 @@
-// Descriptors of tailed files, the least recently used of which are closed past a limit, so that tens of thousands of idle files are
-// followed with a thousand descriptors. A file that has left its path is pinned: it could not be opened again.
+// Descriptors of tailed files, bounded, so that tens of thousands of files are followed with a thousand descriptors. Past the limit are
+// closed, in this order:
+//
+//   1. files that are at their path, the least recently used first: they are opened again by it
+//   2. files that have left their path and have a name elsewhere, the last to be read first: they are found again by identity
+//
+// A file without a name (deleted, or unpacked by us) is kept whatever the limit: its descriptor is the only way to its bytes. For the
+// same reason the second kind is closed last: such a file can be deleted while it is closed, and the older ones are deleted first.
 
-import { closeSync } from "node:fs";
+import { closeSync, fstatSync } from "node:fs";
 
 export const OPEN_FILES_MAX = 1024;
 
 export interface OpenFile {
-  fd: number;
-  pinned: boolean;
+  readonly fd: number;
 }
 
-/** Who holds a descriptor; told when it is taken away. */
+/** Who holds a descriptor; `file` is taken away when it is closed. */
 export interface FileHolder {
   file: OpenFile | undefined;
+  /** It has left its path. */
+  readonly rotated: boolean;
+  /** It must not be closed for the moment. */
+  readonly reading: boolean;
 }
 
 export class OpenFiles {
@@ -34,13 +43,11 @@ export class OpenFiles {
   }
 
   /** Hands a descriptor over that has been opened already. */
-  adopt(holder: FileHolder, fd: number): OpenFile {
+  adopt(holder: FileHolder, fd: number): void {
     this.close(holder);
     this.#makeRoom();
-    const file = { fd, pinned: false };
-    holder.file = file;
+    holder.file = { fd };
     this.#holders.add(holder);
-    return file;
   }
 
   touch(holder: FileHolder): void {
@@ -55,11 +62,19 @@ export class OpenFiles {
   }
 
   #makeRoom(): void {
+    this.#closeSome(this.#holders, ({ rotated }) => !rotated);
     if (this.#holders.size < this.#limit) return;
-    for (const holder of this.#holders) {
-      if (holder.file?.pinned === true) continue;
-      this.close(holder);
+    this.#closeSome([...this.#holders].reverse(), (holder) => holder.rotated && hasName(holder));
+  }
+
+  #closeSome(holders: Iterable<FileHolder>, may: (holder: FileHolder) => boolean): void {
+    for (const holder of holders) {
       if (this.#holders.size < this.#limit) return;
+      if (!holder.reading && may(holder)) this.close(holder);
     }
   }
+}
+
+function hasName({ file }: FileHolder): boolean {
+  return file !== undefined && fstatSync(file.fd).nlink > 0;
 }

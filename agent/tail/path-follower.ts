@@ -12,11 +12,12 @@ import { hasCompressed, unpackGenerations, type Wanted } from "./compressed-gene
 import { type FileId, idKey, idOf, isSame, matchesFingerprint, readMark, resolveLinks, statFile } from "./file-identity.ts";
 import { FileTail, FROM_START, type TailStart } from "./file-tail.ts";
 import type { FollowContext } from "./follow-context.ts";
-import { CLOCK_TICK_MS, findByIdentity, findCopy } from "./generations.ts";
+import { CLOCK_TICK_MS, findCopy } from "./generations.ts";
 import { reportLoss } from "./loss-ledger.ts";
 import { reportGone, resumeElsewhere, resumeInPlace, resumeUnpacked, startByPath, takeOverRotated } from "./resume.ts";
 import { leavingKey } from "./tail-pool.ts";
 import { openUnseen } from "./unseen.ts";
+import { locate } from "./whereabouts.ts";
 
 export class PathFollower {
   readonly name: string;
@@ -142,7 +143,7 @@ export class PathFollower {
     }
     if (sizeBytes === tail.sizeBytes && (!touched || sizeBytes !== tail.offset || sizeBytes === 0)) return false;
     // Longer, or written to and as long: it goes on where it was read to, or was replaced by as much or more.
-    if (tail.offset > 0 && tail.open() && !readMark(tail.file!.fd, tail.offset).equals(tail.trace.mark)) {
+    if (tail.offset > 0 && tail.open() && !tail.trace.isMark(readMark(tail.file!.fd, tail.offset))) {
       this.#truncated(tail, sizeBytes);
       return true;
     }
@@ -207,15 +208,11 @@ export class PathFollower {
   /** The file is no longer at the path: it is read to its end by its descriptor, and its new place is noted for a restart. */
   #left(tail: FileTail): boolean {
     const { clock, log, isMatched } = this.#context;
-    const print = tail.trace.fingerprint(tail.offset, tail.trace.markDigest());
-    const deleted = tail.file !== undefined && fstatSync(tail.file.fd).nlink === 0;
-    const found = deleted ? undefined : findByIdentity([tail.name, tail.path], tail.id, print, tail.seenMs);
+    const path = locate(tail);
     tail.leavePath(clock.nowMs());
-    if (found !== undefined) {
-      tail.path = found.file.path;
-      if (isMatched(found.file.path)) tail.nextName = found.file.path;
-      if (tail.file === undefined) tail.adoptDescriptor(found.fd);
-      else closeSync(found.fd);
+    if (path !== undefined) {
+      tail.path = path;
+      if (isMatched(path)) tail.nextName = path;
     }
     if (tail.file === undefined) {
       if (tail.sizeBytes > tail.offset) this.#lose(tail, "rotated_away", "file was gone before it was read to its end");
@@ -236,8 +233,8 @@ export class PathFollower {
   }
 
   #lookRotated(tail: FileTail, nowMs: number): boolean {
-    if (tail.finished || tail.file === undefined) return false;
-    const sizeBytes = fstatSync(tail.file.fd).size;
+    if (tail.finished || (tail.file === undefined && !this.#reopen(tail))) return false;
+    const sizeBytes = fstatSync(tail.file!.fd).size;
     if (sizeBytes < tail.offset) {
       this.#finish(tail, "truncated");
       return true;
@@ -254,6 +251,22 @@ export class PathFollower {
     }
     if (tail.partialBytes > 0) return this.wantsFinal(tail, nowMs);
     if (nowMs - tail.changedMs >= this.#context.rotatedIdleMs && !this.#mayStillGrow(tail)) this.#close(tail);
+    return false;
+  }
+
+  /** Of those that were closed for want of descriptors only the one whose turn it is is opened: another would be closed for it. */
+  #reopen(tail: FileTail): boolean {
+    if (this.unpacking !== undefined || tail !== (this.nextReadable() ?? this.chain.find(({ finished }) => !finished))) return false;
+    const path = locate(tail);
+    if (path !== undefined) {
+      tail.path = path;
+      return true;
+    }
+    this.#keepUntilSettled(tail);
+    const record = { ...tail.record(), offset: tail.offset, markDigest: tail.trace.markDigest() };
+    this.#close(tail);
+    this.chain = this.chain.filter((other) => other !== tail);
+    if (!this.#unpack([record])) reportGone(record, this.#context);
     return false;
   }
 
@@ -276,7 +289,6 @@ export class PathFollower {
     tail.rename(name);
     tail.path = resolveLinks(name);
     tail.rotated = false;
-    if (tail.file !== undefined) tail.file.pinned = false;
     this.#context.moveTo(name, tail);
   }
 
@@ -329,7 +341,6 @@ export class PathFollower {
     this.chain = [...this.chain.filter((other) => other !== tail), tail];
     tail.rotated = false;
     tail.nextName = undefined;
-    if (tail.file !== undefined) tail.file.pinned = false;
     return true;
   }
 

@@ -19,6 +19,7 @@ import { FileTail, FROM_START, type TailStart } from "./file-tail.ts";
 import type { FollowContext } from "./follow-context.ts";
 import { findByIdentity, findCopy } from "./generations.ts";
 import { reportLoss } from "./loss-ledger.ts";
+import { locate } from "./whereabouts.ts";
 
 /** A position that is not at a line's start is moved back to it, at most this far. */
 const ALIGN_BYTES_MAX = 64 * 1024;
@@ -86,10 +87,12 @@ export function takeOverRotated(name: string, { setting, clock }: FollowContext)
   const taken: ResumedFile[] = [];
   for (const [key, left] of setting.pool.leaving) {
     if (left.name !== name || !left.rotated) continue;
-    setting.pool.leaving.delete(key);
-    const fd = left.file === undefined ? openIfSame(left.path, left.id) : openIfSame(`/proc/self/fd/${left.file.fd}`, left.id);
+    const path = locate(left) ?? left.path;
+    // What is not found stays noted by who has left it.
+    const fd = left.file === undefined ? undefined : openIfSame(`/proc/self/fd/${left.file.fd}`, left.id);
     if (fd === undefined) continue;
-    const tail = new FileTail(setting, name, left.path, left.id, left.sizeBytes, FROM_START(), clock.nowMs());
+    setting.pool.leaving.delete(key);
+    const tail = new FileTail(setting, name, path, left.id, left.sizeBytes, FROM_START(), clock.nowMs());
     tail.inherit(left);
     left.close();
     taken.push({ tail, fd });

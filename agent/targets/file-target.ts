@@ -27,6 +27,8 @@ const LOOKS_PER_S_MAX = 2_000;
 /** Notices of one file are answered at most this often. */
 const WAKE_GAP_MS = 20;
 const POLLED_FOLDER_MS = 1_000;
+const TICK_GAP_MS = 5;
+const FILES_PER_TICK_MS = 1_000;
 const DRAIN_MS = 30_000;
 /** Rotated files of a stopped target are kept open this long for a target that goes on with them (a reload). */
 const LEAVING_MS = 30_000;
@@ -54,10 +56,13 @@ class GlobTarget implements FileTarget, PositionSource {
   readonly #byId = new Map<string, FileTail>();
   /** Paths whose notices concern a follower: its name, and where links lead. */
   readonly #wakeByPath = new Map<string, PathFollower>();
+  /** Paths of a follower in there that are not its name. */
+  readonly #linked = new Map<PathFollower, Set<string>>();
   readonly #folders = new Map<string, () => void>();
   readonly #active = new Set<PathFollower>();
   #timer: NodeJS.Timeout | undefined;
   #flushTimer: NodeJS.Timeout | undefined;
+  #wakesAtMs = Number.POSITIVE_INFINITY;
   #nextReconcileMs = 0;
   #reconcileCostMs = 0;
   #stopped = false;
@@ -263,12 +268,19 @@ class GlobTarget implements FileTarget, PositionSource {
     follower.intervalMs = changed ? pollMinMs : Math.min(Math.max(follower.intervalMs, pollMinMs) * 2, this.#slowestLookMs(follower));
     follower.nextLookMs = nowMs + follower.intervalMs;
     for (const tail of follower.chain) {
-      if (!tail.rotated) this.#wakeByPath.set(tail.path, follower);
+      if (!tail.rotated && tail.path !== follower.name) this.#wakeBy(tail.path, follower);
       this.#options.metrics.fileBytes.set({ path: tail.name }, tail.sizeBytes);
     }
     this.#setActive(follower);
     if (follower.nextReadable() !== undefined) this.#pump.add(follower);
     if (follower.isEmpty && follower.aliasOf === undefined && statFile(follower.name) === undefined) this.#dropFollower(follower);
+  }
+
+  #wakeBy(path: string, follower: PathFollower): void {
+    const paths = this.#linked.get(follower);
+    if (paths === undefined) this.#linked.set(follower, new Set([path]));
+    else paths.add(path);
+    this.#wakeByPath.set(path, follower);
   }
 
   #slowestLookMs(follower: PathFollower): number {
@@ -297,7 +309,9 @@ class GlobTarget implements FileTarget, PositionSource {
     this.#followers.delete(follower.name);
     // The next file of this name is a new one: it must not begin where the one that is gone has ended.
     if (follower.hasFollowed) this.#options.positions.remove(follower.name);
-    for (const [path, other] of this.#wakeByPath) if (other === follower) this.#wakeByPath.delete(path);
+    for (const path of [follower.name, ...(this.#linked.get(follower) ?? [])])
+      if (this.#wakeByPath.get(path) === follower) this.#wakeByPath.delete(path);
+    this.#linked.delete(follower);
   }
 
   /** Its metrics go with it: dashboards would show a lag for ever. */
@@ -335,7 +349,7 @@ class GlobTarget implements FileTarget, PositionSource {
       const nowMs = this.#options.clock.nowMs();
       if (nowMs - follower.lookedMs >= WAKE_GAP_MS) this.#look(follower);
       else follower.nextLookMs = Math.min(follower.nextLookMs, follower.lookedMs + WAKE_GAP_MS);
-      this.#schedule();
+      this.#wakeAt(follower.nextLookMs);
     } else if (created) {
       if (this.#isMatched(path) && isFile(path)) this.#addFollower(path);
       // With a target per container, each new pod's folder is told to hundreds that it does not concern.
@@ -355,15 +369,24 @@ class GlobTarget implements FileTarget, PositionSource {
   #soon(delayMs: number): void {
     const nowMs = this.#options.clock.nowMs();
     this.#nextReconcileMs = Math.min(this.#nextReconcileMs, nowMs + Math.max(delayMs, this.#reconcileCostMs * 20));
-    this.#schedule();
+    this.#wakeAt(this.#nextReconcileMs);
   }
 
   #schedule(): void {
-    if (this.#stopped) return;
     let nextMs = this.#nextReconcileMs;
     for (const follower of this.#followers.values()) nextMs = Math.min(nextMs, follower.nextLookMs);
+    this.#wakesAtMs = Number.POSITIVE_INFINITY;
+    this.#wakeAt(nextMs);
+  }
+
+  /** The next tick, unless one comes before that. A tick goes over all files, so the more there are, the more time lies between two. */
+  #wakeAt(ms: number): void {
+    if (this.#stopped || ms >= this.#wakesAtMs) return;
+    const nowMs = this.#options.clock.nowMs();
+    const gapMs = Math.max(TICK_GAP_MS, this.#followers.size / FILES_PER_TICK_MS);
+    this.#wakesAtMs = Math.max(ms, nowMs + gapMs);
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#tick(), Math.min(Math.max(5, nextMs - this.#options.clock.nowMs()), TIMER_MS_MAX));
+    this.#timer = setTimeout(() => this.#tick(), Math.min(this.#wakesAtMs - nowMs, TIMER_MS_MAX));
   }
 
   #tick(): void {
@@ -409,7 +432,7 @@ function usedCpuMs(): number {
 
 /** Records of files read as `name`: this owner's if it has any, else another's (the labels may have changed), which are its own from now on. */
 function takeRecords(positions: Positions, name: string, owner: string): readonly FileRecord[] {
-  const noted = positions.records().filter((record) => record.name === name);
+  const noted = positions.recordsOf(name);
   const own = noted.filter((record) => record.owner === owner);
   for (const record of own) positions.claim(record);
   if (own.length > 0) return own;
