@@ -16,6 +16,7 @@ export interface TicketEvents {
 
 interface IssuedTicket extends Ticket {
   readonly end: number;
+  readonly sizeBytes: number;
   readonly mark: string;
   readonly holdCount: number;
 }
@@ -28,6 +29,8 @@ export class TicketLedger {
   #committed: number;
   #committedMark: string;
   #issued: number;
+  #abandoned = false;
+  #discarded = false;
 
   /** @param position where reading starts: everything before it counts as dealt with */
   constructor(position: number, mark = "", events: TicketEvents = {}) {
@@ -48,6 +51,7 @@ export class TicketLedger {
     let holds = 1;
     const ticket: IssuedTicket = {
       end: endPosition,
+      sizeBytes,
       mark,
       get holdCount() {
         return holds;
@@ -58,9 +62,12 @@ export class TicketLedger {
       },
       release: () => {
         invariant(holds > 0, "a ticket is released once per hold");
-        if (--holds > 0) return;
+        if (--holds > 0 || this.#discarded) return;
         this.#events.onDone?.(sizeBytes);
         this.#advance();
+      },
+      abandon: () => {
+        this.#abandoned = true;
       },
     };
     this.#issued = endPosition;
@@ -80,6 +87,17 @@ export class TicketLedger {
   /** End of the last ticket: how far the source has been read. */
   issued(): number {
     return this.#issued;
+  }
+
+  /** Whether a holder has given up: the position will never move over its ticket. */
+  get hasAbandoned(): boolean {
+    return this.#abandoned;
+  }
+
+  /** Forgets the promises: what is left of them counts as done with, and their holders' releases mean nothing any more. */
+  discard(): void {
+    this.#discarded = true;
+    for (const ticket of this.#queue.slice(this.#first)) if (ticket.holdCount > 0) this.#events.onDone?.(ticket.sizeBytes);
   }
 
   get settled(): boolean {

@@ -41,12 +41,13 @@ let requestScratch: Buffer | undefined;
 
 export class OpenBatch {
   readonly openedMs: number;
+  /** Of the sources' batches its entries are of. */
+  readonly tickets = new Set<Ticket>();
   lineBytes = 0;
   entryCount = 0;
   readonly #pool: BufferPool;
   readonly #holdsTickets: boolean;
   readonly #streams = new Map<ResolvedStream, StreamBuffer>();
-  readonly #tickets = new Set<Ticket>();
 
   constructor(pool: BufferPool, openedMs: number, holdsTickets = true) {
     this.#pool = pool;
@@ -70,9 +71,9 @@ export class OpenBatch {
   append(segment: Segment, lineBytes: number): void {
     const { batch, picks, from, to } = segment;
     for (const ticket of this.#holdsTickets ? batch.tickets : []) {
-      if (this.#tickets.has(ticket)) continue;
+      if (this.tickets.has(ticket)) continue;
       ticket.hold();
-      this.#tickets.add(ticket);
+      this.tickets.add(ticket);
     }
     this.lineBytes += lineBytes;
     this.entryCount += to - from;
@@ -116,7 +117,7 @@ export class OpenBatch {
     const compressed = compressRequest(parts, this.#pool);
     for (const { bytes } of this.#streams.values()) this.#pool.give(bytes);
     const { entryCount, lineBytes } = this;
-    return { ...compressed, entryCount, lineBytes, streams: [...this.#streams.keys()], tickets: [...this.#tickets] };
+    return { ...compressed, entryCount, lineBytes, streams: [...this.#streams.keys()], tickets: [...this.tickets] };
   }
 }
 

@@ -168,6 +168,7 @@ export class TenantQueue {
     clearTimeout(this.#timer);
     for (const wake of this.#room.splice(0)) wake();
     for (const wake of this.#idle.splice(0)) wake();
+    for (const { tickets } of batches) for (const ticket of tickets) ticket.abandon?.();
     return {
       entryCount: batches.reduce((sum, batch) => sum + batch.entryCount, 0),
       lineBytes: batches.reduce((sum, batch) => sum + batch.lineBytes, 0),
@@ -253,7 +254,10 @@ export class TenantQueue {
 
 /** What comes after the stop is not sent, so it must never count as dealt with. */
 function holdForever(batch: EntryBatch): void {
-  for (const ticket of batch.tickets) ticket.hold();
+  for (const ticket of batch.tickets) {
+    ticket.hold();
+    ticket.abandon?.();
+  }
 }
 
 function sizeOf(batch: EntryBatch, i: number): number {

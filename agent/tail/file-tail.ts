@@ -155,16 +155,22 @@ export class FileTail implements FileHolder {
     this.offset = other.offset;
   }
 
-  /** Begins anew: the content has been replaced. Promises of the old content no longer bear on a position. */
-  restart(): void {
-    this.ledger = this.#newLedger(0, "");
-    this.trace = new ReadTrace();
+  /** Begins anew, for the content has been replaced, or goes back. Promises made so far no longer bear on a position. */
+  restart({ offset, trace }: TailStart = FROM_START()): void {
+    this.ledger = this.#newLedger(offset, trace.markDigest());
+    this.trace = trace;
     this.peek = undefined;
-    this.offset = 0;
-    this.#scannedTo = 0;
+    this.offset = offset;
+    this.#scannedTo = offset;
     this.#skippingLine = false;
     this.#skippingNuls = false;
     this.#encodingResolved = false;
+  }
+
+  /** Takes what was read as dealt with. */
+  settle(): void {
+    this.ledger.discard();
+    this.ledger = this.#newLedger(this.offset, this.trace.markDigest());
   }
 
   /** Makes sure of a descriptor of this very file. False when the path leads elsewhere by now, or nowhere. */

@@ -10,11 +10,22 @@ import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { FileRecord } from "../file-records.ts";
 import { hasCompressed, unpackGenerations, type Wanted } from "./compressed-generation.ts";
 import { type FileId, idKey, idOf, isSame, matchesFingerprint, readMark, resolveLinks, statFile } from "./file-identity.ts";
-import { FileTail, FROM_START, type TailStart } from "./file-tail.ts";
+import type { FileTail } from "./file-tail.ts";
 import type { FollowContext } from "./follow-context.ts";
 import { CLOCK_TICK_MS, findCopy } from "./generations.ts";
-import { reportLoss } from "./loss-ledger.ts";
-import { reportGone, resumeElsewhere, resumeInPlace, resumeUnpacked, startByPath, takeOverRotated } from "./resume.ts";
+import {
+  beginOpened,
+  copiedContent,
+  formerContent,
+  reportGone,
+  reportLeft,
+  reportUnread,
+  resumeElsewhere,
+  resumeInPlace,
+  resumeUnpacked,
+  takeOverRotated,
+} from "./resume.ts";
+import { rewindAbandoned } from "./rewind.ts";
 import { leavingKey } from "./tail-pool.ts";
 import { openUnseen } from "./unseen.ts";
 import { locate } from "./whereabouts.ts";
@@ -104,6 +115,7 @@ export class PathFollower {
       this.#begin(stat);
       changed = true;
     }
+    changed = rewindAbandoned(this.chain, this.#context) || changed;
     for (const tail of [...this.chain]) if (tail.rotated) changed = this.#lookRotated(tail, nowMs) || changed;
     if (this.current !== undefined) this.#seenMs = nowMs;
     this.chain = this.chain.filter((tail) => !(tail.finished && tail.ledger.settled));
@@ -116,6 +128,15 @@ export class PathFollower {
     if (tail.rotated) this.#finish(tail, "truncated");
     else if (stat !== undefined && isSame(tail.id, stat)) this.#truncated(tail, Number(stat.size));
     else this.look();
+  }
+
+  /** Ends a search among compressed files. Returns what was looked for, which is to be found by who follows the path next. */
+  stopUnpacking(): readonly FileRecord[] {
+    if (this.unpacking === undefined) return [];
+    const { records, unseenAfterMs } = this.unpacking;
+    this.unpacking = undefined;
+    for (const tail of this.chain) tail.seenMs = Math.min(tail.seenMs, unseenAfterMs);
+    return records.map((record) => ({ ...record, seenMs: Math.min(record.seenMs, unseenAfterMs) }));
   }
 
   /** Lets go of the files, but for those that are left to another target with their descriptors. */
@@ -157,7 +178,7 @@ export class PathFollower {
   }
 
   #truncated(tail: FileTail, sizeBytes: number): void {
-    const { metrics, log, byId, setting } = this.#context;
+    const { metrics, log, byId } = this.#context;
     const print = tail.peek ?? tail.trace.fingerprint(tail.offset, tail.trace.markDigest());
     const known = this.chain.find((other) => other !== tail && other.holds(print));
     const copy = known === undefined ? findCopy([tail.name, tail.path], print, (id) => byId.has(idKey(id))) : undefined;
@@ -171,14 +192,11 @@ export class PathFollower {
       if (known.offset === 0) known.inherit(tail);
       else this.#keepUntilSettled(tail);
     } else if (copy !== undefined) {
-      const former = new FileTail(setting, tail.name, copy.file.path, copy.file.id, copy.file.sizeBytes, FROM_START(), tail.changedMs);
-      former.inherit(tail);
-      former.seenMs = this.lookedMs;
-      this.#addRotated(former, copy.fd, this.chain.indexOf(tail));
+      this.#addRotated(copiedContent(tail, copy.file, this.lookedMs), copy.fd, this.chain.indexOf(tail));
     } else if (!tail.rotated && this.#unpack([tail.record()])) {
       log.info({ file: tail.name }, "looking for its former content among compressed files");
     } else {
-      if (tail.sizeBytes > tail.offset) this.#lose(tail, "truncated", "file was truncated before it was read to its end");
+      if (tail.sizeBytes > tail.offset) reportUnread(tail, "truncated", "file was truncated before it was read to its end", this.#context);
       this.#keepUntilSettled(tail);
     }
     // Truncated twice since the last look, there are copies of what came and went in between.
@@ -192,22 +210,12 @@ export class PathFollower {
   /** Of content that is gone, what is on its way to the remote is remembered, so that a kill before the answer does not go unnoticed. */
   #keepUntilSettled(tail: FileTail): void {
     if (tail.ledger.settled) return;
-    const { setting } = this.#context;
-    const former = new FileTail(setting, tail.name, tail.path, tail.id, tail.offset, FROM_START(), tail.changedMs);
-    former.inherit(tail);
-    former.rotated = true;
-    former.finished = true;
-    this.chain.splice(Math.max(0, this.chain.indexOf(tail)), 0, former);
-  }
-
-  #lose(tail: FileTail, reason: "truncated" | "rotated_away" | "deleted", text: string): void {
-    const { metrics, log } = this.#context;
-    reportLoss({ reason, path: tail.name, fromByte: tail.offset, toByte: tail.sizeBytes, text }, metrics, log);
+    this.chain.splice(Math.max(0, this.chain.indexOf(tail)), 0, formerContent(tail));
   }
 
   /** The file is no longer at the path: it is read to its end by its descriptor, and its new place is noted for a restart. */
   #left(tail: FileTail): boolean {
-    const { clock, log, isMatched } = this.#context;
+    const { clock, isMatched } = this.#context;
     const path = locate(tail);
     tail.leavePath(clock.nowMs());
     if (path !== undefined) {
@@ -215,12 +223,7 @@ export class PathFollower {
       if (isMatched(path)) tail.nextName = path;
     }
     if (tail.file === undefined) {
-      if (tail.sizeBytes > tail.offset) this.#lose(tail, "rotated_away", "file was gone before it was read to its end");
-      else
-        log.info(
-          { file: tail.name, offset: tail.offset },
-          "file is gone; what was written to it since the last look, if anything, is not read",
-        );
+      reportLeft(tail, this.#context);
       this.#close(tail);
     } else this.#noteSize(tail, fstatSync(tail.file.fd).size);
     return true;
@@ -257,11 +260,8 @@ export class PathFollower {
   /** Of those that were closed for want of descriptors only the one whose turn it is is opened: another would be closed for it. */
   #reopen(tail: FileTail): boolean {
     if (this.unpacking !== undefined || tail !== (this.nextReadable() ?? this.chain.find(({ finished }) => !finished))) return false;
-    const path = locate(tail);
-    if (path !== undefined) {
-      tail.path = path;
-      return true;
-    }
+    tail.path = locate(tail) ?? tail.path;
+    if (tail.file !== undefined) return true;
     this.#keepUntilSettled(tail);
     const record = { ...tail.record(), offset: tail.offset, markDigest: tail.trace.markDigest() };
     this.#close(tail);
@@ -293,7 +293,7 @@ export class PathFollower {
   }
 
   #finish(tail: FileTail, reason: "truncated"): void {
-    if (tail.sizeBytes > tail.offset) this.#lose(tail, reason, "rotated file was truncated before it was read to its end");
+    if (tail.sizeBytes > tail.offset) reportUnread(tail, reason, "rotated file was truncated before it was read to its end", this.#context);
     this.#close(tail);
   }
 
@@ -368,7 +368,7 @@ export class PathFollower {
   }
 
   #open(stat: BigIntStats, id: FileId): boolean {
-    const { setting, clock, log } = this.#context;
+    const { log } = this.#context;
     let fd: number;
     try {
       fd = openSync(this.name, "r");
@@ -383,24 +383,13 @@ export class PathFollower {
       closeSync(fd);
       return false;
     }
-    const sizeBytes = Number(opened.size);
     this.#ledTo = resolveLinks(this.name);
-    const leaving = setting.pool.leaving.get(leavingKey(this.name, id));
-    const start = leaving === undefined ? this.#startOf(fd, sizeBytes) : FROM_START();
-    const tail = new FileTail(setting, this.name, resolveLinks(this.name), id, sizeBytes, start, clock.nowMs());
-    if (leaving !== undefined) {
-      tail.inherit(leaving);
-      setting.pool.leaving.delete(leavingKey(this.name, id));
-    }
+    const tail = beginOpened(this.name, fd, opened, this.#seenMs !== undefined, this.#context);
     tail.modifiedNs = stat.mtimeNs;
     this.#take(tail, fd);
     this.#context.onNewFile();
     this.#failure = "";
     return true;
-  }
-
-  #startOf(fd: number, sizeBytes: number): TailStart {
-    return this.#seenMs === undefined ? startByPath(this.name, fd, sizeBytes, this.#context) : FROM_START();
   }
 
   /** Takes up what an earlier run has noted of files read as this path: first what is still there, so that nothing else is taken for it. */

@@ -17,8 +17,9 @@ import {
 } from "./file-identity.ts";
 import { FileTail, FROM_START, type TailStart } from "./file-tail.ts";
 import type { FollowContext } from "./follow-context.ts";
-import { findByIdentity, findCopy } from "./generations.ts";
-import { reportLoss } from "./loss-ledger.ts";
+import { type FoundFile, findByIdentity, findCopy } from "./generations.ts";
+import { type LossReason, reportLoss } from "./loss-ledger.ts";
+import { leavingKey } from "./tail-pool.ts";
 import { locate } from "./whereabouts.ts";
 
 /** A position that is not at a line's start is moved back to it, at most this far. */
@@ -82,6 +83,40 @@ export function resumeElsewhere(
   return { tail, fd };
 }
 
+/**
+ * A file that is at its path, to be gone on with where a stopped target has left it, if one has.
+ *
+ * @param isSuccessor whether another file was at the path before, so that a position by path is not this one's
+ */
+export function beginOpened(name: string, fd: number, opened: BigIntStats, isSuccessor: boolean, context: FollowContext): FileTail {
+  const { setting, clock } = context;
+  const { leaving } = setting.pool;
+  const id = idOf(opened);
+  const left = leaving.get(leavingKey(name, id));
+  const from = left !== undefined || isSuccessor ? FROM_START() : startByPath(name, fd, Number(opened.size), context);
+  const tail = new FileTail(setting, name, resolveLinks(name), id, Number(opened.size), from, clock.nowMs());
+  if (left !== undefined) tail.inherit(left);
+  leaving.delete(leavingKey(name, id));
+  return tail;
+}
+
+/** A copy of a file's former content, to be gone on with where the file was. */
+export function copiedContent(tail: FileTail, copy: FoundFile, seenMs: number): FileTail {
+  const former = new FileTail(tail.setting, tail.name, copy.path, copy.id, copy.sizeBytes, FROM_START(), tail.changedMs);
+  former.inherit(tail);
+  former.seenMs = seenMs;
+  return former;
+}
+
+/** What was read of content that is gone, and is not acknowledged yet. */
+export function formerContent(tail: FileTail): FileTail {
+  const former = new FileTail(tail.setting, tail.name, tail.path, tail.id, tail.offset, FROM_START(), tail.changedMs);
+  former.inherit(tail);
+  former.rotated = true;
+  former.finished = true;
+  return former;
+}
+
 /** Rotated files of a path that a stopped target has left, to be gone on with by their descriptors. */
 export function takeOverRotated(name: string, { setting, clock }: FollowContext): ResumedFile[] {
   const taken: ResumedFile[] = [];
@@ -128,8 +163,20 @@ export function reportGone(record: FileRecord, { metrics, log }: FollowContext):
   }
 }
 
+/** What a file had beyond what was read of it is gone. */
+export function reportUnread(tail: FileTail, reason: LossReason, text: string, { metrics, log }: FollowContext): void {
+  reportLoss({ reason, path: tail.name, fromByte: tail.offset, toByte: tail.sizeBytes, text }, metrics, log);
+}
+
+/** A file that could not be kept open has left its path and is not found. */
+export function reportLeft(tail: FileTail, context: FollowContext): void {
+  const { name, offset, sizeBytes } = tail;
+  if (sizeBytes > offset) return reportUnread(tail, "rotated_away", "file was gone before it was read to its end", context);
+  context.log.info({ file: name, offset }, "file is gone; what was written to it since the last look, if anything, is not read");
+}
+
 /** Where to begin with a file nothing is known of but, perhaps, a position by its path (Promtail's, or of a lost sidecar). */
-export function startByPath(name: string, fd: number, sizeBytes: number, { positionOf, log, setting }: FollowContext): TailStart {
+function startByPath(name: string, fd: number, sizeBytes: number, { positionOf, log, setting }: FollowContext): TailStart {
   const position = positionOf(name);
   if (position === undefined || position === 0) return FROM_START();
   if (position > sizeBytes) {

@@ -11,9 +11,9 @@ const ASKED_MAX = 4;
 
 /** Makes sure that the file is open, and returns its path; undefined when it has none any more, or is not found (and not open then). */
 export function locate(tail: FileTail): string | undefined {
-  if (tail.file !== undefined) {
-    if (fstatSync(tail.file.fd).nlink === 0) return undefined;
-    const path = pathOfOpen(tail.file.fd, tail.id);
+  if (tail.open()) {
+    if (fstatSync(tail.file!.fd).nlink === 0) return undefined;
+    const path = pathOfOpen(tail.file!.fd, tail.id);
     if (path !== undefined) return path;
   }
   const print = tail.trace.fingerprint(tail.offset, tail.trace.markDigest());

@@ -4,11 +4,12 @@ import { dirname, join } from "node:path";
 import { TIMER_MS_MAX } from "../../lib/runtime/clock.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import { digest, type FileRecord } from "../file-records.ts";
-import type { PositionSource, Positions } from "../positions.ts";
-import { idKey, statFile } from "../tail/file-identity.ts";
+import type { PositionSource } from "../positions.ts";
+import { statFile } from "../tail/file-identity.ts";
 import { type FileTail, LINE_BYTES_MAX } from "../tail/file-tail.ts";
 import type { FollowContext } from "../tail/follow-context.ts";
 import { isFile, openGlob, type PathGlob } from "../tail/glob.ts";
+import { offsetOf, takeRecords } from "../tail/noted-records.ts";
 import { PathFollower } from "../tail/path-follower.ts";
 import { leavingKey, sharedTailPool, type TailPool } from "../tail/tail-pool.ts";
 import { TailPump } from "../tail/tail-pump.ts";
@@ -159,9 +160,10 @@ class GlobTarget implements FileTarget, PositionSource {
     const left = this.#tails().filter((tail) => !tail.finished && (!tail.ledger.settled || tail.rotated));
     for (const tail of left) this.#pool.leaving.set(leavingKey(tail.name, tail.id), tail);
     if (left.length > 0) setTimeout(() => this.#giveUpLeaving(left), LEAVING_MS).unref();
+    const sought = [...this.#followers.values()].flatMap((follower) => follower.stopUnpacking());
     const done = this.#tails().filter((tail) => tail.ledger.settled && !left.includes(tail));
     const frozen: PositionSource = {
-      records: () => done.filter((tail) => !tail.finished).map((tail) => tail.record()),
+      records: () => [...sought, ...done.filter((tail) => !tail.finished).map((tail) => tail.record())],
       positions: () => done.filter((tail) => !tail.rotated).map((tail) => [tail.name, String(tail.ledger.committed())] as const),
       settled: () => true,
     };
@@ -195,9 +197,9 @@ class GlobTarget implements FileTarget, PositionSource {
     return settled;
   }
 
-  /** After the stop, another target may have gone on with a file. */
+  /** After the stop, another target may have gone on with a file, unless it was read to its end here. */
   #isOurs(tail: FileTail): boolean {
-    return !this.#stopped || this.#pool.leaving.get(leavingKey(tail.name, tail.id)) === tail;
+    return !this.#stopped || tail.finished || this.#pool.leaving.get(leavingKey(tail.name, tail.id)) === tail;
   }
 
   /** Nobody goes on with these: a descriptor held for ever would hold a deleted file's room on the disk. */
@@ -428,25 +430,4 @@ class GlobTarget implements FileTarget, PositionSource {
 function usedCpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
-}
-
-/** Records of files read as `name`: this owner's if it has any, else another's (the labels may have changed), which are its own from now on. */
-function takeRecords(positions: Positions, name: string, owner: string): readonly FileRecord[] {
-  const noted = positions.recordsOf(name);
-  const own = noted.filter((record) => record.owner === owner);
-  for (const record of own) positions.claim(record);
-  if (own.length > 0) return own;
-  const newest = new Map<string, FileRecord>();
-  for (const record of noted) {
-    const other = newest.get(idKey(record));
-    if (other === undefined || other.offset > record.offset) newest.set(idKey(record), record);
-    // Left with the former reader, it would go stale, and be where the next one begins after another change of labels.
-    positions.claim(record);
-  }
-  return [...newest.values()];
-}
-
-function offsetOf(value: string | undefined): number | undefined {
-  if (value === undefined || !/^\d{1,15}$/.test(value)) return undefined;
-  return Number(value);
 }

@@ -26,6 +26,8 @@ export type MetadataPair = readonly [name: string, value: string];
 export interface Ticket {
   hold(): void;
   release(): void;
+  /** Says that a hold will never be released, because its holder has been stopped. A source that can reads the entries again. */
+  abandon?(): void;
 }
 
 const encoder = new TextEncoder();

@@ -60,6 +60,13 @@ export class CountingSink implements Sink {
     return new Promise((resolve) => this.#room.push(resolve));
   }
 
+  /** Is stopped for good: what it holds it will never acknowledge. */
+  abandon(): void {
+    for (const { tickets } of this.#held.splice(0)) for (const ticket of tickets) ticket.abandon?.();
+    this.#heldLines = 0;
+    for (const wake of this.#room.splice(0)) wake();
+  }
+
   /** The remote answers again. */
   recover(remote: Remote = "up"): void {
     this.remote = remote;
@@ -162,6 +169,13 @@ export class Rig {
     await this.target.stop({ drain: false });
     await this.positions.close();
     this.sent.push(...this.sink.acknowledged.splice(0));
+  }
+
+  /** An orderly end that leaves the remote time between the end of reading and the last writing of positions. */
+  async stopSlowly(ms: number): Promise<void> {
+    await this.target.stop({ drain: false });
+    await pause(ms);
+    await this.stop();
   }
 
   /** kill -9: nothing of the process' memory survives, only the positions as they are on disk at this moment. */
