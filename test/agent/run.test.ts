@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -233,6 +233,24 @@ describe("reload", () => {
     await until(() => counts[1] === 1);
     expect(counts).toEqual([1, 1]);
     for (const sink of sinks) sink.close();
+  });
+
+  test("gives to new clients what the former ones could not send by their deadline", async () => {
+    let count = 0;
+    const sink = await openSink(() => count++);
+    const brief = (client: string): string =>
+      base(job("job: x"), client).replace("enable_runtime_reload: true", "enable_runtime_reload: true, graceful_shutdown_timeout: 300ms");
+    const path = join(folder, "positions.yaml");
+    const position = (): string => (existsSync(path) ? readFileSync(path, "utf8") : "");
+    log("a.log", "one\n");
+    const running = await start(brief("http://127.0.0.1:9/push"), { dryRun: false });
+    await until(() => metric(`promtail_read_bytes_total{path="${folder}/logs/a.log"} 4`));
+    configure(brief(`http://127.0.0.1:${(sink.address() as AddressInfo).port}/push`));
+    await running.reload();
+    await until(() => position().includes('a.log: "4"'));
+    expect(count).toBe(1);
+    expect(position()).toContain('a.log: "4"');
+    sink.close();
   });
 });
 
