@@ -11,7 +11,7 @@ import type { Clock } from "../lib/runtime/clock.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import type { Log } from "../lib/runtime/log.ts";
 import { replaceFile } from "../lib/runtime/replace-file.ts";
-import { digest, type FileRecord, parseSidecar, printSidecar, RecordStore, type Sidecar } from "./file-records.ts";
+import { digest, digestRecords, type FileRecord, parseSidecar, printSidecar, RecordStore, type Sidecar } from "./file-records.ts";
 import { counter } from "./metric.ts";
 import { parsePositions, printPositions } from "./positions-file.ts";
 
@@ -120,7 +120,7 @@ class PositionStore implements Positions {
   readonly #loop: Promise<void>;
   #writtenText: string;
   #hasSidecar = false;
-  /** Digest of the sidecar's records as they were written, but for the times. */
+  /** Digest of the records that are in the sidecar. */
   #writtenRecords = "";
   #syncing: Promise<void> | undefined;
   #soon: NodeJS.Timeout | undefined;
@@ -213,9 +213,8 @@ class PositionStore implements Positions {
     for (const source of this.#sources) if (source.settled()) this.removeSource(source);
     if (this.#options.readOnly) return;
     const text = printPositions(this.#values);
-    const sidecar = printSidecar({ positionsDigest: digest(text), beforeDigest: digest(this.#writtenText), records });
     try {
-      await this.#replaceBoth(text, sidecar, records.length > 0);
+      await this.#replaceBoth(text, records);
     } catch (error) {
       this.#failures?.inc();
       this.#options.log.error(
@@ -226,15 +225,15 @@ class PositionStore implements Positions {
   }
 
   /** The sidecar first: it is trusted together with the positions file before as well as with the one after. */
-  async #replaceBoth(text: string, sidecar: string, wanted: boolean): Promise<void> {
+  async #replaceBoth(text: string, records: readonly FileRecord[]): Promise<void> {
     const { path } = this.#options;
-    // That a file was looked at again is no reason to write.
-    const noted = digest(sidecar.slice(sidecar.indexOf("\n")).replace(/"seenMs":\d+/g, ""));
+    const noted = digestRecords(records);
     const changed = text !== this.#writtenText;
     if (!changed && noted === this.#writtenRecords) return;
     await mkdir(dirname(path), { recursive: true });
-    if (wanted || this.#hasSidecar) {
-      await replaceFile(`${path}.identity`, sidecar, 0o600);
+    if (records.length > 0 || this.#hasSidecar) {
+      const sidecar = { positionsDigest: digest(text), beforeDigest: digest(this.#writtenText), records };
+      await replaceFile(`${path}.identity`, printSidecar(sidecar), 0o600);
       this.#hasSidecar = true;
       this.#writtenRecords = noted;
     }

@@ -4,13 +4,18 @@
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** @throws the file system's error; the old content is then still in place */
-export async function replaceFile(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
+/**
+ * @param content whole, or in pieces that are made as they are written
+ * @throws the file system's error; the old content is then still in place
+ */
+export async function replaceFile(path: string, content: string | Uint8Array | Iterable<string>, mode = 0o600): Promise<void> {
   const aside = `${path}.tmp-${process.pid}`;
   try {
     const file = await open(aside, "w", mode);
     try {
-      await file.writeFile(content);
+      const pieces = typeof content === "string" || content instanceof Uint8Array ? [content] : content;
+      // Each goes on behind the one before.
+      for (const piece of pieces) await file.writeFile(piece);
       await file.sync();
     } finally {
       await file.close();

@@ -61,6 +61,10 @@ describe("file format", () => {
     ["/x/2/b", "/x/10/a"],
     ["/a.log", "/b.log"],
     ["/a-1", "/a.1"],
+    ["/var/log/app-9.log", "/var/log/app-10.log"],
+    ["/1009", "/1010"],
+    ["/a/\u{1f600}2", "/a/\u{1f600}10"],
+    ["/a/\u{1f600}", "/a/\u{1f601}"],
   ] as const) {
     test(`order: ${a} before ${b}`, () => {
       expect(compareNaturally(a, b)).toBeLessThan(0);
@@ -160,6 +164,18 @@ describe("store", () => {
     await positions.close();
     expect((await start()).records()).toEqual([record(), record({ ino: "5", rotated: true, path: join(folder, "a.log.1") })]);
     expect(open!.get(join(folder, "a.log"))).toBe("4");
+  });
+
+  test("records of many files come back, each found by its name", async () => {
+    const names = Array.from({ length: 1_000 }, (_, i) => join(folder, `${i}.log`));
+    const positions = await start();
+    positions.addSource(source(names.map((name) => record({ name, path: name }))));
+    await positions.close();
+    const reopened = await start();
+    expect(reopened.records()).toHaveLength(1_000);
+    for (const name of names) expect(reopened.recordsOf(name)).toEqual([record({ name, path: name })]);
+    reopened.claim(reopened.recordsOf(names[0]!)[0]!);
+    expect(reopened.recordsOf(names[0]!)).toEqual([]);
   });
 
   test("a key a source no longer lists goes", async () => {
