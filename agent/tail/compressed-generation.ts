@@ -60,7 +60,9 @@ export async function unpackGenerations(
   for (let pass = 0; pass < PASSES && (pass === 0 || missing.size > 0); pass++) {
     // Files are renamed again and again: one may be missed while it is on its way from one name to the next.
     if (pass > 0) await new Promise((resolve) => setTimeout(resolve, PASS_GAP_MS));
-    for (const file of candidates(paths, wanted)) {
+    // What is looked for was packed lately: mostly it is the first, and the others need not be opened.
+    for (const file of candidates(paths, wanted).reverse()) {
+      if (missing.size === 0 && !isUnseen(file, wanted)) continue;
       const source = lookedInto.has(idKey(file.id)) ? undefined : openIfSame(file.path, file.id);
       if (source === undefined) continue;
       lookedInto.add(idKey(file.id));

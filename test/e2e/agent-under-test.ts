@@ -44,7 +44,7 @@ export class AgentUnderTest {
 
   async start(): Promise<Program> {
     this.program = startSkald(["agent", `-config.file=${join(this.folder, "agent.yaml")}`], this.logPath);
-    await until("agent ready", () => isReady(this.port) || !this.program!.running(), 60_000);
+    await until("agent ready", async () => !this.program!.running() || (await isReady(this.port)), 60_000);
     if (!this.program.running()) throw new Error(`the agent has ended: ${this.program.output().slice(-2000)}`);
     return this.program;
   }

@@ -4,7 +4,6 @@
 import {
   appendFileSync,
   copyFileSync,
-  mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -526,86 +525,6 @@ describe("in place", () => {
   });
 });
 
-describe("few descriptors", () => {
-  const generations = 8;
-  const lines = Array.from({ length: generations }, (_, g) => numbered(`generation ${g} line `, COUNT));
-
-  async function rotateWhileAway(): Promise<void> {
-    rig = new Rig({ openFilesMax: 3, roomLines: 5 });
-    writeFileSync(rig.path(LOG), lines[0]!.text);
-    await rig.start("down");
-    for (let g = 1; g < generations; g++) {
-      await pause(40);
-      shift(g);
-      writeFileSync(rig.path(LOG), lines[g]!.text);
-      await rig.until(() => rig.target.details().length === g + 1, "the next generation");
-    }
-  }
-
-  test("renamed files that were closed while the remote was away are found again, wherever they were renamed to", async () => {
-    await rotateWhileAway();
-    expect(rig.pool.openFiles.count).toBe(3);
-    shift(generations);
-    writeFileSync(rig.path(LOG), "after\n");
-    rig.sink.recover();
-    await rig.untilLines(generations * COUNT + 1);
-    expect(rig.lines()).toEqual([...lines.flatMap(({ list }) => list), "after"]);
-    expect(await rig.metric("promtail_file_losses_total")).toBe(0);
-  });
-
-  test("one that is deleted while it is closed is a loss, and the others are read", async () => {
-    await rotateWhileAway();
-    const newest = rig.target.details().at(-2)!;
-    rmSync(newest.at);
-    rig.sink.recover();
-    await rig.untilLines((generations - 1) * COUNT);
-    expect(rig.lines()).toEqual(lines.filter((_, g) => g !== generations - 2).flatMap(({ list }) => list));
-    expect(await rig.metric("promtail_file_lost_bytes_total")).toBe(newest.sizeBytes);
-  });
-
-  test("files without a name stay open beyond the limit", async () => {
-    await rotateWhileAway();
-    rig.sink.recover();
-    await rig.untilLines(generations * COUNT);
-    rig.sink.remote = "down";
-    const more = Array.from({ length: 6 }, (_, g) => numbered(`deleted ${g} line `, COUNT));
-    for (const [g, { text }] of more.entries()) {
-      rmSync(rig.path(LOG));
-      writeFileSync(rig.path(LOG), text);
-      await rig.until(
-        () => rig.target.details().filter(({ sizeBytes }) => sizeBytes === Buffer.byteLength(text)).length >= g + 1,
-        "the next",
-      );
-      await pause(40);
-    }
-    expect(rig.pool.openFiles.count).toBeGreaterThan(3);
-    rig.sink.recover();
-    await rig.untilLines((generations + 6) * COUNT);
-    expect(await rig.metric("promtail_file_losses_total")).toBe(0);
-  });
-});
-
-describe("moved to another folder", () => {
-  for (const how of ["the agent running", "and the agent restarted"] as const)
-    test(`a file is read on there (${how})`, async () => {
-      rig = new Rig({ roomLines: 5 });
-      mkdirSync(rig.path("old"));
-      writeFileSync(rig.path(LOG), numbered("line ", COUNT).text);
-      await rig.start("down");
-      await pause(50);
-      renameSync(rig.path(LOG), rig.path("old/app.1"));
-      writeFileSync(rig.path(LOG), "after\n");
-      await rig.until(() => rig.target.details().some(({ at }) => at === rig.path("old/app.1")), "the file in its new folder");
-      if (how !== "the agent running") {
-        await rig.stop();
-        await rig.start();
-      }
-      rig.sink.recover();
-      await rig.untilLines(COUNT + 1);
-      expect(rig.linesOnce()).toEqual([...numbered("line ", COUNT).list, "after"]);
-    });
-});
-
 describe("an orderly end", () => {
   test("what was read to its end and is not acknowledged by then is read again", async () => {
     rig = new Rig({ roomLines: 1e6 });
@@ -643,49 +562,6 @@ describe("an orderly end", () => {
     await rig.untilLines(COUNT + 3);
     expect(rig.linesOnce().filter((line) => line !== "other")).toEqual([...list, long, "after"]);
     expect(await rig.metric("promtail_file_losses_total")).toBe(0);
-  });
-});
-
-describe("clients that are stopped while the agent goes on", () => {
-  test("what they gave up is read again, and the position moves on", async () => {
-    rig = new Rig({ roomLines: 1e6 });
-    writeFileSync(rig.path(LOG), numbered("line ", 100).text);
-    await rig.start("down");
-    await rig.until(() => rig.target.details()[0]?.offset === 790, "all read");
-    rig.sink.abandon();
-    rig.sink.remote = "up";
-    appendFileSync(rig.path(LOG), "after\n");
-    await rig.until(() => rig.positions.get(rig.path(LOG)) === "796", "the position");
-    expect(rig.linesOnce().sort()).toEqual([...numbered("line ", 100).list, "after"].sort());
-    expect(rig.pool.budget.usedBytes).toBe(0);
-  });
-
-  test("a rotated file that was read to its end, too", async () => {
-    rig = new Rig({ roomLines: 1e6 });
-    writeFileSync(rig.path(LOG), numbered("line ", 100).text);
-    await rig.start("down");
-    await pause(50);
-    shift(1);
-    writeFileSync(rig.path(LOG), "after\n");
-    await rig.until(() => rig.target.details().some(({ state }) => state === "waiting for acknowledgement"), "its end");
-    rig.sink.abandon();
-    rig.sink.remote = "up";
-    await rig.untilLines(101);
-    await rig.until(() => rig.target.details().length === 1, "its end once more");
-    expect(rig.pool.budget.usedBytes).toBe(0);
-  });
-
-  test("of a deleted file it is a loss with its byte range", async () => {
-    rig = new Rig({ roomLines: 1e6 });
-    writeFileSync(rig.path(LOG), numbered("line ", 100).text);
-    await rig.start("down");
-    await pause(50);
-    rmSync(rig.path(LOG));
-    await rig.until(() => rig.target.details().some(({ state }) => state === "waiting for acknowledgement"), "its end");
-    rig.sink.abandon();
-    await rig.until(() => rig.logLines.some((line) => /reason=rotated_away from_byte=0 to_byte=790 /.test(line)), "the loss");
-    expect(await rig.metric("promtail_file_lost_bytes_total")).toBe(790);
-    expect(rig.pool.budget.usedBytes).toBe(0);
   });
 });
 
