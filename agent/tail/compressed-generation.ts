@@ -8,13 +8,15 @@ import { promisify } from "node:util";
 import { digest, type FileRecord } from "../file-records.ts";
 import { COMPRESSIONS, type Compression, decompress } from "./decompress.ts";
 import { type FileId, HEAD_BYTES_MAX, idKey, idOf, matchesFingerprint, openIfSame } from "./file-identity.ts";
-import { compressedFamily, type FoundFile, namesChangedSince } from "./generations.ts";
+import { compressedFamily, type FoundFile, foldersChanged, namesChangedSince } from "./generations.ts";
 
 const write = promisify(writeCallback);
 
 /** Packed neighbours looked into for one path: the newest. Of most only the head is unpacked. */
 const LOOKED_INTO_MAX = 512;
 const PASSES = 4;
+/** While generations go on being renamed. */
+const PASSES_MAX = 12;
 const PASS_GAP_MS = 30;
 
 export interface UnpackedFile {
@@ -57,14 +59,21 @@ export async function unpackGenerations(
   const found: UnpackedFile[] = [];
   const missing = new Set(wanted.records);
   const lookedInto = new Set<string>();
-  for (let pass = 0; pass < PASSES && (pass === 0 || missing.size > 0); pass++) {
+  let moved = true;
+  for (let pass = 0; pass < (moved ? PASSES_MAX : PASSES) && (moved || missing.size > 0); pass++) {
     // Files are renamed again and again: one may be missed while it is on its way from one name to the next.
     if (pass > 0) await new Promise((resolve) => setTimeout(resolve, PASS_GAP_MS));
+    const before = foldersChanged(paths);
     // What is looked for was packed lately: mostly it is the first, and the others need not be opened.
-    for (const file of candidates(paths, wanted).reverse()) {
-      if (missing.size === 0 && !isUnseen(file, wanted)) continue;
-      const source = lookedInto.has(idKey(file.id)) ? undefined : openIfSame(file.path, file.id);
-      if (source === undefined) continue;
+    const files = candidates(paths, wanted).reverse();
+    moved = foldersChanged(paths) !== before;
+    for (const file of files) {
+      if (lookedInto.has(idKey(file.id)) || (missing.size === 0 && !isUnseen(file, wanted))) continue;
+      const source = openIfSame(file.path, file.id);
+      if (source === undefined) {
+        moved = true;
+        continue;
+      }
       lookedInto.add(idKey(file.id));
       try {
         const unpacked = await unpackIfWanted(file, source, missing, wanted);
@@ -78,7 +87,7 @@ export async function unpackGenerations(
       }
     }
   }
-  return found.sort((a, b) => a.modifiedMs - b.modifiedMs);
+  return found.reverse().sort((a, b) => a.modifiedMs - b.modifiedMs);
 }
 
 async function unpackIfWanted(

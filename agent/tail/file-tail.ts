@@ -167,9 +167,8 @@ export class FileTail implements FileHolder {
     this.#encodingResolved = false;
   }
 
-  /** Takes what was read as dealt with. */
+  /** Takes what was read as dealt with: its promises have been discarded. */
   settle(): void {
-    this.ledger.discard();
     this.ledger = this.#newLedger(this.offset, this.trace.markDigest());
   }
 

@@ -51,7 +51,7 @@ export function findByIdentity(
 }
 
 /** When names in the folders changed last. */
-function foldersChanged(paths: readonly string[]): string {
+export function foldersChanged(paths: readonly string[]): string {
   return foldersOf(paths)
     .map((folder) => statSync(folder, { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? 0n)
     .join();

@@ -25,7 +25,7 @@ import {
   resumeUnpacked,
   takeOverRotated,
 } from "./resume.ts";
-import { rewindAbandoned } from "./rewind.ts";
+import { rewind } from "./rewind.ts";
 import { leavingKey } from "./tail-pool.ts";
 import { openUnseen } from "./unseen.ts";
 import { locate } from "./whereabouts.ts";
@@ -115,7 +115,10 @@ export class PathFollower {
       this.#begin(stat);
       changed = true;
     }
-    changed = rewindAbandoned(this.chain, this.#context) || changed;
+    for (const tail of this.chain.filter(({ ledger }) => ledger.hasAbandoned)) {
+      changed = true;
+      if (this.unpacking === undefined && !rewind(tail, this.#context)) this.#gone(tail, tail.record());
+    }
     for (const tail of [...this.chain]) if (tail.rotated) changed = this.#lookRotated(tail, nowMs) || changed;
     if (this.current !== undefined) this.#seenMs = nowMs;
     this.chain = this.chain.filter((tail) => !(tail.finished && tail.ledger.settled));
@@ -183,10 +186,8 @@ export class PathFollower {
     const known = this.chain.find((other) => other !== tail && other.holds(print));
     const copy = known === undefined ? findCopy([tail.name, tail.path], print, (id) => byId.has(idKey(id))) : undefined;
     metrics.rotations.inc({ kind: "truncate" });
-    log.info(
-      { file: tail.name, offset: tail.offset, size: sizeBytes, copy: copy?.file.path },
-      "file was truncated, reading it from its start",
-    );
+    const fields = { file: tail.name, offset: tail.offset, size: sizeBytes, copy: copy?.file.path };
+    log.info(fields, "file was truncated, reading it from its start");
     if (known !== undefined) {
       // A copy that was found before it was known what of. What was read of it already will have come twice.
       if (known.offset === 0) known.inherit(tail);
@@ -263,11 +264,15 @@ export class PathFollower {
     tail.path = locate(tail) ?? tail.path;
     if (tail.file !== undefined) return true;
     this.#keepUntilSettled(tail);
-    const record = { ...tail.record(), offset: tail.offset, markDigest: tail.trace.markDigest() };
+    this.#gone(tail, { ...tail.record(), offset: tail.offset, markDigest: tail.trace.markDigest() });
+    return false;
+  }
+
+  /** What is left of a rotated file is perhaps among the compressed ones, or lost. */
+  #gone(tail: FileTail, record: FileRecord): void {
     this.#close(tail);
     this.chain = this.chain.filter((other) => other !== tail);
     if (!this.#unpack([record])) reportGone(record, this.#context);
-    return false;
   }
 
   /** While nothing is written to the file that came after it, its writer may not have turned to that one: it may know of no rotation. */
@@ -419,11 +424,8 @@ export class PathFollower {
    */
   #unpack(records: readonly FileRecord[]): boolean {
     const context = this.#context;
-    const wanted = {
-      records,
-      known: this.chain.map((tail) => tail.head),
-      unseenAfterMs: (this.#seenMs ?? Number.MAX_VALUE) - CLOCK_TICK_MS,
-    };
+    const unseenAfterMs = (this.#seenMs ?? Number.MAX_VALUE) - CLOCK_TICK_MS;
+    const wanted = { records, known: this.chain.map((tail) => tail.head), unseenAfterMs };
     const paths = [...new Set([this.name, resolveLinks(this.name), ...records.map(({ path }) => path)])];
     if (!hasCompressed(paths, wanted)) return false;
     this.unpacking = wanted;
@@ -432,8 +434,7 @@ export class PathFollower {
     void unpackGenerations(paths, wanted, failed).then((found) => {
       this.unpacking = undefined;
       if (this.#closed) return found.forEach(({ fd }) => closeSync(fd));
-      const resumed = found.map((file) => resumeUnpacked(file, this.name, context));
-      for (const [i, { tail, fd }] of resumed.entries()) this.#insertRotated(tail, fd, i);
+      found.map((file) => resumeUnpacked(file, this.name, context)).forEach(({ tail, fd }, i) => this.#insertRotated(tail, fd, i));
       for (const record of records) if (!found.some((file) => file.record === record)) reportGone(record, context);
     });
     return true;

@@ -9,20 +9,19 @@ import type { FollowContext } from "./follow-context.ts";
 import { reportLoss } from "./loss-ledger.ts";
 import { locate } from "./whereabouts.ts";
 
-/** Takes every file back for which a client has given up. Returns whether there was one. */
-export function rewindAbandoned(chain: readonly FileTail[], context: FollowContext): boolean {
-  const abandoned = chain.filter(({ ledger }) => ledger.hasAbandoned);
-  for (const tail of abandoned) rewind(tail, context);
-  return abandoned.length > 0;
-}
-
-/** Goes back to what is acknowledged; what cannot be read any more is a loss. */
-function rewind(tail: FileTail, context: FollowContext): void {
+/** Goes back to what is acknowledged. False: the file is gone. What was replaced in place is a loss. */
+export function rewind(tail: FileTail, context: FollowContext): boolean {
   const { byId, clock, log } = context;
   const offset = tail.ledger.committed();
   const fields = { file: tail.name, at: tail.path, from_byte: offset, to_byte: tail.offset };
   const fd = openAgain(tail, offset);
-  if (fd === undefined) return giveUp(tail, offset, context);
+  if (fd === undefined) {
+    tail.ledger.discard();
+    if (tail.rotated) return false;
+    reportReplaced(tail, offset, context);
+    tail.settle();
+    return true;
+  }
   log.info(fields, "former clients have given up entries of a file, reading them again");
   tail.sizeBytes = Math.max(tail.sizeBytes, fstatSync(fd).size);
   tail.ledger.discard();
@@ -31,6 +30,7 @@ function rewind(tail: FileTail, context: FollowContext): void {
   tail.changedMs = clock.nowMs();
   tail.finished = false;
   if (!byId.has(tail.idKey)) byId.set(tail.idKey, tail);
+  return true;
 }
 
 /** The file's descriptor, if up to `offset` it has the content that was acknowledged. */
@@ -43,8 +43,7 @@ function openAgain(tail: FileTail, offset: number): number | undefined {
   return undefined;
 }
 
-function giveUp(tail: FileTail, offset: number, { metrics, log }: FollowContext): void {
-  const text = "former clients have given up entries of a file that cannot be read again";
-  reportLoss({ reason: "rotated_away", path: tail.name, fromByte: offset, toByte: tail.offset, text }, metrics, log);
-  tail.settle();
+function reportReplaced(tail: FileTail, offset: number, { metrics, log }: FollowContext): void {
+  const text = "former clients have given up entries of a file that was replaced since";
+  reportLoss({ reason: "truncated", path: tail.name, fromByte: offset, toByte: tail.offset, text }, metrics, log);
 }
