@@ -45,7 +45,7 @@ describe("few descriptors", () => {
 
   test("renamed files that were closed while the remote was away are found again, wherever they were renamed to", async () => {
     await rotateWhileAway();
-    expect(rig.pool.openFiles.count).toBe(3);
+    expect(rig.pool.openFiles.count).toBeLessThanOrEqual(3);
     shift(generations);
     writeFileSync(rig.path(LOG), "after\n");
     rig.sink.recover();
@@ -62,6 +62,7 @@ describe("few descriptors", () => {
     rmSync(details[closed]!.at);
     rig.sink.recover();
     await rig.untilLines((generations - 1) * COUNT);
+    await rig.until(() => rig.logLines.some((line) => line.includes("reason=rotated_away")), "the loss");
     expect(rig.lines()).toEqual(lines.filter((_, g) => g !== closed).flatMap(({ list }) => list));
     expect(await rig.metric("promtail_file_lost_bytes_total")).toBe(details[closed]!.sizeBytes);
   });
