@@ -58,8 +58,9 @@ describe("few descriptors", () => {
     await rotateWhileAway();
     const open = openPaths();
     const details = rig.target.details();
-    const closed = details.findLastIndex(({ at, state }) => state === "rotated" && !open.has(at));
-    rmSync(details[closed]!.at);
+    const placeOf = (generation: number): string => rig.path(`${LOG}.${generations - 1 - generation}`);
+    const closed = details.findLastIndex(({ state }, g) => state === "rotated" && !open.has(placeOf(g)));
+    rmSync(placeOf(closed));
     rig.sink.recover();
     await rig.untilLines((generations - 1) * COUNT);
     await rig.until(() => rig.logLines.some((line) => line.includes("reason=rotated_away")), "the loss");
