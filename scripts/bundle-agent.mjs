@@ -66,7 +66,7 @@ const kubernetesApart = {
   name: "kubernetes-apart",
   setup(bundle) {
     bundle.onResolve({ filter: /^\.\/discovery\/kubernetes\/kube-config\.cjs$/ }, ({ path }) => ({ path, external: true }));
-    bundle.onLoad({ filter: /\/kubernetes\/kube-config\.js$/ }, () => ({ contents: `module.exports = require("${KUBE_CONFIG}");` }));
+    bundle.onLoad({ filter: /\/kubernetes\/kube-config\.js$/ }, () => ({ contents: `export { KubeConfig } from "${KUBE_CONFIG}";` }));
   },
 };
 
@@ -102,7 +102,8 @@ await build({
   ...common,
   entryPoints: [entry],
   outfile: resolve("dist/agent/agent.cjs"),
-  plugins: [keepPlaces, rarePackages, oneLanguage, plainClient, kubernetesApart],
+  // The first that knows a file loads it.
+  plugins: [kubernetesApart, keepPlaces, rarePackages, oneLanguage, plainClient],
   // A function of what Node gives a CommonJS module, for the launcher to call.
   banner: {
     js: `(function (exports, require, module, __filename, __dirname) {

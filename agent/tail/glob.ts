@@ -24,15 +24,11 @@ const OPTIONS = { dot: true, noextglob: true, nonegate: true, nobracket: false, 
 export function openGlob(pattern: string): PathGlob {
   const absolute = resolve("/", pattern) === pattern ? pattern : resolve(pattern);
   checkBrackets(absolute);
-  const isMatch = compile(absolute);
   const alternatives = splitSegments(absolute);
   return {
     pattern: absolute,
-    matches: (path) => path === absolute || isMatch(path),
-    leadsThrough: (folder) => {
-      const names = folder.split("/").filter((name) => name !== "");
-      return alternatives.some((segments) => leadsThrough(segments, names));
-    },
+    matches: (path) => path === absolute || alternatives.some((segments) => matchesAll(segments, namesOf(path))),
+    leadsThrough: (folder) => alternatives.some((segments) => leadsThrough(segments, namesOf(folder))),
     list: () => {
       if (isFile(absolute)) return { files: [absolute], folders: [join(absolute, "..")] };
       const files = new Set<string>();
@@ -43,8 +39,20 @@ export function openGlob(pattern: string): PathGlob {
   };
 }
 
-function compile(pattern: string): (text: string) => boolean {
-  return picomatch(pattern.replace(/\[!/g, "[^"), OPTIONS);
+const namesOf = (path: string): string[] => path.split("/").filter((name) => name !== "");
+
+/** Thousands of targets have patterns of their own that end alike, and a compiled one takes several kilobytes. */
+const COMPILED_MAX = 1_000;
+const compiled = new Map<string, (name: string) => boolean>();
+
+/** Compiles one segment. */
+function compile(text: string): (name: string) => boolean {
+  const known = compiled.get(text);
+  if (known !== undefined) return known;
+  const matches = picomatch(text.replace(/\[!/g, "[^"), OPTIONS);
+  if (compiled.size >= COMPILED_MAX) compiled.clear();
+  compiled.set(text, matches);
+  return matches;
 }
 
 interface Segment {
@@ -65,6 +73,17 @@ function splitSegments(pattern: string): Segment[][] {
         return { text, kind: "glob", matches: compile(text) };
       }),
   );
+}
+
+/** Whether the segments from `s` on take all names from `n` on. */
+function matchesAll(segments: readonly Segment[], names: readonly string[], s = 0, n = 0): boolean {
+  const segment = segments[s];
+  if (segment === undefined) return n === names.length;
+  if (n === names.length) return false;
+  if (segment.kind !== "any-depth") return segment.matches(names[n]!) && matchesAll(segments, names, s + 1, n + 1);
+  if (s === segments.length - 1) return true;
+  for (let next = n; next < names.length; next++) if (matchesAll(segments, names, s + 1, next)) return true;
+  return false;
 }
 
 function leadsThrough(segments: readonly Segment[], names: readonly string[]): boolean {
