@@ -7,9 +7,12 @@
 // A file without a name (deleted, or unpacked by us) is kept whatever the limit: its descriptor is the only way to its bytes. For the
 // same reason the second kind is closed last: such a file can be deleted while it is closed, and the older ones are deleted first.
 
-import { closeSync, fstatSync } from "node:fs";
+import { closeSync, fstatSync, readFileSync } from "node:fs";
 
-export const OPEN_FILES_MAX = 1024;
+/** Half of what the process may open, within these. */
+const OPEN_FILES_MIN = 256;
+const OPEN_FILES_MAX = 4096;
+const UNLIMITED = Number.POSITIVE_INFINITY;
 
 export interface OpenFile {
   readonly fd: number;
@@ -29,7 +32,7 @@ export class OpenFiles {
   /** In order of use, the least recent first. */
   readonly #holders = new Set<FileHolder>();
 
-  constructor(limit: number = OPEN_FILES_MAX) {
+  constructor(limit: number = defaultLimit()) {
     this.#limit = limit;
   }
 
@@ -72,6 +75,19 @@ export class OpenFiles {
       if (this.#holders.size < this.#limit) return;
       if (!holder.reading && may(holder)) this.close(holder);
     }
+  }
+}
+
+function defaultLimit(): number {
+  return Math.min(OPEN_FILES_MAX, Math.max(OPEN_FILES_MIN, Math.floor(descriptorsMax() / 2)));
+}
+
+/** `ulimit -n`, which Node has raised to the hard limit at its start. */
+function descriptorsMax(): number {
+  try {
+    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? UNLIMITED);
+  } catch {
+    return UNLIMITED;
   }
 }
 

@@ -18,7 +18,6 @@ import {
   copiedContent,
   formerContent,
   reportGone,
-  reportLeft,
   reportUnread,
   resumeElsewhere,
   resumeInPlace,
@@ -223,10 +222,8 @@ export class PathFollower {
       tail.path = path;
       if (isMatched(path)) tail.nextName = path;
     }
-    if (tail.file === undefined) {
-      reportLeft(tail, this.#context);
-      this.#close(tail);
-    } else this.#noteSize(tail, fstatSync(tail.file.fd).size);
+    if (tail.file === undefined) this.#vanished(tail);
+    else this.#noteSize(tail, fstatSync(tail.file.fd).size);
     return true;
   }
 
@@ -262,10 +259,14 @@ export class PathFollower {
   #reopen(tail: FileTail): boolean {
     if (this.unpacking !== undefined || tail !== (this.nextReadable() ?? this.chain.find(({ finished }) => !finished))) return false;
     tail.path = locate(tail) ?? tail.path;
-    if (tail.file !== undefined) return true;
+    if (tail.file === undefined) this.#vanished(tail);
+    return tail.file !== undefined;
+  }
+
+  /** A file that was closed has left its place and is not found: it may have been packed before it was read to its end. */
+  #vanished(tail: FileTail): void {
     this.#keepUntilSettled(tail);
     this.#gone(tail, { ...tail.record(), offset: tail.offset, markDigest: tail.trace.markDigest() });
-    return false;
   }
 
   /** What is left of a rotated file is perhaps among the compressed ones, or lost. */

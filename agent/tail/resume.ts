@@ -168,13 +168,6 @@ export function reportUnread(tail: FileTail, reason: LossReason, text: string, {
   reportLoss({ reason, path: tail.name, fromByte: tail.offset, toByte: tail.sizeBytes, text }, metrics, log);
 }
 
-/** A file that could not be kept open has left its path and is not found. */
-export function reportLeft(tail: FileTail, context: FollowContext): void {
-  const { name, offset, sizeBytes } = tail;
-  if (sizeBytes > offset) return reportUnread(tail, "rotated_away", "file was gone before it was read to its end", context);
-  context.log.info({ file: name, offset }, "file is gone; what was written to it since the last look, if anything, is not read");
-}
-
 /** Where to begin with a file nothing is known of but, perhaps, a position by its path (Promtail's, or of a lost sidecar). */
 function startByPath(name: string, fd: number, sizeBytes: number, { positionOf, log, setting }: FollowContext): TailStart {
   const position = positionOf(name);

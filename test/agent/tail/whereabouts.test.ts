@@ -1,4 +1,16 @@
-import { mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import { numbered, pause, Rig } from "./harness.ts";
 
@@ -66,6 +78,27 @@ describe("few descriptors", () => {
     await rig.until(() => rig.logLines.some((line) => line.includes("reason=rotated_away")), "the loss");
     expect(rig.lines()).toEqual(lines.filter((_, g) => g !== closed).flatMap(({ list }) => list));
     expect(await rig.metric("promtail_file_lost_bytes_total")).toBe(details[closed]!.sizeBytes);
+  });
+
+  test("a file that was closed at its path is read on where it was packed, and nothing comes twice", async () => {
+    rig = new Rig({ openFilesMax: 2 });
+    writeFileSync(rig.path(LOG), lines[0]!.text);
+    await rig.start();
+    await rig.untilLines(COUNT);
+    for (const other of ["b.log", "c.log", "d.log"]) writeFileSync(rig.path(other), `${other}\n`);
+    await rig.untilLines(COUNT + 3);
+    expect(openPaths()).not.toContain(rig.path(LOG));
+    // Written to, rotated and packed between two looks.
+    appendFileSync(rig.path(LOG), "late\n");
+    const { atime, mtime } = statSync(rig.path(LOG));
+    writeFileSync(rig.path(`${LOG}.1.gz`), gzipSync(readFileSync(rig.path(LOG))));
+    utimesSync(rig.path(`${LOG}.1.gz`), atime, mtime);
+    writeFileSync(rig.path("next"), "after\n");
+    renameSync(rig.path("next"), rig.path(LOG));
+    await rig.untilLines(COUNT + 5);
+    await pause(60);
+    expect(rig.lines().filter((line) => !/^[bcd]/.test(line))).toEqual([...lines[0]!.list, "late", "after"]);
+    expect(await rig.metric("promtail_file_losses_total")).toBe(0);
   });
 
   test("files without a name stay open beyond the limit", async () => {
