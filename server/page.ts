@@ -98,6 +98,17 @@ export interface Page {
   readonly nanos: Int32Array;
   /** Structured metadata by entry, undefined when the page has none. */
   readonly metadata: readonly (readonly MetadataPair[] | undefined)[] | undefined;
+  /** Some top-level keys of the lines' JSON objects, undefined when the page has none. Lines need not be decoded for them. */
+  readonly fields: readonly PageField[] | undefined;
+}
+
+/** What one key says in each line of a page. */
+export interface PageField {
+  readonly name: string;
+  /** By entry: FIELD_ABSENT, FIELD_UNSURE (the line has to be read), or 1 + an index of `values`. */
+  readonly ids: Uint8Array;
+  /** Label values, as `| json` sets them. */
+  readonly values: readonly string[];
 }
 
 /** Opens pages, one at a time, into scratch memory of its own. One per worker. */

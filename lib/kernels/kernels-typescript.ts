@@ -3,6 +3,7 @@
 
 import type { Kernels } from "./kernels.ts";
 import { parseCri } from "./typescript/cri.ts";
+import { jsonFields } from "./typescript/fields.ts";
 import { find, findLines } from "./typescript/find.ts";
 import { buildGramFilter } from "./typescript/grams.ts";
 import { scanJson } from "./typescript/json.ts";
@@ -20,6 +21,7 @@ export const typescriptKernels: Kernels = {
   parseCri,
   parseRfc3339,
   scanJson,
+  jsonFields,
   encodeEntries,
   decodePush,
   snappyCompress,

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { KernelMemory } from "./kernel-memory.ts";
 import type { Kernels } from "./kernels.ts";
 import { codecKernels, pageKernels } from "./wasm/codecs.ts";
+import { jsonFields } from "./wasm/fields.ts";
 import { lineKernels } from "./wasm/lines.ts";
 import { instantiate } from "./wasm/module.ts";
 import { pushKernels } from "./wasm/push.ts";
@@ -24,6 +25,7 @@ export function loadWasmKernels(): Kernels {
     allocate: (bytes) => memory.allocate(bytes),
     ...pageKernels(module, memory),
     ...lineKernels(module, memory),
+    jsonFields: jsonFields(module, memory),
     ...pushKernels(module, memory),
     ...codecKernels(module, memory),
     ...findKernels(module, memory),

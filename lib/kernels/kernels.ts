@@ -52,6 +52,15 @@ export const JSON_LINE_OBJECT = 1;
 /** Not decided by the kernel (malformed, an escaped key, a duplicate of a wanted key, deep nesting …): ask a full parser. */
 export const JSON_LINE_UNSURE = 0;
 
+/** Ids of `jsonFields` beside the numbers of values: the key is not there, or null. */
+export const FIELD_ABSENT = 0;
+/** The line has to be read: no well-formed object, or a value that is nested, escaped, long or beyond ASCII. */
+export const FIELD_UNSURE = 255;
+export const FIELD_KEYS_MAX = 8;
+/** Different values of a key; one with more has no column. */
+export const FIELD_VALUES_MAX = 250;
+export const FIELD_VALUE_BYTES_MAX = 64;
+
 /** What `decodePush` found. All views are valid until the next call of any kernel. */
 export interface DecodedPush {
   /** All lines, in order of arrival, each followed by one line feed (lines may contain line feeds themselves). */
@@ -122,6 +131,24 @@ export interface Kernels {
     kind: Uint8Array,
     valueStart: Int32Array,
     valueEnd: Int32Array,
+  ): void;
+
+  /**
+   * Numbers the values of up to FIELD_KEYS_MAX top-level keys of the JSON lines of a page (line i as in `findLines`). `ids[k * count + i]`
+   * is FIELD_ABSENT, FIELD_UNSURE, or 1 + the number of key k's value, by first appearance. Value v of key k is
+   * `bytes[valueStart[s], valueEnd[s])`, s = k * FIELD_VALUES_MAX + v. Of `counts`, two per key, the first says how many values there are,
+   * -1 when there are too many (from there on, all lines are unsure), the second how many lines are unsure. Keys are `scanJson`'s with
+   * JSON_TRIMMED_KEYS, values as they stand in the line: the string "5" and the number 5 are one.
+   */
+  jsonFields(
+    bytes: Uint8Array,
+    ends: Int32Array,
+    count: number,
+    keys: readonly Uint8Array[],
+    ids: Uint8Array,
+    valueStart: Int32Array,
+    valueEnd: Int32Array,
+    counts: Int32Array,
   ): void;
 
   /**

@@ -4,9 +4,18 @@ import { kernels } from "../../lib/kernels/index.ts";
 import { MalformedInput } from "../../lib/kernels/kernels.ts";
 import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
 import { PAGE_BYTES_MAX, PAGE_BYTES_TARGET, PAGE_ENTRIES_MAX } from "../limits.ts";
-import type { Page, PageStats } from "../page.ts";
+import type { Page, PageField, PageStats } from "../page.ts";
 import { decodeMetadata, decodeTimes } from "./page-columns.ts";
-import { FLAG_LENGTHS, FLAG_METADATA, FLAG_WIDE_TIMES, type PageHeader, readPageHeader, unpackColumn } from "./page-format.ts";
+import { decodeFields } from "./page-fields.ts";
+import {
+  type ColumnBytes,
+  FLAG_LENGTHS,
+  FLAG_METADATA,
+  FLAG_WIDE_TIMES,
+  type PageHeader,
+  readPageHeader,
+  unpackColumn,
+} from "./page-format.ts";
 import { VarintReader } from "./varint.ts";
 
 /** Memory that pages are decoded into, one page at a time. */
@@ -15,6 +24,7 @@ export class PageScratch {
   /** For pages that hold a line beyond the usual. */
   #largeLines = new Uint8Array(0);
   #column = new Uint8Array(64 * 1024);
+  #fields = new Uint8Array(16 * 1024);
   #starts = new Int32Array(4096);
   #ends = new Int32Array(4096);
   #sec = new Int32Array(4096);
@@ -34,6 +44,11 @@ export class PageScratch {
   column(bytes: number): Uint8Array {
     if (bytes > this.#column.length) this.#column = new Uint8Array(bytes * 2);
     return this.#column;
+  }
+
+  fields(bytes: number): Uint8Array {
+    if (bytes > this.#fields.length) this.#fields = new Uint8Array(bytes * 2);
+    return this.#fields;
   }
 
   offsets(entries: number): { starts: Int32Array; ends: Int32Array } {
@@ -76,6 +91,7 @@ class DecodedPage implements Page {
   #ends: Int32Array | undefined;
   #times: { sec: Int32Array; nanos: Int32Array } | undefined;
   #metadata: (readonly MetadataPair[] | undefined)[] | undefined;
+  #fields: readonly PageField[] | undefined;
 
   constructor(header: PageHeader, scratch: PageScratch) {
     this.#header = header;
@@ -115,6 +131,18 @@ class DecodedPage implements Page {
       this.#metadata = decodeMetadata(raw, raw.length, this.stats.entryCount);
     }
     return this.#metadata;
+  }
+
+  get fields(): readonly PageField[] | undefined {
+    const { fields } = this.#header;
+    if (fields === undefined) return undefined;
+    if (this.#fields === undefined) {
+      checkColumn("fields", fields);
+      const out = this.#scratch.fields(fields.rawBytes);
+      unpackColumn(fields, out);
+      this.#fields = decodeFields(out.subarray(0, fields.rawBytes), this.stats.entryCount);
+    }
+    return this.#fields;
   }
 
   #endsOfLines(): Int32Array {
@@ -157,9 +185,13 @@ class DecodedPage implements Page {
   /** A small column, in scratch that the next small column overwrites. */
   #unpack(name: "times" | "lengths" | "metadata"): Uint8Array {
     const column = this.#header.columns[name];
-    if (column.rawBytes > PAGE_BYTES_MAX) throw new MalformedInput(`the page's ${name} column declares ${column.rawBytes} bytes`);
+    checkColumn(name, column);
     const out = this.#scratch.column(column.rawBytes);
     unpackColumn(column, out);
     return out.subarray(0, column.rawBytes);
   }
+}
+
+function checkColumn(name: string, { rawBytes }: ColumnBytes): void {
+  if (rawBytes > PAGE_BYTES_MAX) throw new MalformedInput(`the page's ${name} column declares ${rawBytes} bytes`);
 }

@@ -6,6 +6,7 @@ import { lineStart } from "../../lib/wire/push-columns.ts";
 import { PAGE_ENTRIES_MAX } from "../limits.ts";
 import type { PageStats } from "../page.ts";
 import { encodeMetadata, encodeTimes } from "./page-columns.ts";
+import { encodeFields } from "./page-fields.ts";
 import { CODEC_STORED, FLAG_LENGTHS, FLAG_METADATA, FLAG_WIDE_TIMES, packColumn, storeColumn, writePage } from "./page-format.ts";
 import { VarintWriter } from "./varint.ts";
 
@@ -27,9 +28,11 @@ export interface EncodedPage {
   readonly filter: Uint8Array;
 }
 
+/** What the fields may take, of the packed lines. */
+const FIELDS_SHARE_MAX = 0.03;
 const lengthsWriter = new VarintWriter();
 
-/** @param forStore false for a page that is encoded only to be read from memory: not packed, without filter */
+/** @param forStore false for a page that is encoded only to be read from memory: not packed, without filter and fields */
 export function encodePage(raw: RawPage, forStore: boolean): EncodedPage {
   const page = isSorted(raw) ? raw : sorted(raw);
   const { entryCount, ends, sec, nanos } = page;
@@ -41,12 +44,14 @@ export function encodePage(raw: RawPage, forStore: boolean): EncodedPage {
   const flags = (hasFeeds ? FLAG_LENGTHS : 0) | (times === undefined ? FLAG_WIDE_TIMES : 0) | (hasMetadata ? FLAG_METADATA : 0);
   const pack = forStore ? packColumn : storeColumn;
   const empty = { codec: CODEC_STORED, rawBytes: 0, packed: new Uint8Array(0) };
-  const bytes = writePage(flags, stats, {
+  const columns = {
     times: pack(times ?? wideTimes(page)),
     lengths: hasFeeds ? pack(encodeLengths(page)) : empty,
     lines: pack(lines),
     metadata: hasMetadata ? pack(encodeMetadata(page.metadata!, entryCount)) : empty,
-  });
+  };
+  const fields = forStore ? encodeFields(page, columns.lines.packed.length * FIELDS_SHARE_MAX) : undefined;
+  const bytes = writePage(flags, stats, columns, fields === undefined ? undefined : pack(fields));
   return { stats, bytes, filter: forStore ? kernels.buildGramFilter(lines).slice() : new Uint8Array(0) };
 }
 

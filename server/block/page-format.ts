@@ -1,7 +1,8 @@
 // One page: a run of entries of one stream in time order, column by column. The same bytes in memory and in a block.
 //
-//   page   := header times lengths lines metadata
-//   header := | crc32 of all that follows <4b> | version <1b> | flags <1b> | codec of times, lengths, lines, metadata <1b> each | <2b> 0 |
+//   page   := header times lengths lines metadata [fields | raw and packed bytes of fields <4b> each |]
+//   header := | crc32 of all that follows <4b> | version <1b> | flags <1b> | codec of times, lengths, lines, metadata <1b> each |
+//             | codec of fields <1b> | <1b> 0 |
 //             | entries <4b> | line bytes <4b> | metadata bytes <4b> | min sec, min nanos, max sec, max nanos <4b> each |
 //             | raw and packed bytes of times, lengths, lines, metadata <4b> each |                          72 bytes, little endian
 //
@@ -12,6 +13,9 @@
 //   metadata := strings | lists | list of each entry <v>, 0 for none; left out when no entry has any
 //     strings  := count <v> | (bytes <v>, text) …
 //     lists    := count <v> | (pairs <v>, (name <v>, value <v>) …) …        list 1 is the first
+//   fields   := count <v> | (name, values <v>, value …) … | id of each entry <1b>, field by field        with flag FIELDS; at most 8
+//     name, value := bytes <v>, text
+//     id       := 0: the key is absent or null;  1..250: the value;  255: unsure, the line has to be read
 //
 // <v> is a varint of seven bits a byte, low first. A column is stored, packed by LZ4, or by the page codec, whichever is smaller.
 
@@ -22,9 +26,11 @@ import type { PageStats } from "../page.ts";
 
 export const PAGE_VERSION = 1;
 export const PAGE_HEADER_BYTES = 72;
+const FIELDS_TAIL_BYTES = 8;
 export const FLAG_LENGTHS = 1;
 export const FLAG_WIDE_TIMES = 2;
 export const FLAG_METADATA = 4;
+export const FLAG_FIELDS = 8;
 
 export const CODEC_STORED = 0;
 export const CODEC_LZ4 = 1;
@@ -43,14 +49,22 @@ export interface PageHeader {
   readonly flags: number;
   readonly stats: PageStats;
   readonly columns: Readonly<Record<ColumnName, ColumnBytes>>;
+  readonly fields: ColumnBytes | undefined;
 }
 
 /** Puts an encoded page together. The result is a copy of its own. */
-export function writePage(flags: number, stats: PageStats, columns: Readonly<Record<ColumnName, ColumnBytes>>): Buffer {
-  const page = Buffer.allocUnsafeSlow(PAGE_HEADER_BYTES + COLUMNS.reduce((sum, name) => sum + columns[name].packed.length, 0));
+export function writePage(
+  flags: number,
+  stats: PageStats,
+  columns: Readonly<Record<ColumnName, ColumnBytes>>,
+  fields: ColumnBytes | undefined,
+): Buffer {
+  const columnBytes = COLUMNS.reduce((sum, name) => sum + columns[name].packed.length, 0);
+  const fieldsBytes = fields === undefined ? 0 : fields.packed.length + FIELDS_TAIL_BYTES;
+  const page = Buffer.allocUnsafeSlow(PAGE_HEADER_BYTES + columnBytes + fieldsBytes);
   page.fill(0, 0, PAGE_HEADER_BYTES);
   page[4] = PAGE_VERSION;
-  page[5] = flags;
+  page[5] = flags | (fields === undefined ? 0 : FLAG_FIELDS);
   COLUMNS.forEach((name, i) => {
     page[6 + i] = columns[name].codec;
   });
@@ -68,6 +82,12 @@ export function writePage(flags: number, stats: PageStats, columns: Readonly<Rec
     page.set(columns[name].packed, at);
     at += columns[name].packed.length;
   });
+  if (fields !== undefined) {
+    page[10] = fields.codec;
+    page.set(fields.packed, at);
+    page.writeUInt32LE(fields.rawBytes, page.length - 8);
+    page.writeUInt32LE(fields.packed.length, page.length - 4);
+  }
   page.writeUInt32LE(crc32(page.subarray(4)), 0);
   return page;
 }
@@ -89,6 +109,7 @@ export function readPageHeader(page: Uint8Array): PageHeader {
   return {
     flags: view[5]!,
     columns,
+    fields: (view[5]! & FLAG_FIELDS) === 0 ? undefined : readFields(view, at),
     stats: {
       entryCount: view.readUInt32LE(12),
       lineBytes: view.readUInt32LE(16),
@@ -99,6 +120,13 @@ export function readPageHeader(page: Uint8Array): PageHeader {
       maxNanos: view.readInt32LE(36),
     },
   };
+}
+
+/** The fields' lengths are behind them, so that the header is the same without them, and programs that know no fields read the rest. */
+function readFields(view: Buffer, at: number): ColumnBytes {
+  const to = view.length - FIELDS_TAIL_BYTES;
+  if (to < at || view.readUInt32LE(to + 4) !== to - at) throw new MalformedInput("the page's fields do not end with the page");
+  return { codec: view[10]!, rawBytes: view.readUInt32LE(to), packed: view.subarray(at, to) };
 }
 
 /** Below this a column is stored as it is. */

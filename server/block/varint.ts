@@ -24,10 +24,18 @@ export class VarintWriter {
 
   /** Length and UTF-8 bytes. */
   text(text: string): void {
-    const bytes = Buffer.from(text);
+    this.textBytes(Buffer.from(text));
+  }
+
+  /** A text that is UTF-8 bytes already. */
+  textBytes(bytes: Uint8Array): void {
     this.varint(bytes.length);
+    this.raw(bytes);
+  }
+
+  raw(bytes: Uint8Array): void {
     this.#room(bytes.length);
-    bytes.copy(this.#bytes, this.#used);
+    this.#bytes.set(bytes, this.#used);
     this.#used += bytes.length;
   }
 
@@ -77,10 +85,19 @@ export class VarintReader {
   }
 
   text(): string {
+    const end = this.#textEnd();
+    const text = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + this.at, end - this.at).toString("utf8");
+    this.at = end;
+    return text;
+  }
+
+  skipText(): void {
+    this.at = this.#textEnd();
+  }
+
+  #textEnd(): number {
     const length = this.varint();
     if (this.at + length > this.#end) throw new MalformedInput("a text ends behind its column");
-    const text = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + this.at, length).toString("utf8");
-    this.at += length;
-    return text;
+    return this.at + length;
   }
 }

@@ -98,7 +98,7 @@ export class Tail {
     const deletes = this.#deletesOf(labels);
     if (deletes.length === 0) return undefined;
     const stats = { entryCount: push.entryCount, lineBytes: 0, metadataBytes: 0, minSec: 0, minNanos: 0, maxSec: 0, maxNanos: 0 };
-    return this.#deleted.of({ ...push, stats }, labels, deletes);
+    return this.#deleted.of({ ...push, stats, fields: undefined }, labels, deletes);
   }
 
   #take(push: AcceptedPush, i: number, base: LabelSet, stream: number, keeper: EntryKeeper): void {

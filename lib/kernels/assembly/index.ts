@@ -1,6 +1,7 @@
 // Entry of the module: what JavaScript may call. Addresses are checked by kernels-wasm.ts, contents here.
 
 export { parseCri } from "./cri";
+export { jsonFields } from "./fields";
 export { find, findLines } from "./find";
 export { sampleGrams, setGrams } from "./grams";
 export { scanJson } from "./json";

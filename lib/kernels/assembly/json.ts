@@ -21,9 +21,7 @@ export function scanJson(
   base: usize, starts: usize, ends: usize, count: i32, keys: usize, keyCount: i32, rules: i32,
   verdict: usize, kind: usize, valueStart: usize, valueEnd: usize,
 ): void {
-  // Which lengths the keys have, as bits: most keys of a line are dismissed by this alone.
-  let lengths: u64 = 0;
-  for (let k = 0; k < keyCount; k++) lengths |= <u64>1 << (load<u32>(keys + (k << 3) + 4) & 63);
+  const lengths = keyLengths(keys, keyCount);
   for (let i = 0; i < count; i++) {
     const slot = i * keyCount;
     const kinds = kind + slot;
@@ -36,7 +34,14 @@ export function scanJson(
   }
 }
 
-function clear(kinds: usize, starting: usize, ending: usize, keyCount: i32): void {
+/** Which lengths the keys have, as bits: most keys of a line are dismissed by this alone. */
+export function keyLengths(keys: usize, keyCount: i32): u64 {
+  let lengths: u64 = 0;
+  for (let k = 0; k < keyCount; k++) lengths |= <u64>1 << (load<u32>(keys + (k << 3) + 4) & 63);
+  return lengths;
+}
+
+export function clear(kinds: usize, starting: usize, ending: usize, keyCount: i32): void {
   for (let k = 0; k < keyCount; k++) {
     store<u8>(kinds + k, ABSENT);
     store<i32>(starting + (k << 2), 0);
@@ -44,7 +49,7 @@ function clear(kinds: usize, starting: usize, ending: usize, keyCount: i32): voi
   }
 }
 
-function scanLine(
+export function scanLine(
   base: usize, start: usize, end: usize, keys: usize, keyCount: i32, rules: i32, lengths: u64, kinds: usize, starting: usize, ending: usize,
 ): bool {
   let p = skipSpace(start, end);

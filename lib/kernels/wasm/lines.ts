@@ -84,21 +84,13 @@ export function lineKernels(
     scanJson(bytes, starts, ends, count, keys, rules, verdict, kind, valueStart, valueEnd): void {
       const fits = measureSpans(bytes, starts, ends, count, false);
       const slots = count * keys.length;
-      let keyBytes = 8 * keys.length;
-      for (const key of keys) keyBytes += key.length + 2 * PAD_BYTES;
-      const need = spanTo - spanFrom + 9 * count + 9 * slots + keyBytes;
+      const need = spanTo - spanFrom + 9 * count + 9 * slots + keyTableBytes(keys);
       if (!fits || !memory.enter(need, 8, bytes, starts, ends, verdict, kind, valueStart, valueEnd)) {
         twin.scanJson(bytes, starts, ends, count, keys, rules, verdict, kind, valueStart, valueEnd);
         return;
       }
       const base = memory.placeBytes(bytes, spanFrom, spanTo) - spanFrom;
-      const table = memory.take(8 * keys.length);
-      for (let k = 0; k < keys.length; k++) {
-        const at = memory.take(keys[k]!.length);
-        memory.bytes.set(keys[k]!, at);
-        memory.words[(table >> 2) + 2 * k] = at;
-        memory.words[(table >> 2) + 2 * k + 1] = keys[k]!.length;
-      }
+      const table = placeKeys(memory, keys);
       module.scanJson(
         base,
         memory.placeWords(starts, count),
@@ -115,4 +107,23 @@ export function lineKernels(
       memory.leave();
     },
   };
+}
+
+/** Room that a table of keys takes, beside the one piece counted for it. */
+export function keyTableBytes(keys: readonly Uint8Array[]): number {
+  let bytes = 8 * keys.length;
+  for (const key of keys) bytes += key.length + 2 * PAD_BYTES;
+  return bytes;
+}
+
+/** Address of a table with each key's address and length. */
+export function placeKeys(memory: KernelMemory, keys: readonly Uint8Array[]): number {
+  const table = memory.take(8 * keys.length);
+  for (let k = 0; k < keys.length; k++) {
+    const at = memory.take(keys[k]!.length);
+    memory.bytes.set(keys[k]!, at);
+    memory.words[(table >> 2) + 2 * k] = at;
+    memory.words[(table >> 2) + 2 * k + 1] = keys[k]!.length;
+  }
+  return table;
 }

@@ -150,7 +150,7 @@ export function pageOf(entries: readonly TestEntry[]): Page {
     maxSec: sec[last]!,
     maxNanos: nanos[last]!,
   };
-  return { stats, bytes, ends, sec, nanos, metadata };
+  return { stats, bytes, ends, sec, nanos, metadata, fields: undefined };
 }
 
 function overlaps(stats: PageStats, range: TimeRange): boolean {
