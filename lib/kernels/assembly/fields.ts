@@ -1,48 +1,123 @@
-// Dictionary columns of JSON lines, as typescript/fields.ts describes it.
+// Dictionary columns of JSON lines, as typescript/fields.ts describes it. Most lines have the keys of the line before, in its order: then
+// keys are compared instead of read (`sameShape`).
 
-import { clear, keyLengths, scanLine } from "./json";
+import { clear, escaped, keyLengths, scanLine, stringEnd, valueEndOf, valueKind } from "./json";
 
+const ABSENT: u8 = 0;
+const ESCAPED_STRING: u8 = 2;
 const NULL: u8 = 6;
 const NESTED: u8 = 7;
-const ESCAPED_STRING: u8 = 2;
-const ABSENT: u8 = 0;
 const TRIMMED_KEYS: i32 = 1;
 const UNSURE: u8 = 255;
 const VALUES_MAX: i32 = 250;
 const VALUE_BYTES_MAX: u32 = 64;
-/** A table of numbers per key, four times as large as there are values. */
-const TABLE_SHIFT: u32 = 10;
-const TABLE_MASK: u32 = (1 << TABLE_SHIFT) - 1;
+const MEMBERS_MAX: i32 = 64;
+/** Per key: numbers by hash, four times as many as there are values, and the tag of each number. */
+const TABLE_BYTES: usize = 1024 + 256 * 8;
+const TAGS_AT: usize = 1024;
+/** No character of a value has it: tags with it are hashes, others are the value's bytes. */
+const HASHED: u64 = 1 << 63;
 
-/** What `scanLine` found of up to 8 keys of one line. */
+/** What was found of up to 8 keys of one line. */
 const kinds = memory.data(8, 16);
 const starting = memory.data(32, 16);
 const ending = memory.data(32, 16);
 
-/** `tables` has 1 KiB per key. */
+/** The members of the line learned last, each: address and bytes of what stands before its value, and which wanted key it is, or -1. */
+const shape = memory.data(64 * 12, 16);
+let members: i32 = 0;
+
+/** `tables` has 3 KiB per key. */
 export function jsonFields(
   base: usize, ends: usize, count: i32, keys: usize, keyCount: i32, tables: usize,
   ids: usize, valueStart: usize, valueEnd: usize, counts: usize,
 ): void {
-  memory.fill(tables, 0, <usize>keyCount << TABLE_SHIFT);
+  memory.fill(tables, 0, <usize>keyCount * TABLE_BYTES);
   memory.fill(counts, 0, <usize>keyCount << 3);
   const lengths = keyLengths(keys, keyCount);
+  members = 0;
+  let others: u32 = 0;
   let start: i32 = 0;
   for (let i = 0; i < count; i++) {
     const end = load<i32>(ends + (<usize>i << 2));
     clear(kinds, starting, ending, keyCount);
-    const good = scanLine(base, base + start, base + end, keys, keyCount, TRIMMED_KEYS, lengths, kinds, starting, ending);
+    let good = sameShape(base, base + start, base + end);
+    if (!good) {
+      clear(kinds, starting, ending, keyCount);
+      good = scanLine(base, base + start, base + end, keys, keyCount, TRIMMED_KEYS, lengths, kinds, starting, ending);
+      // Lines of many shapes are not worth learning one by one.
+      if (good && (others++ & (others < 8 ? 0 : 15)) == 0) learn(base, base + start, base + end, keyCount);
+    }
     start = end + 1;
     for (let k = 0; k < keyCount; k++) {
-      const id = good ? idOf(base, k, tables, valueStart, valueEnd, counts) : UNSURE;
+      const id = good ? idOf(base, k, tables + <usize>k * TABLE_BYTES, valueStart, valueEnd, counts) : UNSURE;
       store<u8>(ids + k * count + i, id);
       if (id == UNSURE) store<i32>(counts + (k << 3) + 4, load<i32>(counts + (k << 3) + 4) + 1);
     }
   }
 }
 
-/** The id of what `scanLine` found of key k. */
-function idOf(base: usize, k: i32, tables: usize, valueStart: usize, valueEnd: usize, counts: usize): u8 {
+/** Whether the line is an object with the learned keys and nothing between its parts; the same is found then as by `scanLine`. */
+function sameShape(base: usize, start: usize, end: usize): bool {
+  if (members == 0 || start >= end || load<u8>(start) != 0x7b) return false;
+  let p = start + 1;
+  for (let m = 0; m < members; m++) {
+    const member = shape + <usize>(m * 12);
+    const keyBytes = load<u32>(member + 4);
+    if (p + keyBytes >= end || !sameText(p, load<u32>(member), keyBytes)) return false;
+    const from = p + keyBytes;
+    p = valueEndOf(from, end);
+    if (p == 0 || p >= end) return false;
+    const k = load<i32>(member + 8);
+    if (k >= 0) {
+      const quoted: usize = valueKind <= ESCAPED_STRING ? 1 : 0;
+      store<u8>(kinds + k, valueKind);
+      store<i32>(starting + (k << 2), <i32>(from + quoted - base));
+      store<i32>(ending + (k << 2), <i32>(p - quoted - base));
+    }
+    if (load<u8>(p) != (m + 1 == members ? 0x7d : 0x2c)) return false;
+    p++;
+  }
+  return p == end;
+}
+
+/** Takes the shape of a line that `scanLine` has found good; none when it has blanks between its parts or very many members. */
+function learn(base: usize, start: usize, end: usize, keyCount: i32): void {
+  members = 0;
+  let p = start + 1;
+  for (let m = 0; m < MEMBERS_MAX; m++) {
+    if (p >= end || load<u8>(p) != 0x22) return;
+    const keyAt = p;
+    p = stringEnd(p + 1, end);
+    if (p == 0 || escaped || p + 1 >= end || load<u8>(p + 1) != 0x3a) return;
+    const from = p + 2;
+    p = valueEndOf(from, end);
+    if (p == 0 || p >= end) return;
+    const member = shape + <usize>(m * 12);
+    store<u32>(member, <u32>keyAt);
+    store<u32>(member + 4, <u32>(from - keyAt));
+    store<i32>(member + 8, slotOf(<i32>(from - base), <i32>(p - base), keyCount));
+    if (load<u8>(p) == 0x7d) {
+      if (p + 1 == end) members = m + 1;
+      return;
+    }
+    p++;
+  }
+}
+
+/** The wanted key whose value `scanLine` found there, or -1. */
+function slotOf(from: i32, to: i32, keyCount: i32): i32 {
+  for (let k = 0; k < keyCount; k++) {
+    const kind = load<u8>(kinds + k);
+    if (kind == ABSENT) continue;
+    const quoted = kind <= ESCAPED_STRING ? 1 : 0;
+    if (load<i32>(starting + (k << 2)) - quoted == from && load<i32>(ending + (k << 2)) + quoted == to) return k;
+  }
+  return -1;
+}
+
+/** The id of what was found of key k. */
+function idOf(base: usize, k: i32, table: usize, valueStart: usize, valueEnd: usize, counts: usize): u8 {
   const known = load<i32>(counts + (k << 3));
   if (known < 0) return UNSURE;
   const kind = load<u8>(kinds + k);
@@ -53,36 +128,40 @@ function idOf(base: usize, k: i32, tables: usize, valueStart: usize, valueEnd: u
   const byteCount = <u32>(to - from);
   if (byteCount > VALUE_BYTES_MAX) return UNSURE;
   const text = base + from;
-  let hash: u64 = byteCount;
-  let seen: u64 = 0;
-  for (let p: u32 = 0; p < byteCount; p += 8) {
+  let tag = byteCount == 0 ? 0 : wordAt(text, byteCount);
+  let seen = tag;
+  for (let p: u32 = 8; p < byteCount; p += 8) {
     const word = wordAt(text + p, byteCount - p);
     seen |= word;
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15;
-    hash ^= hash >> 32;
+    tag = (tag ^ (tag >> 29)) * 0x9e3779b97f4a7c15 + word;
   }
   if (seen & 0x8080808080808080) return UNSURE;
-  const table = tables + (<usize>k << TABLE_SHIFT);
-  const starts = valueStart + <usize>(k * VALUES_MAX << 2);
-  const stops = valueEnd + <usize>(k * VALUES_MAX << 2);
-  let slot = <u32>hash & TABLE_MASK;
+  if (byteCount > 8) tag |= HASHED;
+  const starts = valueStart + <usize>((k * VALUES_MAX) << 2);
+  let slot = <u32>((tag * 0x9e3779b97f4a7c15) >> 54);
   for (;;) {
     const id = load<u8>(table + slot);
     if (id == 0) break;
-    const at = <usize>(id - 1) << 2;
-    const first = load<i32>(starts + at);
-    if (<u32>(load<i32>(stops + at) - first) == byteCount && sameText(base + first, text, byteCount)) return id;
-    slot = (slot + 1) & TABLE_MASK;
+    if (load<u64>(table + TAGS_AT + (<usize>id << 3)) == tag && (byteCount <= 8 || isValue(base, k, id, text, byteCount, starts, valueEnd))) return id;
+    slot = (slot + 1) & 1023;
   }
   if (known == VALUES_MAX) {
     store<i32>(counts + (k << 3), -1);
     return UNSURE;
   }
   store<i32>(starts + (<usize>known << 2), from);
-  store<i32>(stops + (<usize>known << 2), to);
+  store<i32>(valueEnd + (<usize>(k * VALUES_MAX + known) << 2), to);
   store<i32>(counts + (k << 3), known + 1);
   store<u8>(table + slot, <u8>(known + 1));
+  store<u64>(table + TAGS_AT + (<usize>(known + 1) << 3), tag);
   return <u8>(known + 1);
+}
+
+function isValue(base: usize, k: i32, id: u8, text: usize, byteCount: u32, starts: usize, valueEnd: usize): bool {
+  const at = <usize>(id - 1) << 2;
+  const first = load<i32>(starts + at);
+  const past = load<i32>(valueEnd + (<usize>(k * VALUES_MAX) << 2) + at);
+  return <u32>(past - first) == byteCount && sameText(base + first, text, byteCount);
 }
 
 /** The next 8 bytes, those behind the `left` ones as 0. Reads up to 7 bytes past the text. */
@@ -93,6 +172,8 @@ function wordAt(at: usize, left: u32): u64 {
   return left >= 8 ? word : word & (((<u64>1) << (<u64>left << 3)) - 1);
 }
 
+// @ts-ignore: decorator
+@inline
 function sameText(a: usize, b: usize, byteCount: u32): bool {
   for (let p: u32 = 0; p < byteCount; p += 8) if (wordAt(a + p, byteCount - p) != wordAt(b + p, byteCount - p)) return false;
   return true;

@@ -13,8 +13,8 @@ const TRIMMED_KEYS: i32 = 1;
 const ENOUGH: i32 = 2;
 
 /** Set by `stringEnd`: whether the string had a backslash. Set by `valueEndOf`: what the value was. */
-let escaped: bool = false;
-let valueKind: u8 = 0;
+export let escaped: bool = false;
+export let valueKind: u8 = 0;
 
 /** `keys` holds per key its address <4b> and its length <4b>. */
 export function scanJson(
@@ -118,7 +118,7 @@ function sameBytes(a: usize, b: usize, count: u32): bool {
 }
 
 /** Address of the quote that ends the string begun before `at`, or 0. Sets `escaped`. Reads up to 15 bytes past `end`. */
-function stringEnd(at: usize, end: usize): usize {
+export function stringEnd(at: usize, end: usize): usize {
   escaped = false;
   let p = at;
   while (p < end) {
@@ -172,7 +172,7 @@ function isHex(byte: u32): bool {
 }
 
 /** Where the value at `at` ends, or 0. Sets `valueKind`. */
-function valueEndOf(at: usize, end: usize): usize {
+export function valueEndOf(at: usize, end: usize): usize {
   if (at >= end) return 0;
   const byte = load<u8>(at);
   if (byte != 0x7b && byte != 0x5b) return scalarEnd(at, end);

@@ -6,8 +6,8 @@ import { typescriptKernels as twin } from "../kernels-typescript.ts";
 import { keyTableBytes, placeKeys } from "./lines.ts";
 import type { KernelModule } from "./module.ts";
 
-/** Of a hash table, per key. */
-const TABLE_BYTES = 1_024;
+/** Of tables, per key. */
+const TABLE_BYTES = 3_072;
 
 export function jsonFields(module: KernelModule, memory: KernelMemory): Kernels["jsonFields"] {
   return (bytes, ends, count, keys, ids, valueStart, valueEnd, counts) => {
