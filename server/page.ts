@@ -117,3 +117,9 @@ export interface PageReader {
   mayContain(location: PageLocation, literal: Uint8Array): Promise<boolean> | boolean;
   open(ref: PageRef): Promise<Page> | Page;
 }
+
+/** Bytes of the lines `from..to`, without the line feeds between them. Reading `ends` decodes the lines: only for who counts bytes. */
+export function lineBytes(page: Page, from: number, to: number): number {
+  const start = from === 0 ? 0 : page.ends[from - 1]! + 1;
+  return page.ends[to - 1]! - start - (to - from - 1);
+}

@@ -16,6 +16,7 @@ import {
 import type { LogExpr } from "../../lib/logql/ast.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { Page } from "../page.ts";
+import type { FieldTuples } from "./field-tuples.ts";
 import { type ExtractionState, namesOf, type ParserHints } from "./hints.ts";
 import { ERROR_LABEL, PARSED_LABEL, plainNumber } from "./line-labels.ts";
 import type { LineState } from "./line-state.ts";
@@ -62,13 +63,16 @@ function numberTests(log: LogExpr): ReadonlyMap<string, NumberTest> {
 }
 
 export class JsonColumns {
-  readonly #names: readonly string[];
+  readonly names: readonly string[];
   readonly #keys: readonly Uint8Array[];
   readonly #tests: readonly NumberFilter[];
   readonly #kernels: Kernels;
   /** Position of `__error__` among the names: a key of that name is the tokenizer's business. */
   readonly #errorKey: number;
   #usable = false;
+  /** Set while the ops run for a tuple of field values instead of a line. */
+  #tuples: FieldTuples | undefined;
+  #tuple = 0;
   #starts = new Int32Array(0);
   #ends = new Int32Array(0);
   #verdict = new Uint8Array(0);
@@ -79,7 +83,7 @@ export class JsonColumns {
 
   /** @param tests number filters that a line of the parser's has to pass, by label */
   constructor(names: readonly string[], tests: ReadonlyMap<string, NumberTest>, kernels: Kernels) {
-    this.#names = names;
+    this.names = names;
     this.#keys = names.map((name) => encoder.encode(name));
     this.#tests = names.flatMap((name, slot) => (tests.has(name) ? [{ slot, name, holds: tests.get(name)! }] : []));
     this.#kernels = kernels;
@@ -91,7 +95,7 @@ export class JsonColumns {
     this.#usable = count > 0;
     if (!this.#usable) return;
     // A key that the stream or the entry has as a label is none of those the tokenizer waits for.
-    const enough = page.metadata === undefined && !this.#names.some((name) => base.has(name));
+    const enough = page.metadata === undefined && !this.names.some((name) => base.has(name));
     this.#reserve(count);
     const { ends } = page;
     for (let k = 0; k < count; k++) {
@@ -127,7 +131,7 @@ export class JsonColumns {
   }
 
   #mayPass(bytes: Uint8Array, ordinal: number, tests: readonly NumberFilter[]): boolean {
-    const base = ordinal * this.#names.length;
+    const base = ordinal * this.names.length;
     if (this.#verdict[ordinal] !== JSON_LINE_OBJECT || (this.#errorKey >= 0 && this.#kind[base + this.#errorKey] !== JSON_ABSENT))
       return true;
     for (const { slot, holds } of tests) {
@@ -139,17 +143,28 @@ export class JsonColumns {
     return true;
   }
 
+  /** Until `endTuple`, `apply` sets the labels of a tuple. */
+  beginTuple(tuples: FieldTuples, tuple: number): void {
+    this.#tuples = tuples;
+    this.#tuple = tuple;
+  }
+
+  endTuple(): void {
+    this.#tuples = undefined;
+  }
+
   /** Sets the line's labels. Unsure: the line has to be read by the tokenizer; nothing was set then. */
   apply(line: LineState, wanted: ExtractionState): "kept" | "dropped" | "unsure" {
+    if (this.#tuples !== undefined) return this.#applyTuple(this.#tuples, line, wanted);
     const { ordinal, labels } = line;
     if (!this.#usable || this.#verdict[ordinal] !== JSON_LINE_OBJECT) return "unsure";
-    const base = ordinal * this.#names.length;
+    const base = ordinal * this.names.length;
     if (this.#errorKey >= 0 && this.#kind[base + this.#errorKey] !== JSON_ABSENT) return "unsure";
-    for (let k = 0; k < this.#names.length; k++) if (this.#kind[base + k] === JSON_NESTED) return "unsure";
-    for (let k = 0; k < this.#names.length; k++) {
+    for (let k = 0; k < this.names.length; k++) if (this.#kind[base + k] === JSON_NESTED) return "unsure";
+    for (let k = 0; k < this.names.length; k++) {
       const kind = this.#kind[base + k]!;
       if (kind === JSON_ABSENT || kind === JSON_NULL) continue;
-      const name = this.#names[k]!;
+      const name = this.names[k]!;
       if (labels.baseHas(name) || !wanted.wants(name)) continue;
       const start = this.#valueStart[base + k]!;
       const end = this.#valueEnd[base + k]!;
@@ -161,10 +176,20 @@ export class JsonColumns {
     return "kept";
   }
 
+  #applyTuple(tuples: FieldTuples, line: LineState, wanted: ExtractionState): "kept" | "dropped" {
+    for (const name of this.names) {
+      const value = tuples.valueOf(this.#tuple, name);
+      if (value === undefined || !wanted.wants(name)) continue;
+      line.labels.set(PARSED_LABEL, name, value);
+      if (!wanted.took(name, line)) return "dropped";
+    }
+    return "kept";
+  }
+
   #reserve(count: number): void {
     if (this.#starts.length >= count) return;
     const room = Math.max(count, this.#starts.length * 2, 2048);
-    const slots = room * this.#names.length;
+    const slots = room * this.names.length;
     this.#starts = new Int32Array(room);
     this.#ends = new Int32Array(room);
     this.#verdict = new Uint8Array(room);

@@ -3,19 +3,20 @@
 
 import type { Kernels } from "../../lib/kernels/kernels.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
-import type { Page, PageReader, PageRef, StreamPages } from "../page.ts";
+import { lineBytes, type Page, type PageReader, type PageRef, type StreamPages } from "../page.ts";
 import { BucketState, type SeriesState, stateKindOf } from "./bucket-state.ts";
 import { DeletedLines } from "./deleted-lines.ts";
 import { findDuplicates, groupPages, type PageGroup } from "./duplicates.ts";
+import { FieldScan, looksAtLabelsOnly, type SelectedLines } from "./field-scan.ts";
 import { type JsonColumns, jsonColumnsFor } from "./json-columns.ts";
 import { LineSelector } from "./line-selector.ts";
 import { LineState } from "./line-state.ts";
-import { type CompiledPipeline, compilePipeline } from "./ops/compile.ts";
+import { type CompiledPipeline, compilePipeline, runOps } from "./ops/compile.ts";
 import { compileUnwrap, type UnwrapOp } from "./ops/unwrap.ts";
 import type { MetricPlan } from "./plan.ts";
 import type { ScanControl } from "./scan-control.ts";
 import { type ResultLabels, SeriesTable } from "./series-table.ts";
-import { firstAfter, type Windows } from "./windows.ts";
+import { BucketCursor, firstAfter, type Windows } from "./windows.ts";
 
 /** Structured-clonable outcome of a scan. */
 export interface MetricPartial {
@@ -30,6 +31,8 @@ export class MetricScan {
   readonly #pipeline: CompiledPipeline;
   readonly #selector: LineSelector;
   readonly #columns: JsonColumns | undefined;
+  /** For pages whose fields say all that the query asks. */
+  readonly #fields: FieldScan | undefined;
   readonly #unwrap: UnwrapOp | undefined;
   readonly #line = new LineState();
   readonly #series: SeriesTable;
@@ -54,6 +57,21 @@ export class MetricScan {
     this.#series = new SeriesTable(plan.grouping, plan.seriesMax);
     this.#state = new BucketState(stateKindOf(plan.fn, unwrap !== null));
     this.#countsBytes = unwrap === null && (plan.fn === "bytes_over_time" || plan.fn === "bytes_rate");
+    this.#fields = this.#columns !== undefined && looksAtLabelsOnly(log) ? this.#fieldScan(this.#columns) : undefined;
+  }
+
+  #fieldScan(columns: JsonColumns): FieldScan {
+    return new FieldScan({
+      windows: this.#windows,
+      control: this.#control,
+      pipeline: this.#pipeline,
+      columns,
+      unwrap: this.#unwrap,
+      line: this.#line,
+      series: this.#series,
+      state: this.#state,
+      countsBytes: this.#countsBytes,
+    });
   }
 
   async addStream({ labels, pages }: StreamPages): Promise<void> {
@@ -123,7 +141,7 @@ export class MetricScan {
     const total = count < 0 ? to - from : count;
     if (this.#plain) this.#control.stats.linesAfterOps += total;
     if (series < 0 && this.#plain) this.#addByMetadata(base, page, lines, from, total, skip);
-    else if (series < 0) await this.#addLines(base, page, lines, from, total, skip);
+    else if (series < 0) await this.#addLines(base, page, { lines, first: from, count: total, skip }, sole);
     else if (lines === undefined && skip === undefined) this.#addSpans(page, series, from, to);
     else this.#addHits(page, series, sole, lines, from, total, skip);
   }
@@ -225,17 +243,10 @@ export class MetricScan {
   }
 
   /** Selected lines through the ops, each to its own series. */
-  async #addLines(
-    base: LabelSet,
-    page: Page,
-    lines: Int32Array | undefined,
-    first: number,
-    count: number,
-    skip: ReadonlySet<number> | undefined,
-  ): Promise<void> {
-    const { ops, extraction } = this.#pipeline;
+  async #addLines(base: LabelSet, page: Page, selected: SelectedLines, sole: number): Promise<void> {
+    if (this.#fields?.load(page, base) === true) return this.#fields.add(page, base, selected, sole, this.#addLine);
+    const { lines, first, count, skip } = selected;
     const { covered } = this.#windows;
-    const line = this.#line;
     const cursor = new BucketCursor(this.#windows);
     this.#columns?.load(page, base, lines, first, count);
     const sifted = this.#columns?.sift(page, base, count);
@@ -249,17 +260,23 @@ export class MetricScan {
         const turn = this.#control.betweenLines();
         if (turn instanceof Promise) await turn;
       }
-      line.setLine(i, page.bytes, i === 0 ? 0 : page.ends[i - 1]! + 1, page.ends[i]!);
-      line.ordinal = k;
-      line.sec = page.sec[i]!;
-      line.nanos = page.nanos[i]!;
-      line.labels.reset(base, page.metadata?.[i], page.bytes);
-      extraction.reset(line.labels);
-      if (!runOps(ops, line)) continue;
-      this.#control.stats.linesAfterOps++;
-      this.#addSample(line, bucket);
+      this.#addLine(page, base, i, k, bucket);
     }
   }
+
+  /** @param ordinal of the line among those loaded into the JSON columns */
+  readonly #addLine = (page: Page, base: LabelSet, i: number, ordinal: number, bucket: number): void => {
+    const line = this.#line;
+    line.setLine(i, page.bytes, i === 0 ? 0 : page.ends[i - 1]! + 1, page.ends[i]!);
+    line.ordinal = ordinal;
+    line.sec = page.sec[i]!;
+    line.nanos = page.nanos[i]!;
+    line.labels.reset(base, page.metadata?.[i], page.bytes);
+    this.#pipeline.extraction.reset(line.labels);
+    if (!runOps(this.#pipeline.ops, line)) return;
+    this.#control.stats.linesAfterOps++;
+    this.#addSample(line, bucket);
+  };
 
   #addSample(line: LineState, bucket: number): void {
     if (this.#unwrap === undefined) {
@@ -274,33 +291,3 @@ export class MetricScan {
 
 /** Labels of an entry alone are never spans of its page, whose lines need not be decoded for them. */
 const NO_BYTES = new Uint8Array(0);
-
-function runOps(ops: CompiledPipeline["ops"], line: LineState): boolean {
-  for (let i = 0; i < ops.length; i++) if (!ops[i]!(line)) return false;
-  return true;
-}
-
-/** Bytes of the lines `from..to`, without the line feeds between them. Reading `ends` decodes the lines: only for who counts bytes. */
-function lineBytes(page: Page, from: number, to: number): number {
-  const start = from === 0 ? 0 : page.ends[from - 1]! + 1;
-  return page.ends[to - 1]! - start - (to - from - 1);
-}
-
-/** The bucket of ascending times: moves on from the last one instead of searching. */
-class BucketCursor {
-  readonly #windows: Windows;
-  #bucket = -2;
-
-  constructor(windows: Windows) {
-    this.#windows = windows;
-  }
-
-  at(sec: number, nanos: number): number {
-    const { edgeSec, edgeNanos } = this.#windows;
-    if (this.#bucket < -1) this.#bucket = this.#windows.bucketOf(sec, nanos);
-    let next = this.#bucket + 1;
-    while (next < edgeSec.length && (edgeSec[next]! < sec || (edgeSec[next] === sec && edgeNanos[next]! < nanos))) next++;
-    this.#bucket = next - 1;
-    return this.#bucket;
-  }
-}

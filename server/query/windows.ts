@@ -126,3 +126,22 @@ export function firstAfter(secs: Int32Array, nanos: Int32Array, from: number, to
   }
   return low;
 }
+
+/** The bucket of ascending times: moves on from the last one instead of searching. */
+export class BucketCursor {
+  readonly #windows: Windows;
+  #bucket = -2;
+
+  constructor(windows: Windows) {
+    this.#windows = windows;
+  }
+
+  at(sec: number, nanos: number): number {
+    const { edgeSec, edgeNanos } = this.#windows;
+    if (this.#bucket < -1) this.#bucket = this.#windows.bucketOf(sec, nanos);
+    let next = this.#bucket + 1;
+    while (next < edgeSec.length && (edgeSec[next]! < sec || (edgeSec[next] === sec && edgeNanos[next]! < nanos))) next++;
+    this.#bucket = next - 1;
+    return this.#bucket;
+  }
+}

@@ -7,7 +7,7 @@ import { unreachable } from "../../../lib/runtime/invariant.ts";
 import { ExtractionState, namesOf, type ParserHints } from "../hints.ts";
 import type { JsonColumns } from "../json-columns.ts";
 import { ERROR_DETAILS_LABEL, ERROR_LABEL } from "../line-labels.ts";
-import type { LineOp } from "../line-state.ts";
+import type { LineOp, LineState } from "../line-state.ts";
 import { patternOp, regexpOp } from "./captures.ts";
 import { dropKeepOp } from "./drop-keep.ts";
 import { decolorizeOp, labelFormatOp, lineFormatOp } from "./formats.ts";
@@ -140,4 +140,10 @@ function compileOp(op: Op, extraction: ExtractionState, kernels: Kernels, column
     default:
       return unreachable(op);
   }
+}
+
+/** False when an op has dropped the line. */
+export function runOps(ops: readonly LineOp[], line: LineState): boolean {
+  for (let i = 0; i < ops.length; i++) if (!ops[i]!(line)) return false;
+  return true;
 }
