@@ -29,7 +29,7 @@ export interface EncodedPage {
 }
 
 /** What the fields may take, of the packed lines. */
-const FIELDS_SHARE_MAX = 0.03;
+const FIELDS_SHARE_MAX = 0.025;
 const lengthsWriter = new VarintWriter();
 
 /** @param forStore false for a page that is encoded only to be read from memory: not packed, without filter and fields */

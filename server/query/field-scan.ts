@@ -164,8 +164,6 @@ export class FieldScan {
   #run(code: number, page: Page, base: LabelSet, i: number, bucket: number): void {
     const { control, pipeline, columns, unwrap, line, series, state, countsBytes } = this.#parts;
     line.setLine(i, NO_BYTES, 0, 0);
-    line.sec = page.sec[i]!;
-    line.nanos = page.nanos[i]!;
     line.labels.reset(base, page.metadata?.[i], NO_BYTES);
     pipeline.extraction.reset(line.labels);
     columns.beginTuple(this.#tuples, code);
@@ -179,7 +177,7 @@ export class FieldScan {
     const into = series.ofLine(line.labels);
     if (line.labels.error !== "" || line.labels.errorDetails !== "") {
       this.#known[code] = EACH_ITS_OWN;
-      if (unwrap !== undefined) state.add(into, bucket, value, line.sec, line.nanos);
+      if (unwrap !== undefined) state.add(into, bucket, value, page.sec[i]!, page.nanos[i]!);
       else state.addTotals(into, bucket, 1, countsBytes ? lineBytes(page, i, i + 1) : 0);
       return;
     }

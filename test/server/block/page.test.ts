@@ -17,7 +17,15 @@ const entry = (sec: number, nanos: number, line: string, metadata?: readonly Met
 
 const rawOf = (entries: readonly Entry[]): RawPage => pushOf(entries.map((one) => ({ labels: {}, ...one })));
 const encode = (entries: readonly Entry[], forStore = true): Uint8Array => encodePage(rawOf(entries), forStore).bytes;
-const read = (page: Page): Entry[] => entriesOf(page, LabelSet.EMPTY).map(({ labels: _, ...one }) => one);
+/** Reads every column. */
+const read = (page: Page): Entry[] => {
+  for (const { values, ids } of page.fields ?? []) {
+    const known = values.length;
+    if (ids.some((id) => id > known && id !== 255)) throw new Error("an id of a value that is not there");
+  }
+  return entriesRead(page);
+};
+const entriesRead = (page: Page): Entry[] => entriesOf(page, LabelSet.EMPTY).map(({ labels: _, ...one }) => one);
 const roundTrip = (entries: readonly Entry[], forStore = true): Entry[] => read(decodePage(encode(entries, forStore), scratch));
 const inTime = (entries: readonly Entry[]): Entry[] =>
   entries
@@ -54,6 +62,7 @@ const PAGES: readonly (readonly [name: string, entries: readonly Entry[]])[] = [
         : entry(i, 0, "b"),
     ),
   ],
+  ["JSON objects", many(500, (i) => entry(i, 0, `{"level":"${i % 3}","msg":"${"x".repeat(i % 90)} ${i * 7919}","ok":${i % 2 === 0}}`))],
   ["metadata out of order", many(100, (i) => entry(100 - i, 0, `l${i}`, [["n", String(i)]]))],
   ["more entries than the scratch has at first", many(20_000, (i) => entry(i, 1, `${i}`))],
 ];
@@ -106,10 +115,69 @@ describe("pages", () => {
   });
 });
 
+/** Lines with something to them, for fields may take little of what lines take. */
+const JSON_LINES = many(400, (i) => {
+  const filler = Array.from({ length: 6 }, (_, k) => ((i * 6 + k + 1) * 2_654_435_761) % 2 ** 32).join("");
+  const status = i % 50 === 0 ? '"\\u0032"' : i % 7 === 0 ? "null" : String(200 + 100 * (i % 3));
+  return entry(
+    i,
+    0,
+    i % 100 === 99 ? "broken" : `{"level":"${i % 4 === 0 ? "error" : ""}","id":"${filler}","status":${status},"a_b":1,"n":{}}`,
+  );
+});
+
+describe("fields of JSON lines", () => {
+  const fieldsOf = (entries: readonly Entry[], forStore = true) => decodePage(encode(entries, forStore), scratch).fields;
+
+  test("a column for each key with few short values, a number for each line", () => {
+    const fields = fieldsOf(JSON_LINES)!.map(({ name, values, ids }) => ({ name, values, ids: [...ids] }));
+    expect(fields.map(({ name, values }) => [name, values])).toEqual([
+      ["level", ["error", ""]],
+      ["status", ["300", "400", "200"]],
+    ]);
+    const [level, status] = fields.map(({ ids }) => ids);
+    expect(level!.slice(0, 5)).toEqual([1, 2, 2, 2, 1]);
+    expect(status!.slice(0, 8)).toEqual([255, 1, 2, 3, 1, 2, 3, 0]);
+    expect([level![99], status![99], level!.length, status!.length]).toEqual([255, 255, 400, 400]);
+  });
+
+  test("stay what they are when another column is asked for", () => {
+    const page = decodePage(encode(JSON_LINES), scratch);
+    const level = page.fields!.find(({ name }) => name === "level")!;
+    const before = [...level.ids];
+    expect(page.sec.length + page.ends.length).toBeGreaterThan(0);
+    expect([[...level.ids], level.values]).toEqual([before, ["error", ""]]);
+  });
+
+  const without = (name: string, entries: readonly Entry[], forStore = true) =>
+    test(`none ${name}`, () => expect(fieldsOf(entries, forStore)).toBe(undefined));
+  without("in a page for memory", JSON_LINES, false);
+  without(
+    "of lines that are no objects",
+    many(400, (i) => entry(i, 0, `level=error ${i}`)),
+  );
+  without(
+    "when most lines are no objects",
+    many(400, (i) => (i % 3 === 0 ? JSON_LINES[i]! : entry(i, 0, "text"))),
+  );
+  without(
+    "when each line has values of its own",
+    many(400, (i) => entry(i, 0, `{"a":${i},"b":"x${i * 7}"}`)),
+  );
+  without("in a page that is hardly worth packing", JSON_LINES.slice(0, 5));
+
+  test("a line with the key that a query's errors would have is unsure", () => {
+    const odd = entry(1, 0, '{"level":"error","__error__":"x"}');
+    const level = fieldsOf([JSON_LINES[0]!, odd, ...JSON_LINES.slice(2)])!.find(({ name }) => name === "level")!;
+    expect([...level.ids.subarray(0, 3)]).toEqual([1, 255, 2]);
+  });
+});
+
 const SMALL = [entry(1, 5, "first line", [["a", "b"]]), entry(2, 7, "second\nline"), entry(9, 0, "third")];
 
 describe("damaged pages", () => {
   const whole = encode(SMALL);
+  const withFields = encode(JSON_LINES);
 
   test("cut off at any byte", () => {
     for (let length = 0; length < whole.length; length++) {
@@ -130,9 +198,11 @@ describe("damaged pages", () => {
     const seed = Math.floor(Math.random() * 2 ** 31);
     const random = seededRandom(seed);
     for (let round = 0; round < 4000; round++) {
-      const damaged = Buffer.from(whole);
+      const damaged = Buffer.from(round % 2 === 0 ? whole : withFields);
       for (let flips = 1 + Math.floor(random() * 3); flips > 0; flips--) {
-        const at = 4 + Math.floor(random() * (random() < 0.5 ? PAGE_HEADER_BYTES - 4 : damaged.length - 4));
+        // Half of them hit the header, or the fields at the end.
+        const span = random() < 0.5 ? PAGE_HEADER_BYTES - 4 : damaged.length - 4;
+        const at = round % 4 === 3 ? damaged.length - 1 - Math.floor(random() * 200) : 4 + Math.floor(random() * span);
         damaged[at] = Math.floor(random() * 256);
       }
       damaged.writeUInt32LE(crc32(damaged.subarray(4)), 0);

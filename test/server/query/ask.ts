@@ -5,6 +5,7 @@ import { silentLog } from "../../../lib/runtime/log.ts";
 import type { MetadataPair } from "../../../lib/wire/entry-batch.ts";
 import { parseLabels } from "../../../lib/wire/parse-labels.ts";
 import { limitsSchema } from "../../../server/config/limits.ts";
+import type { Page } from "../../../server/page.ts";
 import { createQueryEngine, type QueryAnswer, type QueryEngine } from "../../../server/query/engine.ts";
 import { formatGoFloat } from "../../../server/query/go-number.ts";
 import { type QueryLimits, queryLimitsOf } from "../../../server/query/limits.ts";
@@ -34,9 +35,9 @@ export interface Asked {
 
 export function ask(
   streams: Readonly<Record<string, readonly Line[]>>,
-  options: { pageEntries?: number; limits?: Partial<QueryLimits>; nowMs?: number } = {},
+  options: { pageEntries?: number; limits?: Partial<QueryLimits>; nowMs?: number; shape?: (page: Page) => Page } = {},
 ): Asked {
-  const data = new MemoryData(options.pageEntries ?? 3);
+  const data = new MemoryData(options.pageEntries ?? 3, options.shape);
   for (const [labels, lines] of Object.entries(streams)) {
     data.add(
       "t",

@@ -28,11 +28,14 @@ export class MemoryData implements PageView {
   readonly #pages: Page[] = [];
   readonly #cut = new Map<string, PageRef[]>();
   readonly #pageEntries: number;
+  readonly #shape: (page: Page) => Page;
   /** Pages that were opened, for tests of what is not read. */
   opened = 0;
 
-  constructor(pageEntries = 50) {
+  /** @param shape what readers are given for a page */
+  constructor(pageEntries = 50, shape: (page: Page) => Page = (page) => page) {
     this.#pageEntries = pageEntries;
+    this.#shape = shape;
   }
 
   add(tenant: string, labels: LabelSet, entries: readonly TestEntry[]): void {
@@ -94,7 +97,7 @@ export class MemoryData implements PageView {
 
   #addPage(entries: readonly TestEntry[]): PageRef {
     const page = pageOf(entries);
-    const number = this.#pages.push(page) - 1;
+    const number = this.#pages.push(this.#shape(page)) - 1;
     return {
       stats: page.stats,
       location: { kind: "memory", encoded: Uint8Array.from([number & 255, (number >> 8) & 255, (number >> 16) & 255]) },
