@@ -54,6 +54,7 @@ export function encodeFields(lines: Lines, budgetBytes: number): Uint8Array | un
   return fields.length === 0 ? undefined : write(fields, names, bytes, entryCount);
 }
 
+/** What sampled lines have of a key; undefined in the map: it is unfit. */
 interface Seen {
   lines: number;
   readonly values: Set<unknown>;
@@ -61,8 +62,7 @@ interface Seen {
 
 /** The most promising keys first: those with the fewest values among the sampled lines. */
 function chooseKeys(lines: Lines): string[] {
-  const seen = new Map<string, Seen>();
-  const unfit = new Set<string>();
+  const seen = new Map<string, Seen | undefined>();
   const step = Math.max(1, lines.entryCount / SAMPLE_LINES);
   let objects = 0;
   let sampled = 0;
@@ -73,11 +73,12 @@ function chooseKeys(lines: Lines): string[] {
     if (object === undefined && sampled >= 4 && objects === 0) return [];
     if (object === undefined) continue;
     objects++;
-    for (const name in object) note(seen, unfit, name, object[name]);
+    for (const name in object) note(seen, name, object[name]);
   }
   if (objects * 2 < sampled) return [];
-  return [...seen]
-    .filter(([name, { lines: count, values }]) => !unfit.has(name) && (values.size < count || count <= 2))
+  const promising: (readonly [name: string, seen: Seen])[] = [];
+  for (const [name, one] of seen) if (one !== undefined && (one.values.size < one.lines || one.lines <= 2)) promising.push([name, one]);
+  return promising
     .sort(([, a], [, b]) => a.values.size - b.values.size || b.lines - a.lines)
     .slice(0, FIELDS_MAX)
     .map(([name]) => name);
@@ -95,14 +96,12 @@ function sampleOf({ bytes, ends }: Lines, i: number): Record<string, unknown> | 
   }
 }
 
-function note(seen: Map<string, Seen>, unfit: Set<string>, name: string, value: unknown): void {
-  if (value === null || name.length > NAME_CHARS_MAX || !PLAIN_NAME.test(name)) return;
-  if (typeof value === "object" || (typeof value === "string" && value.length > SAMPLE_VALUE_CHARS_MAX)) {
-    unfit.add(name);
-    return;
-  }
+function note(seen: Map<string, Seen | undefined>, name: string, value: unknown): void {
   const known = seen.get(name);
-  if (known === undefined) seen.set(name, { lines: 1, values: new Set([value]) });
+  if (value === null || (known === undefined && seen.has(name))) return;
+  const fits = typeof value === "string" ? value.length <= SAMPLE_VALUE_CHARS_MAX : typeof value !== "object";
+  if (!fits || (known === undefined && (name.length > NAME_CHARS_MAX || !PLAIN_NAME.test(name)))) seen.set(name, undefined);
+  else if (known === undefined) seen.set(name, { lines: 1, values: new Set([value]) });
   else {
     known.lines++;
     known.values.add(value);

@@ -16,6 +16,12 @@ const ENOUGH: i32 = 2;
 export let escaped: bool = false;
 export let valueKind: u8 = 0;
 
+// @ts-ignore: decorator
+@inline
+export function setValueKind(kind: u8): void {
+  valueKind = kind;
+}
+
 /** `keys` holds per key its address <4b> and its length <4b>. */
 export function scanJson(
   base: usize, starts: usize, ends: usize, count: i32, keys: usize, keyCount: i32, rules: i32,
