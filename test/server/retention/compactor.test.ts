@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FaultDisk } from "../../lib/runtime/fault-disk.ts";
-import { type ModelEntry, readAll } from "../storage-entries.ts";
+import { ALL_TIME, type ModelEntry, readAll } from "../storage-entries.ts";
 import { CANCEL_MS, type Compacted, type CompactedOptions, DAY_MS, HOUR_MS, NOW_SEC, openCompacted } from "./compacted-storage.ts";
 
 let folder: string;
@@ -130,6 +130,43 @@ describe("delete requests", () => {
     expect([await at.lines('{app="a"}'), await linesOf()]).toEqual([[], ["a of day -1"]]);
     expect(await at.lines('{app="a"}', "off")).toEqual(["a of day -1"]);
     expect(await metric("loki_compactor_pending_delete_requests_count")).toBe(0);
+  });
+
+  test("field columns hide what goes, and are there again in the page without it", async () => {
+    await open();
+    const line = (i: number): string =>
+      `{"level":"${["info", "error"][i % 2]}","status":${200 + (i % 3)},"id":"${Math.sin(i)}${Math.cos(i)}${Math.tan(i)}"}`;
+    await at.push(Array.from({ length: 600 }, (_, i) => entry("a", -1, { nanos: i, line: line(i) })));
+    await at.storage.flush();
+    const counts = (): Promise<number[]> =>
+      Promise.all(
+        ['level="info"', 'level="error"', "status>201"].map((filter) =>
+          at.value(`sum(count_over_time({app="a"} | json | ${filter} [2d]))`),
+        ),
+      );
+    const fields = async (): Promise<string[]> => {
+      const names: string[] = [];
+      for (const { pages } of at.storage.select("t", [], ALL_TIME)) {
+        for (const ref of pages) for (const { name } of (await at.storage.openReader().open(ref)).fields ?? []) names.push(name);
+      }
+      return names;
+    };
+    expect([await counts(), await fields()]).toEqual([
+      [300, 300, 200],
+      ["level", "status"],
+    ]);
+    await at.remove('{app="a"} | json | level="error" | status=201', -100_000, -1);
+    expect([await counts(), await fields()]).toEqual([
+      [300, 200, 200],
+      ["level", "status"],
+    ]);
+    await at.clock.advance(CANCEL_MS);
+    await at.compactor.run();
+    expect(await linesOf()).toHaveLength(500);
+    expect([await counts(), await fields()]).toEqual([
+      [300, 200, 200],
+      ["level", "status"],
+    ]);
   });
 
   test("many pieces are carried out in batches, each noted", async () => {
