@@ -77,11 +77,16 @@ function chooseKeys(lines: Lines): string[] {
   }
   if (objects * 2 < sampled) return [];
   const promising: (readonly [name: string, seen: Seen])[] = [];
-  for (const [name, one] of seen) if (one !== undefined && (one.values.size < one.lines || one.lines <= 2)) promising.push([name, one]);
+  for (const [name, one] of seen) if (one !== undefined && repeats(one)) promising.push([name, one]);
   return promising
     .sort(([, a], [, b]) => a.values.size - b.values.size || b.lines - a.lines)
     .slice(0, FIELDS_MAX)
     .map(([name]) => name);
+}
+
+/** A key of more values than that takes more bits than there is room for: it is not worth numbering them. */
+function repeats({ lines, values }: Seen): boolean {
+  return values.size * 4 <= lines * 3 || lines <= 2;
 }
 
 /** The line as an object; undefined when it is none. */
