@@ -218,10 +218,8 @@ export class PathFollower {
     const { clock, isMatched } = this.#context;
     const path = locate(tail);
     tail.leavePath(clock.nowMs());
-    if (path !== undefined) {
-      tail.path = path;
-      if (isMatched(path)) tail.nextName = path;
-    }
+    if (path !== undefined) tail.path = path;
+    if (path !== undefined && isMatched(path)) tail.nextName = path;
     if (tail.file === undefined) this.#vanished(tail);
     else this.#noteSize(tail, fstatSync(tail.file.fd).size);
     return true;
