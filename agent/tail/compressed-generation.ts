@@ -7,7 +7,7 @@ import { extname, join } from "node:path";
 import { promisify } from "node:util";
 import { digest, type FileRecord } from "../file-records.ts";
 import { COMPRESSIONS, type Compression, decompress } from "./decompress.ts";
-import { type FileId, HEAD_BYTES_MAX, idKey, idOf, matchesFingerprint, openIfSame } from "./file-identity.ts";
+import { type FileId, HEAD_BYTES_MAX, idKey, idOf, matchesFingerprint, openIfSame, readAt } from "./file-identity.ts";
 import { compressedFamily, type FoundFile, foldersChanged, namesChangedSince } from "./generations.ts";
 
 const write = promisify(writeCallback);
@@ -32,13 +32,28 @@ export interface UnpackedFile {
   readonly record: FileRecord | undefined;
 }
 
+export interface KnownFile {
+  readonly headBytes: number;
+  readonly headDigest: string;
+  /** Of a file that was read to its end; undefined: it may still grow. */
+  readonly sizeBytes?: number;
+}
+
 export interface Wanted {
   /** Files that are not found otherwise. */
   readonly records: readonly FileRecord[];
-  /** Heads of files that are known and need no unpacking. */
-  readonly known: readonly { readonly headBytes: number; readonly headDigest: string }[];
+  /** Files that are known and need no unpacking. */
+  readonly known: readonly KnownFile[];
   /** Packed files written to after this are unpacked even if nothing is noted of them. */
   readonly unseenAfterMs: number;
+}
+
+/** Generations of a path that are remembered after they were read. */
+const DONE_MAX = 8;
+
+/** Those remembered, and one that has been read to its end. */
+export function withDone(done: readonly KnownFile[], { head, offset }: { head: KnownFile; offset: number }): readonly KnownFile[] {
+  return [...done.slice(1 - DONE_MAX), { headBytes: head.headBytes, headDigest: head.headDigest, sizeBytes: offset }];
 }
 
 /** Whether there is anything to look into. */
@@ -100,7 +115,9 @@ async function unpackIfWanted(
   const begins = (print: { readonly headBytes: number; readonly headDigest: string }): boolean =>
     print.headBytes > 0 && head.length >= print.headBytes && digest(head.subarray(0, print.headBytes)) === print.headDigest;
   const records = [...missing].filter(begins);
-  if (records.length === 0 && (wanted.known.some(begins) || !isUnseen(file, wanted))) return undefined;
+  const isKnown = (known: KnownFile): boolean =>
+    begins(known) && (known.sizeBytes === undefined || (plainBytes(source, file) ?? known.sizeBytes) === known.sizeBytes);
+  if (records.length === 0 && (wanted.known.some(isKnown) || !isUnseen(file, wanted))) return undefined;
   const unpacked = await unpack(source, file.path);
   const record = records.find((one) => matchesFingerprint(unpacked.fd, unpacked.sizeBytes, one));
   if (records.length === 0 || record !== undefined) return { ...unpacked, record };
@@ -115,7 +132,13 @@ function candidates(paths: readonly string[], wanted: Wanted): FoundFile[] {
   return some.slice(-LOOKED_INTO_MAX);
 }
 
-/** Packing keeps the time of the last writing, and makes a file of its own. */
+/** Size of what a file of gzip's has packed (modulo 2^32), which its last four bytes say; undefined for other kinds. */
+function plainBytes(source: number, { path, sizeBytes }: FoundFile): number | undefined {
+  if (compressionOf(path) !== "gz" || sizeBytes < 4) return undefined;
+  return readAt(source, sizeBytes - 4, 4).readUInt32LE(0);
+}
+
+/** Packing makes a file of its own, and keeps the time of the last writing; kubelet's does not. */
 function isUnseen({ modifiedMs, bornMs }: FoundFile, { unseenAfterMs }: Wanted): boolean {
   return modifiedMs > unseenAfterMs && (bornMs > unseenAfterMs || bornMs === 0);
 }

@@ -8,7 +8,7 @@
 import { type BigIntStats, closeSync, fstatSync, openSync } from "node:fs";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { FileRecord } from "../file-records.ts";
-import { hasCompressed, unpackGenerations, type Wanted } from "./compressed-generation.ts";
+import { hasCompressed, type KnownFile, unpackGenerations, type Wanted, withDone } from "./compressed-generation.ts";
 import { type FileId, idKey, idOf, isSame, matchesFingerprint, readMark, resolveLinks, statFile } from "./file-identity.ts";
 import type { FileTail } from "./file-tail.ts";
 import type { FollowContext } from "./follow-context.ts";
@@ -44,6 +44,8 @@ export class PathFollower {
   #closed = false;
   /** What is looked for among compressed files. */
   unpacking: Wanted | undefined;
+  /** Files of the path that were read to their end, the last ones: they may be packed later. */
+  #done: readonly KnownFile[] = [];
   /** Where links led when a file was last begun here. */
   #ledTo: string | undefined;
 
@@ -304,6 +306,7 @@ export class PathFollower {
   #close(tail: FileTail): void {
     tail.close();
     tail.finished = true;
+    this.#done = withDone(this.#done, tail);
     if (this.#context.byId.get(tail.idKey) === tail) this.#context.byId.delete(tail.idKey);
   }
 
@@ -372,13 +375,12 @@ export class PathFollower {
   }
 
   #open(stat: BigIntStats, id: FileId): boolean {
-    const { log } = this.#context;
     let fd: number;
     try {
       fd = openSync(this.name, "r");
     } catch (error) {
       const text = messageOf(error);
-      if (text !== this.#failure) log.warn({ file: this.name, error: text }, "could not open file, trying again later");
+      if (text !== this.#failure) this.#context.log.warn({ file: this.name, error: text }, "could not open file, trying again later");
       this.#failure = text;
       return false;
     }
@@ -424,7 +426,7 @@ export class PathFollower {
   #unpack(records: readonly FileRecord[]): boolean {
     const context = this.#context;
     const unseenAfterMs = (this.#seenMs ?? Number.MAX_VALUE) - CLOCK_TICK_MS;
-    const wanted = { records, known: this.chain.map((tail) => tail.head), unseenAfterMs };
+    const wanted = { records, known: [...this.chain.map((tail) => tail.head), ...this.#done], unseenAfterMs };
     const paths = [...new Set([this.name, resolveLinks(this.name), ...records.map(({ path }) => path)])];
     if (!hasCompressed(paths, wanted)) return false;
     this.unpacking = wanted;

@@ -186,6 +186,27 @@ describe("while the agent is away", () => {
     rmSync(rig.path(name));
   };
 
+  test("a generation that was read is packed later, with the time of the packing, and is not read again", async () => {
+    rig = new Rig({ roomLines: 1e6 });
+    writeFileSync(rig.path(LOG), numbered("g0 ", 20).text);
+    await rig.start();
+    await rig.untilLines(20);
+    for (let g = 1; g < 4; g++) {
+      await pause(120);
+      // As kubelet does it: the one before is packed just before the next one is renamed.
+      const before = rig.path(`${LOG}.g${g - 2}`);
+      if (g > 1) {
+        writeFileSync(`${before}.gz`, gzipSync(readFileSync(before)));
+        rmSync(before);
+      }
+      renameSync(rig.path(LOG), rig.path(`${LOG}.g${g - 1}`));
+      writeFileSync(rig.path(LOG), numbered(`g${g} `, 20).text);
+      await rig.until(() => rig.linesOnce().includes(`g${g} 19`), `generation ${g}`);
+    }
+    await pause(300);
+    expect(rig.lines()).toEqual([0, 1, 2, 3].flatMap((g) => numbered(`g${g} `, 20).list));
+  });
+
   for (const rotations of [1, 2]) {
     test(`${rotations} rotations, each packed at once`, async () => {
       const generations = [0, 1, 2].map((generation) => numbered(`generation ${generation} line `, COUNT));
