@@ -217,11 +217,10 @@ export class PathFollower {
 
   /** The file is no longer at the path: it is read to its end by its descriptor, and its new place is noted for a restart. */
   #left(tail: FileTail): boolean {
-    const { clock, isMatched } = this.#context;
     const path = locate(tail);
-    tail.leavePath(clock.nowMs());
+    tail.leavePath(this.#context.clock.nowMs());
     if (path !== undefined) tail.path = path;
-    if (path !== undefined && isMatched(path)) tail.nextName = path;
+    if (path !== undefined && this.#context.isMatched(path)) tail.nextName = path;
     if (tail.file === undefined) this.#vanished(tail);
     else this.#noteSize(tail, fstatSync(tail.file.fd).size);
     return true;

@@ -192,14 +192,14 @@ describe("while the agent is away", () => {
     await rig.start();
     await rig.untilLines(20);
     for (let g = 1; g < 4; g++) {
-      await pause(120);
+      await rig.until(() => rig.target.details().length === 1, "the end of the generation before");
       // As kubelet does it: the one before is packed just before the next one is renamed.
-      const before = rig.path(`${LOG}.g${g - 2}`);
+      const before = rig.path(`${LOG}.20261126-10000${g - 2}`);
       if (g > 1) {
         writeFileSync(`${before}.gz`, gzipSync(readFileSync(before)));
         rmSync(before);
       }
-      renameSync(rig.path(LOG), rig.path(`${LOG}.g${g - 1}`));
+      renameSync(rig.path(LOG), rig.path(`${LOG}.20261126-10000${g - 1}`));
       writeFileSync(rig.path(LOG), numbered(`g${g} `, 20).text);
       await rig.until(() => rig.linesOnce().includes(`g${g} 19`), `generation ${g}`);
     }
