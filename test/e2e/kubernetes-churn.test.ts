@@ -24,6 +24,8 @@ const CONTAINERS = ["app", "proxy", "metrics"];
 const TICK_MS = 250;
 /** Kubelet takes a deleted pod's folder away some time after the pod. */
 const FOLDER_KEPT_MS = 5_000;
+/** The same of a pod that the API never told of: the agent finds it when it looks through the node's folders. */
+const UNSEEN_KEPT_MS = 30_000;
 /** It looks every ten seconds whether a log is to be rotated, and restarts what has run for a while. */
 const YOUNG_MS = 2_000;
 
@@ -133,6 +135,7 @@ class Cluster {
     const { logs } = this.#begin(`unseen-${this.unseen}`, uid);
     this.lateLogs = this.lateLogs.filter((log) => !logs.includes(log));
     this.#live.pop();
+    setTimeout(() => logs[0]!.remove(), UNSEEN_KEPT_MS).unref();
   }
 
   #begin(name: string, uid: string): LivePod {
