@@ -28,8 +28,8 @@ export interface UnpackedFile {
   readonly sizeBytes: number;
   /** When its content was written last. */
   readonly modifiedMs: number;
-  /** What an earlier run has noted of it; undefined for a generation that nobody has seen. */
-  readonly record: FileRecord | undefined;
+  /** What was noted of it, the least that is acknowledged first: parts of one file may have been read by different ways. None: nobody has seen it. */
+  readonly records: readonly FileRecord[];
 }
 
 export interface KnownFile {
@@ -93,7 +93,7 @@ export async function unpackGenerations(
       try {
         const unpacked = await unpackIfWanted(file, source, missing, wanted);
         if (unpacked === undefined) continue;
-        if (unpacked.record !== undefined) missing.delete(unpacked.record);
+        for (const record of unpacked.records) missing.delete(record);
         found.push({ ...unpacked, modifiedMs: file.modifiedMs });
       } catch (error) {
         onFailure(file.path, error);
@@ -119,8 +119,8 @@ async function unpackIfWanted(
     begins(known) && (known.sizeBytes === undefined || (plainBytes(source, file) ?? known.sizeBytes) === known.sizeBytes);
   if (records.length === 0 && (wanted.known.some(isKnown) || !isUnseen(file, wanted))) return undefined;
   const unpacked = await unpack(source, file.path);
-  const record = records.find((one) => matchesFingerprint(unpacked.fd, unpacked.sizeBytes, one));
-  if (records.length === 0 || record !== undefined) return { ...unpacked, record };
+  const noted = records.filter((one) => matchesFingerprint(unpacked.fd, unpacked.sizeBytes, one)).sort((a, b) => a.offset - b.offset);
+  if (records.length === 0 || noted.length > 0) return { ...unpacked, records: noted };
   closeSync(unpacked.fd);
   return undefined;
 }
@@ -160,7 +160,7 @@ async function headOf(source: number, path: string): Promise<Buffer> {
 
 let unpackedCount = 0;
 
-async function unpack(source: number, path: string): Promise<Omit<UnpackedFile, "record" | "modifiedMs">> {
+async function unpack(source: number, path: string): Promise<Omit<UnpackedFile, "records" | "modifiedMs">> {
   const scratch = join(tmpdir(), `skald-unpacked-${process.pid}-${++unpackedCount}`);
   const fd = openSync(scratch, "wx+", 0o600);
   try {

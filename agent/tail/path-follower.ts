@@ -435,7 +435,7 @@ export class PathFollower {
       this.unpacking = undefined;
       if (this.#closed) return found.forEach(({ fd }) => closeSync(fd));
       found.map((file) => resumeUnpacked(file, this.name, context)).forEach(({ tail, fd }, i) => this.#insertRotated(tail, fd, i));
-      for (const record of records) if (!found.some((file) => file.record === record)) reportGone(record, context);
+      for (const record of records) if (!found.some((file) => file.records.includes(record))) reportGone(record, context);
     });
     return true;
   }

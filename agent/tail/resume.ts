@@ -136,7 +136,11 @@ export function takeOverRotated(name: string, { setting, clock }: FollowContext)
 }
 
 /** A generation that was unpacked, from where it was read to, or from its start if nobody has seen it. */
-export function resumeUnpacked({ path, id, fd, sizeBytes, record }: UnpackedFile, name: string, context: FollowContext): ResumedFile {
+export function resumeUnpacked(
+  { path, id, fd, sizeBytes, records: [record] }: UnpackedFile,
+  name: string,
+  context: FollowContext,
+): ResumedFile {
   const { setting, clock, log } = context;
   const offset = record?.offset ?? 0;
   log.info({ file: name, found: path, offset }, "found a generation that was compressed before it was read, reading it to its end");
