@@ -12,8 +12,8 @@ import {
   JSON_TRUE,
 } from "../lib/kernels/kernels.ts";
 import { goJson } from "../lib/text/go-json.ts";
+import { wellFormed } from "../lib/text/go-utf8.ts";
 import { type Column, type EntryBatch, textOf, type Value } from "../lib/wire/entry-batch.ts";
-import { wellFormed } from "./value-text.ts";
 
 /** A slot whose value was set, or decoded before: it is in the column's list of values. The other kinds are `scanJson`'s. */
 export const SPAN_SET = 8;

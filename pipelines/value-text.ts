@@ -21,8 +21,3 @@ export function textOfValue(value: Value | undefined): string | undefined {
 export function sourceText(batch: EntryBatch, source: string | undefined, i: number): string | undefined {
   return source === undefined ? batch.line(i) : textOfValue(batch.extract(source, i));
 }
-
-/** The text with U+FFFD in place of halves of surrogate pairs, which UTF-8 cannot say. */
-export function wellFormed(text: string): string {
-  return /[\ud800-\udfff]/.test(text) ? text.replace(/\p{Surrogate}/gu, "\ufffd") : text;
-}

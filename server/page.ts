@@ -4,6 +4,7 @@
 import type { LogExpr, Matcher } from "../lib/logql/ast.ts";
 import type { MetadataPair } from "../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../lib/wire/labels.ts";
+import { lineStart } from "../lib/wire/push-columns.ts";
 
 /** Facts about a page that are known without reading it. */
 export interface PageStats {
@@ -120,6 +121,6 @@ export interface PageReader {
 
 /** Bytes of the lines `from..to`, without the line feeds between them. Reading `ends` decodes the lines: only for who counts bytes. */
 export function lineBytes(page: Page, from: number, to: number): number {
-  const start = from === 0 ? 0 : page.ends[from - 1]! + 1;
+  const start = lineStart(page.ends, from);
   return page.ends[to - 1]! - start - (to - from - 1);
 }

@@ -1,6 +1,6 @@
 // Results for machines: TAP version 14, and the JUnit XML that continuous integration reads.
 
-import { wellFormed } from "../../pipelines/value-text.ts";
+import { wellFormed } from "../../lib/text/go-utf8.ts";
 import { describeMismatches } from "./report.ts";
 import type { CaseResult, SuiteResult } from "./run-suites.ts";
 

@@ -1,7 +1,7 @@
 // Trees to readable text, as Loki's `format_query` lays it out: what is longer than a line is split, two blanks deeper each time.
 
 import { printPrometheusDuration } from "../text/duration.ts";
-import { quoteGo } from "../wire/labels.ts";
+import { quoteGo } from "../text/go-quote.ts";
 import type { BinaryExpr, Expr, LabelReplace, LogExpr, LogRange, Op, RangeAggregation, VectorAggregation } from "./ast.ts";
 import { printGoFloat } from "./go-number.ts";
 import { printExpr, printGrouping, printMatchers, printMatching, printOp, printUnwrapLines, printVectorGrouping } from "./print.ts";

@@ -3,7 +3,7 @@
 
 import { printHumanBytes } from "../text/byte-size.ts";
 import { printGoDuration, printPrometheusDuration } from "../text/duration.ts";
-import { quoteGo } from "../wire/labels.ts";
+import { quoteGo } from "../text/go-quote.ts";
 import type {
   BinaryExpr,
   CompareOp,
@@ -47,7 +47,7 @@ export function printExpr(expr: Expr, style: PrintStyle = "exact"): string {
     case "binary":
       return `(${printExpr(expr.left, style)} ${printOperator(expr, style)} ${printExpr(expr.right, style)})`;
     case "labelReplace": {
-      const strings = [expr.dst, expr.replacement, expr.src, expr.pattern].map(quoteGo);
+      const strings = [expr.dst, expr.replacement, expr.src, expr.pattern].map((text) => quoteGo(text));
       return `label_replace(${[printExpr(expr.of, style), ...strings].join(",")})`;
     }
     case "variants":

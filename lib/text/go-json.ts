@@ -1,7 +1,7 @@
 // Values as Go prints them: encoding/json's Marshal (`<`, `>`, `&` and the line separators escaped, keys sorted, ES6 numbers), and
 // Promtail's number to string.
 
-import { compareGoStrings } from "./go-quote.ts";
+import { compareCodePoints } from "./go-quote.ts";
 
 export interface GoJsonOptions {
   /** Leave `<`, `>` and `&` as they are (SetEscapeHTML(false)). */
@@ -114,7 +114,7 @@ function levelOf(value: object, options: GoJsonOptions, depth: number): Level {
   const last = indent === undefined ? "" : `\n${indent.repeat(depth - 1)}`;
   if (Array.isArray(value)) return { items: value.map((item) => ["", item]), close: `${last}]`, lead, next: 0 };
   const pairs: [string, unknown][] = value instanceof Map ? [...value].map(([key, item]) => [String(key), item]) : Object.entries(value);
-  pairs.sort((a, b) => compareGoStrings(a[0], b[0]));
+  pairs.sort((a, b) => compareCodePoints(a[0], b[0]));
   const colon = indent === undefined ? ":" : ": ";
   return { items: pairs.map(([key, item]) => [goJsonString(key, plainHtml) + colon, item]), close: `${last}}`, lead, next: 0 };
 }

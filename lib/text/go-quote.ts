@@ -1,5 +1,7 @@
 // Go's string literals: strconv.Quote, strconv.Unquote, and the order in which Go sorts strings.
 
+/** The usual text, which nothing in it keeps from standing as it is. */
+const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 /** Go's rules for what needs no escape: letters, marks, numbers, punctuation, symbols, and the ASCII space. */
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u;
 const SHORT: Readonly<Record<string, string>> = {
@@ -19,6 +21,7 @@ const SHORT: Readonly<Record<string, string>> = {
  * @param asciiOnly as strconv.QuoteToASCII
  */
 export function quoteGo(text: string, quote = '"', asciiOnly = false): string {
+  if (quote === '"' && PLAIN.test(text)) return `"${text}"`;
   let out = quote;
   for (const char of text) {
     const code = char.codePointAt(0)!;
@@ -70,7 +73,7 @@ export function unquoteGo(literal: string): string | null {
 const ESCAPES: Readonly<Record<string, string>> = { a: "\x07", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" };
 
 /** Compares as Go does, by bytes of the UTF-8 form, which is by code point (JavaScript's `<` is by UTF-16 unit). */
-export function compareGoStrings(a: string, b: string): number {
+export function compareCodePoints(a: string, b: string): number {
   const shorter = Math.min(a.length, b.length);
   for (let i = 0; i < shorter; i++) {
     const x = a.charCodeAt(i);

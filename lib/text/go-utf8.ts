@@ -27,3 +27,8 @@ function characterBytes(bytes: Buffer, at: number): number {
 function isReplacement(bytes: Buffer, at: number): boolean {
   return bytes[at] === 0xef && bytes[at + 1] === 0xbf && bytes[at + 2] === 0xbd;
 }
+
+/** The text with U+FFFD in place of halves of surrogate pairs, which UTF-8 cannot say. */
+export function wellFormed(text: string): string {
+  return /[\ud800-\udfff]/.test(text) ? text.replace(/\p{Surrogate}/gu, "\ufffd") : text;
+}

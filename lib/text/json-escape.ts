@@ -1,6 +1,8 @@
 // The inside of a JSON string, undone. Shared by logfmt's quoted values and by LogQL's JSON paths, which both read such strings out of
 // texts that are not JSON as a whole.
 
+import { wellFormed } from "./go-utf8.ts";
+
 const SHORT: Readonly<Record<string, string>> = { '"': '"', "\\": "\\", "/": "/", "'": "'", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
 /**
@@ -28,9 +30,4 @@ export function unescapeJsonString(raw: string, controlsAllowed = false): string
   }
   // Half a surrogate pair is no character.
   return wellFormed(out + raw.slice(copied));
-}
-
-/** Lone surrogates become U+FFFD, as they do in Go. */
-function wellFormed(text: string): string {
-  return text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd");
 }

@@ -60,18 +60,23 @@ function checkMediaParameters(text: string): void {
 export async function inflate(body: Buffer, encoding: string, supported: readonly string[], limitBytes: number): Promise<Buffer> {
   if (!supported.includes(encoding)) throw new PushError(`Content-Encoding "${encoding}" not supported`);
   const unpacker = encoding === "gzip" ? createGunzip() : createInflateRaw({ finishFlush: constants.Z_SYNC_FLUSH });
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  unpacker.end(body);
   try {
-    for await (const part of unpacker as AsyncIterable<Buffer>) {
-      bytes += part.length;
-      if (bytes > limitBytes) throw new PushTooLarge(bytes, limitBytes);
-      parts.push(part);
-    }
+    return await unpackBounded(body, unpacker, limitBytes);
   } catch (error) {
     if (error instanceof PushError) throw error;
     throw new PushError(damageOf(error, encoding), { cause: error });
+  }
+}
+
+/** @throws PushTooLarge before more than `limitBytes` are kept, and what the unpacker throws for a damaged body */
+export async function unpackBounded(body: Buffer, unpacker: NodeJS.ReadWriteStream, limitBytes: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  unpacker.end(body);
+  for await (const part of unpacker as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    if (bytes > limitBytes) throw new PushTooLarge(bytes, limitBytes);
+    parts.push(part);
   }
   return Buffer.concat(parts, bytes);
 }

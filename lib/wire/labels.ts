@@ -4,6 +4,8 @@
 // key. The intern table holds sets weakly; a set remembers its most recent transitions (`with`, `without`), so that the hot
 // path of a pipeline (`labels.with("stream", "stdout")` for each entry) is two Map look-ups and no allocation.
 
+import { compareCodePoints, quoteGo } from "../text/go-quote.ts";
+
 /** Transitions remembered per set; past this the cache is emptied, which costs time and never correctness. */
 const TRANSITIONS_MAX = 2_048;
 
@@ -143,51 +145,6 @@ function printLabels(names: readonly string[], values: readonly string[]): strin
   let text = "{";
   for (let i = 0; i < names.length; i++) text += `${i > 0 ? ", " : ""}${names[i]}=${quoteGo(values[i]!)}`;
   return text + "}";
-}
-
-/** Sorts as Go and Loki sort: by bytes of the UTF-8 form, which is by code point (JavaScript's `<` is by UTF-16 unit). */
-export function compareCodePoints(a: string, b: string): number {
-  const shorter = Math.min(a.length, b.length);
-  for (let i = 0; i < shorter; i++) {
-    const x = a.charCodeAt(i);
-    const y = b.charCodeAt(i);
-    if (x === y) continue;
-    // Surrogates stand for code points above every other unit.
-    const xHigh = x >= 0xd800 && x <= 0xdfff;
-    const yHigh = y >= 0xd800 && y <= 0xdfff;
-    return xHigh === yHigh ? x - y : xHigh ? 1 : -1;
-  }
-  return a.length - b.length;
-}
-
-const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
-const SHORT_ESCAPES: Readonly<Record<string, string>> = {
-  "\x07": "\\a",
-  "\b": "\\b",
-  "\f": "\\f",
-  "\n": "\\n",
-  "\r": "\\r",
-  "\t": "\\t",
-  "\v": "\\v",
-  "\\": "\\\\",
-  '"': '\\"',
-};
-const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u;
-
-/** A string in double quotes, as Go's strconv.Quote writes it: printable Unicode stays, the rest is escaped. */
-export function quoteGo(text: string): string {
-  if (PLAIN.test(text)) return `"${text}"`;
-  let out = '"';
-  for (const char of text) {
-    const short = SHORT_ESCAPES[char];
-    const code = char.codePointAt(0)!;
-    if (short !== undefined) out += short;
-    else if (code === 0x20 || (code < 0x7f && code > 0x20) || (code > 0xa0 && PRINTABLE.test(char))) out += char;
-    else if (code < 0x80) out += `\\x${code.toString(16).padStart(2, "0")}`;
-    else if (code < 0x10000) out += `\\u${code.toString(16).padStart(4, "0")}`;
-    else out += `\\U${code.toString(16).padStart(8, "0")}`;
-  }
-  return out + '"';
 }
 
 /** `[a-zA-Z_][a-zA-Z0-9_]*`: what Prometheus, Promtail and Loki accept as a label's name. */

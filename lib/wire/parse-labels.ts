@@ -1,7 +1,8 @@
 // Label sets as text: `{a="b", c="d"}`, or a metric name before or instead of the braces, as Prometheus' parser takes them. Its
 // error texts are kept, since push clients see them in Loki's answers (`1:7: parse error: …`, position in bytes from 1).
 
-import { type LabelPair, LabelSet, quoteGo } from "./labels.ts";
+import { quoteGo } from "../text/go-quote.ts";
+import { type LabelPair, LabelSet } from "./labels.ts";
 
 /** Text that is not a label set; `message` is Prometheus' own. */
 export class LabelsError extends Error {

@@ -1,9 +1,9 @@
 // The JSON form of a push: `{"streams": [{"stream": {"a": "b"}, "values": [["<ns>", "line", {"name": "value"}]]}]}`. Decoding has the
 // leniencies and refusals of Loki's decoder.
 
+import { compareCodePoints, quoteGo } from "../text/go-quote.ts";
 import { jsonKind } from "../text/json-kind.ts";
 import type { MetadataPair } from "./entry-batch.ts";
-import { compareCodePoints, quoteGo } from "./labels.ts";
 import { PushBuilder, type PushColumns, PushError, type PushStreamEntries } from "./push-columns.ts";
 
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;

@@ -3,13 +3,14 @@
 
 import { z } from "zod";
 import { goJson } from "../../lib/text/go-json.ts";
+import { wellFormed } from "../../lib/text/go-utf8.ts";
 import { compileJmespath } from "../../lib/text/jmespath.ts";
 import type { Column, EntryBatch, Value } from "../../lib/wire/entry-batch.ts";
 import { columnOf } from "../extracted-data.ts";
 import { type JsonPath, JsonPaths } from "../json-paths.ts";
 import { defineStage, type Stage, type StageContext } from "../stage.ts";
 import { attempt, fail, source, strictBoolean, textMap } from "../stage-config.ts";
-import { textOfValue, wellFormed } from "../value-text.ts";
+import { textOfValue } from "../value-text.ts";
 
 /** One expression: the keys of a plain path, or any JMESPath. */
 interface Extraction {

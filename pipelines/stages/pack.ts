@@ -1,8 +1,9 @@
 // Embeds labels and the line in a JSON object, which LogQL's `unpack` takes apart again.
 
 import { z } from "zod";
+import { compareCodePoints } from "../../lib/text/go-quote.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
-import { compareCodePoints, type LabelSet } from "../../lib/wire/labels.ts";
+import type { LabelSet } from "../../lib/wire/labels.ts";
 import { escapeAsciiJson } from "../json-escape.ts";
 import { defineStage, type Stage } from "../stage.ts";
 import { nameList, weakBoolean, weakText } from "../stage-config.ts";

@@ -2,7 +2,7 @@
 
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import { parsePrometheusDurationMs } from "../../lib/text/duration.ts";
-import { quoteGo } from "../../lib/wire/labels.ts";
+import { quoteGo } from "../../lib/text/go-quote.ts";
 import type { TimeRange } from "../page.ts";
 import { QueryError } from "../query/errors.ts";
 import { parseGoFloat } from "../query/go-number.ts";

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { printGoFloat } from "../../lib/logql/go-number.ts";
 import type { Request, Route } from "../../lib/runtime/http-server.ts";
-import { quoteGo } from "../../lib/wire/labels.ts";
+import { quoteGo } from "../../lib/text/go-quote.ts";
 import { type Alert, isActive } from "../ruler/alert.ts";
 import { AlertingState } from "../ruler/evaluate-alerting.ts";
 import type { GroupRunner, RuleStatus } from "../ruler/group-runner.ts";

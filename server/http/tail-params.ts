@@ -1,7 +1,7 @@
 // Parameters of a tail, checked before the upgrade, with Loki's texts (reference server-features §1.11).
 
 import { type Expr, parseForFormat } from "../../lib/logql/index.ts";
-import { quoteGo } from "../../lib/wire/labels.ts";
+import { quoteGo } from "../../lib/text/go-quote.ts";
 import { QueryError } from "../query/errors.ts";
 import { parseLimit, parseTimes } from "./query-params.ts";
 

@@ -1,8 +1,8 @@
 // What becomes of an OTLP attribute: its name as a label name, and whether it is a stream label, structured metadata, or dropped.
 
+import { quoteGo } from "../../lib/text/go-quote.ts";
 import { compileRegex } from "../../lib/text/regex.ts";
 import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
-import { quoteGo } from "../../lib/wire/labels.ts";
 import type { Limits } from "../config/limits.ts";
 import { OtlpError, type OtlpMap, type OtlpValue, valueText } from "./otlp-tree.ts";
 

@@ -2,6 +2,8 @@
 
 import type { IncomingHttpHeaders } from "node:http";
 import * as zlib from "node:zlib";
+import { unpackBounded } from "../../lib/wire/decode-push.ts";
+import { PushTooLarge } from "../../lib/wire/push-columns.ts";
 import { RequestError } from "../errors.ts";
 import { TOO_LARGE } from "./ingester.ts";
 import { decodeLz4Frames, Lz4FrameError, Lz4FrameTooLong } from "./lz4-frame.ts";
@@ -43,20 +45,12 @@ function unpackLz4(body: Buffer, limitBytes: number): Buffer {
 }
 
 async function inflate(body: Buffer, unpacker: NodeJS.ReadWriteStream, limitBytes: number): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  unpacker.end(body);
   try {
-    for await (const part of unpacker as AsyncIterable<Buffer>) {
-      bytes += part.length;
-      if (bytes > limitBytes) throw tooLarge(`request body too large: ${bytes} bytes, limit: ${limitBytes} bytes`);
-      parts.push(part);
-    }
+    return await unpackBounded(body, unpacker, limitBytes);
   } catch (error) {
-    if (error instanceof RequestError) throw error;
+    if (error instanceof PushTooLarge) throw tooLarge(error.message);
     throw new RequestError(400, "unexpected EOF", { cause: error });
   }
-  return Buffer.concat(parts, bytes);
 }
 
 function tooLarge(text: string): RequestError {

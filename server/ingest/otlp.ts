@@ -1,8 +1,8 @@
 // OTLP logs become a push: a resource's index attributes are its stream's labels, everything else around a record is its structured
 // metadata (reference server-features §1.4).
 
+import { compareCodePoints, quoteGo } from "../../lib/text/go-quote.ts";
 import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
-import { compareCodePoints, quoteGo } from "../../lib/wire/labels.ts";
 import { PushBuilder, type PushColumns } from "../../lib/wire/push-columns.ts";
 import { type ActionOf, addAttribute, type OtlpActions } from "./otlp-attributes.ts";
 import { type OtlpAttribute, type OtlpRecord, type OtlpResource, type OtlpScope, valueText } from "./otlp-tree.ts";

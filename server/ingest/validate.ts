@@ -1,8 +1,9 @@
 // What of a push is taken and what is refused, with Loki's reasons and texts (reference server-features §1.3 "Rejection table").
 
+import { quoteGo } from "../../lib/text/go-quote.ts";
 import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
 import { SEC_MAX, SEC_MIN } from "../../lib/wire/far-times.ts";
-import { type LabelPair, type LabelSet, quoteGo } from "../../lib/wire/labels.ts";
+import type { LabelPair, LabelSet } from "../../lib/wire/labels.ts";
 import type { Limits } from "../config/limits.ts";
 
 export interface Rejection {

@@ -8,7 +8,7 @@ import { compareTimes } from "./duplicates.ts";
 import { LOG_QUERY_HINTS } from "./hints.ts";
 import { LineSelector } from "./line-selector.ts";
 import { LineState } from "./line-state.ts";
-import { type CompiledPipeline, compilePipeline } from "./ops/compile.ts";
+import { type CompiledPipeline, compilePipeline, runOps } from "./ops/compile.ts";
 
 interface Compiled {
   readonly pipeline: CompiledPipeline;
@@ -62,16 +62,10 @@ export class DeletedLines {
     }
   }
 
-  #passes(page: Page, i: number, labels: LabelSet, { ops, extraction }: CompiledPipeline): boolean {
-    if (ops.length === 0) return true;
-    const line = this.#line;
-    line.setLine(i, page.bytes, i === 0 ? 0 : page.ends[i - 1]! + 1, page.ends[i]!);
-    line.sec = page.sec[i]!;
-    line.nanos = page.nanos[i]!;
-    line.labels.reset(labels, page.metadata?.[i], page.bytes);
-    extraction.reset(line.labels);
-    for (const op of ops) if (!op(line)) return false;
-    return true;
+  #passes(page: Page, i: number, labels: LabelSet, pipeline: CompiledPipeline): boolean {
+    if (pipeline.ops.length === 0) return true;
+    this.#line.setEntry(page, i, labels);
+    return runOps(pipeline, this.#line);
   }
 
   #compile(one: PageDelete): Compiled {

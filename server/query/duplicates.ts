@@ -1,6 +1,7 @@
 // An entry that was pushed twice (a client's retry) may lie in two pages of its stream. Entries with the same time, line and structured
 // metadata count once (reference §2.12). Pages whose times do not overlap cannot share an entry, and that is nearly all of them.
 
+import { lineStart } from "../../lib/wire/push-columns.ts";
 import type { Page, PageReader, PageRef, PageStats } from "../page.ts";
 
 /** Pages of one stream that overlap in time, directly or by way of others, oldest first. */
@@ -82,7 +83,7 @@ function timeKey(sec: number, nanos: number): string {
 }
 
 function entryKey(page: Page, i: number): string {
-  const start = i === 0 ? 0 : page.ends[i - 1]! + 1;
+  const start = lineStart(page.ends, i);
   const line = Buffer.from(page.bytes.buffer, page.bytes.byteOffset + start, page.ends[i]! - start).toString("latin1");
   const metadata = page.metadata?.[i];
   return `${page.sec[i]}.${page.nanos[i]}\u0000${metadata === undefined ? "" : JSON.stringify(metadata)}\u0000${line}`;

@@ -165,9 +165,8 @@ export class FieldScan {
     const { control, pipeline, columns, unwrap, line, series, state, countsBytes } = this.#parts;
     line.setLine(i, NO_BYTES, 0, 0);
     line.labels.reset(base, page.metadata?.[i], NO_BYTES);
-    pipeline.extraction.reset(line.labels);
     columns.beginTuple(this.#tuples, code);
-    const kept = runOps(pipeline.ops, line);
+    const kept = runOps(pipeline, line);
     columns.endTuple();
     this.#known[code] = kept ? NO_SAMPLE : DROPPED;
     if (!kept) return;

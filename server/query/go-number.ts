@@ -1,7 +1,7 @@
 // Numbers as Go reads and writes them.
 
 import { printGoFloatPlain } from "../../lib/logql/go-number.ts";
-import { quoteGo } from "../../lib/wire/labels.ts";
+import { quoteGo } from "../../lib/text/go-quote.ts";
 
 /** Thrown with Go's text: `strconv.ParseFloat: parsing "abc": invalid syntax`. */
 export class NumberSyntaxError extends Error {

@@ -15,12 +15,14 @@ import {
 } from "../../lib/kernels/kernels.ts";
 import type { LogExpr } from "../../lib/logql/ast.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
+import { lineStart } from "../../lib/wire/push-columns.ts";
 import type { Page } from "../page.ts";
 import type { FieldTuples } from "./field-tuples.ts";
 import { type ExtractionState, namesOf, type ParserHints } from "./hints.ts";
 import { ERROR_LABEL, PARSED_LABEL, plainNumber } from "./line-labels.ts";
 import type { LineState } from "./line-state.ts";
 import { splitLineFilters } from "./ops/compile.ts";
+import { isAscii } from "./ops/json.ts";
 import { labelText } from "./ops/json-scan.ts";
 import { compareWith } from "./ops/label-filter.ts";
 
@@ -100,7 +102,7 @@ export class JsonColumns {
     const { ends } = page;
     for (let k = 0; k < count; k++) {
       const i = lines === undefined ? first + k : lines[k]!;
-      this.#starts[k] = i === 0 ? 0 : ends[i - 1]! + 1;
+      this.#starts[k] = lineStart(ends, i);
       this.#ends[k] = ends[i]!;
     }
     this.#kernels.scanJson(
@@ -168,7 +170,7 @@ export class JsonColumns {
       if (labels.baseHas(name) || !wanted.wants(name)) continue;
       const start = this.#valueStart[base + k]!;
       const end = this.#valueEnd[base + k]!;
-      if (kind === JSON_ESCAPED_STRING || (kind === JSON_PLAIN_STRING && !isAsciiSpan(line.bytes, start, end))) {
+      if (kind === JSON_ESCAPED_STRING || (kind === JSON_PLAIN_STRING && !isAscii(line.bytes, start, end))) {
         labels.set(PARSED_LABEL, name, labelText(line.bytes, start, end));
       } else labels.setSpan(name, start, end);
       if (!wanted.took(name, line)) return "dropped";
@@ -198,9 +200,4 @@ export class JsonColumns {
     this.#valueStart = new Int32Array(slots);
     this.#valueEnd = new Int32Array(slots);
   }
-}
-
-function isAsciiSpan(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let p = start; p < end; p++) if (bytes[p]! >= 128) return false;
-  return true;
 }

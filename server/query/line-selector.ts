@@ -2,6 +2,7 @@
 
 import { isAscii } from "node:buffer";
 import type { Kernels, Needle } from "../../lib/kernels/kernels.ts";
+import { lineStart } from "../../lib/wire/push-columns.ts";
 import type { Page } from "../page.ts";
 import type { LineState } from "./line-state.ts";
 import type { CompiledLineFilter } from "./ops/line-filter.ts";
@@ -120,7 +121,7 @@ export class LineSelector {
     let kept = 0;
     for (let k = 0; k < count; k++) {
       const i = this.hits[k]!;
-      this.#line.setLine(i, page.bytes, i === 0 ? 0 : page.ends[i - 1]! + 1, page.ends[i]!);
+      this.#line.setLine(i, page.bytes, lineStart(page.ends, i), page.ends[i]!);
       if (filter.test(this.#line)) this.hits[kept++] = i;
       if (endsStep(k, this.#line)) yield;
     }
@@ -135,7 +136,7 @@ export class LineSelector {
       const i = this.hits[k]!;
       while (f < found && this.#found[f]! < i) f++;
       if (f < found && this.#found[f] === i) {
-        this.#line.setLine(i, page.bytes, i === 0 ? 0 : page.ends[i - 1]! + 1, page.ends[i]!);
+        this.#line.setLine(i, page.bytes, lineStart(page.ends, i), page.ends[i]!);
         const passes = filter.test(this.#line);
         if (endsStep(f, this.#line)) yield;
         if (!passes) continue;

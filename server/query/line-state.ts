@@ -3,6 +3,9 @@
 
 import { isUtf8 } from "node:buffer";
 import { textOf } from "../../lib/wire/entry-batch.ts";
+import type { LabelSet } from "../../lib/wire/labels.ts";
+import { lineStart } from "../../lib/wire/push-columns.ts";
+import type { Page } from "../page.ts";
 import { LineLabels } from "./line-labels.ts";
 
 const encoder = new TextEncoder();
@@ -33,6 +36,14 @@ export class LineState {
     this.original = true;
     this.#text = undefined;
     this.#bytesStale = false;
+  }
+
+  /** Points at an entry of a page, with the labels it begins with. */
+  setEntry(page: Page, index: number, base: LabelSet): void {
+    this.setLine(index, page.bytes, lineStart(page.ends, index), page.ends[index]!);
+    this.sec = page.sec[index]!;
+    this.nanos = page.nanos[index]!;
+    this.labels.reset(base, page.metadata?.[index], page.bytes);
   }
 
   /** The line as text; invalid UTF-8 becomes U+FFFD. */

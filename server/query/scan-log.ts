@@ -9,7 +9,7 @@ import { compareTimes } from "./duplicates.ts";
 import { EntryKeeper, type LogPartial } from "./entry-keeper.ts";
 import { LineSelector } from "./line-selector.ts";
 import { LineState } from "./line-state.ts";
-import { type CompiledPipeline, compilePipeline } from "./ops/compile.ts";
+import { type CompiledPipeline, compilePipeline, runOps } from "./ops/compile.ts";
 import type { Direction, LogPlan } from "./plan.ts";
 import type { ScanControl } from "./scan-control.ts";
 import { firstAfter, splitNs } from "./windows.ts";
@@ -112,14 +112,9 @@ export class LogScan {
   }
 
   #take(page: Page, i: number, base: LabelSet, stream: number): void {
-    const { ops, extraction } = this.#pipeline;
     const line = this.#line;
-    line.setLine(i, page.bytes, i === 0 ? 0 : page.ends[i - 1]! + 1, page.ends[i]!);
-    line.sec = page.sec[i]!;
-    line.nanos = page.nanos[i]!;
-    line.labels.reset(base, page.metadata?.[i], page.bytes);
-    extraction.reset(line.labels);
-    for (const op of ops) if (!op(line)) return;
+    line.setEntry(page, i, base);
+    if (!runOps(this.#pipeline, line)) return;
     this.#control.stats.linesAfterOps++;
     this.#keeper.add(line, stream, i);
   }

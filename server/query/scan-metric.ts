@@ -267,13 +267,9 @@ export class MetricScan {
   /** @param ordinal of the line among those loaded into the JSON columns */
   readonly #addLine = (page: Page, base: LabelSet, i: number, ordinal: number, bucket: number): void => {
     const line = this.#line;
-    line.setLine(i, page.bytes, i === 0 ? 0 : page.ends[i - 1]! + 1, page.ends[i]!);
+    line.setEntry(page, i, base);
     line.ordinal = ordinal;
-    line.sec = page.sec[i]!;
-    line.nanos = page.nanos[i]!;
-    line.labels.reset(base, page.metadata?.[i], page.bytes);
-    this.#pipeline.extraction.reset(line.labels);
-    if (!runOps(this.#pipeline.ops, line)) return;
+    if (!runOps(this.#pipeline, line)) return;
     this.#control.stats.linesAfterOps++;
     this.#addSample(line, bucket);
   };

@@ -1,8 +1,8 @@
 // Series by small integers: the label sets that the samples of a metric scan fall into, after grouping. Equal sets get equal numbers; a set
 // is put together only when it is seen for the first time.
 
+import { compareCodePoints, quoteGo } from "../../lib/text/go-quote.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
-import { compareCodePoints, quoteGo } from "../../lib/wire/labels.ts";
 import { queryErrors } from "./errors.ts";
 import type { SeriesGrouping } from "./hints.ts";
 import { ERROR_LABEL, type LineLabels, PRESERVE_ERROR_LABEL } from "./line-labels.ts";

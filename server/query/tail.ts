@@ -12,7 +12,7 @@ import { DeletedLines } from "./deleted-lines.ts";
 import { EntryKeeper, type KeptEntry } from "./entry-keeper.ts";
 import { LOG_QUERY_HINTS } from "./hints.ts";
 import { LineState } from "./line-state.ts";
-import { type CompiledPipeline, compilePipeline } from "./ops/compile.ts";
+import { type CompiledPipeline, compilePipeline, runOps } from "./ops/compile.ts";
 
 /** Entries that wait for the client, before more are dropped. */
 const QUEUE_ENTRIES_MAX = 10_000;
@@ -102,15 +102,13 @@ export class Tail {
   }
 
   #take(push: AcceptedPush, i: number, base: LabelSet, stream: number, keeper: EntryKeeper): void {
-    const { lineFilters, ops, extraction } = this.#pipeline;
     const line = this.#line;
     line.setLine(i, push.bytes, lineStart(push.ends, i), push.ends[i]!);
     line.sec = push.sec[i]!;
     line.nanos = push.nanos[i]!;
-    for (const filter of lineFilters) if (!filter.passesAll && !filter.test(line)) return;
+    for (const filter of this.#pipeline.lineFilters) if (!filter.passesAll && !filter.test(line)) return;
     line.labels.reset(base, push.metadata?.[i], push.bytes);
-    extraction.reset(line.labels);
-    for (const op of ops) if (!op(line)) return;
+    if (!runOps(this.#pipeline, line)) return;
     keeper.add(line, stream, i);
   }
 

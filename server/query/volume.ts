@@ -2,7 +2,8 @@
 // cuts, the part counts that its time has in the range. Rules: Loki's /loki/api/v1/index/volume (reference §1.8).
 
 import type { Matcher } from "../../lib/logql/ast.ts";
-import { compareCodePoints, LabelSet } from "../../lib/wire/labels.ts";
+import { compareCodePoints } from "../../lib/text/go-quote.ts";
+import { LabelSet } from "../../lib/wire/labels.ts";
 import { countedBytes, type PageStats, type StreamPages, type TimeRange } from "../page.ts";
 import { QueryError } from "./errors.ts";
 

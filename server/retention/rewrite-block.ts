@@ -4,6 +4,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { kernels } from "../../lib/kernels/index.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
+import { lineStart } from "../../lib/wire/push-columns.ts";
 import type { BlockIndex } from "../block/block-index.ts";
 import type { BlockStream } from "../block/block-writer.ts";
 import { decodePage, PageScratch } from "../block/page-decoder.ts";
@@ -108,7 +109,7 @@ function keptLines(page: Page, gone: ReadonlySet<number>): RawPage {
   let to = 0;
   for (let i = 0; i < page.stats.entryCount; i++) {
     if (gone.has(i)) continue;
-    const start = i === 0 ? 0 : page.ends[i - 1]! + 1;
+    const start = lineStart(page.ends, i);
     bytes.set(page.bytes.subarray(start, page.ends[i]! + 1), used);
     used += page.ends[i]! + 1 - start;
     kept.ends[to] = used - 1;

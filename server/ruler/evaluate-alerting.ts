@@ -1,6 +1,6 @@
 // An alerting rule at work: its query's answer becomes alerts with labels and annotations, and the alerts move through their states.
 
-import { compareCodePoints } from "../../lib/wire/labels.ts";
+import { compareCodePoints } from "../../lib/text/go-quote.ts";
 import { labelsKey, type ResultLabels } from "../query/series-table.ts";
 import { type Alert, isActive, isDue, moveAlert, newAlert, resumeAlert } from "./alert.ts";
 import type { Sample } from "./query.ts";

@@ -15,7 +15,7 @@ import {
 } from "../../lib/runtime/config-file.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import { parsePrometheusDurationMs } from "../../lib/text/duration.ts";
-import { compareGoStrings } from "../../lib/text/go-quote.ts";
+import { compareCodePoints } from "../../lib/text/go-quote.ts";
 import { isLabelName } from "../../lib/wire/labels.ts";
 import { parseQuery } from "../query/engine.ts";
 import type { Rule, RuleGroup } from "./rules.ts";
@@ -218,5 +218,5 @@ function toGroup(raw: RawGroup): RuleGroup {
 }
 
 function sortedPairs(texts: Readonly<Record<string, string>>): (readonly [string, string])[] {
-  return Object.entries(texts).sort((a, b) => compareGoStrings(a[0], b[0]));
+  return Object.entries(texts).sort((a, b) => compareCodePoints(a[0], b[0]));
 }

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import { replaceFile, syncFolder } from "../../lib/runtime/replace-file.ts";
-import { compareGoStrings } from "../../lib/text/go-quote.ts";
+import { compareCodePoints } from "../../lib/text/go-quote.ts";
 import { tenantProblem } from "../http/tenant.ts";
 import { printRuleFile } from "./print-rules.ts";
 import { RULES_BYTES_MAX, RuleError, readRuleFile } from "./read-rules.ts";
@@ -55,10 +55,10 @@ export class RuleStore {
 
   /** By namespace; within a file as they stand there, of the API's by name. */
   groups(tenant: string): PlacedGroup[] {
-    const files = [...(this.#tenants.get(tenant) ?? [])].sort(([a], [b]) => compareGoStrings(a, b));
+    const files = [...(this.#tenants.get(tenant) ?? [])].sort(([a], [b]) => compareCodePoints(a, b));
     return files
       .flatMap(([, { namespace, groups }]) => groups.map((group) => ({ namespace, group })))
-      .sort((a, b) => compareGoStrings(a.namespace, b.namespace));
+      .sort((a, b) => compareCodePoints(a.namespace, b.namespace));
   }
 
   /** Reads what has changed on disk. @throws when the folder is there and cannot be read */
@@ -200,7 +200,7 @@ async function entriesOf(folder: string): Promise<Entry[]> {
   const entries = await Promise.all(
     names
       .filter((name) => !name.startsWith("."))
-      .sort(compareGoStrings)
+      .sort(compareCodePoints)
       .map(async (name) => ({ name, at: await stat(join(folder, name)).catch(() => undefined) })),
   );
   return entries.flatMap(({ name, at }) => (at?.isFile() || at?.isDirectory() ? { name, isFolder: at.isDirectory() } : []));

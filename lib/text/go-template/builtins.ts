@@ -1,6 +1,6 @@
 // The functions every Go template has: comparison, logic, index, slice, len, print, printf, and the escapers.
 
-import { compareGoStrings } from "../go-quote.ts";
+import { compareCodePoints } from "../go-quote.ts";
 import { decodeGoUtf8 } from "../go-utf8.ts";
 import { formatValue, sprint, sprintf, sprintln } from "./format.ts";
 import { fn, type TemplateFunction, type TemplateFunctions, variadic } from "./function.ts";
@@ -52,7 +52,7 @@ function compare(a: TemplateValue, b: TemplateValue): number {
   const orderable = (value: TemplateValue): boolean => typeof value === "string" || typeof value === "bigint" || typeof value === "number";
   if (!orderable(a) || !orderable(b)) throw new TemplateError("invalid type for comparison");
   if (typeof a !== typeof b) throw new TemplateError("incompatible types for comparison");
-  if (typeof a === "string") return compareGoStrings(a, b as string);
+  if (typeof a === "string") return compareCodePoints(a, b as string);
   // NaN compares with nothing: neither smaller nor larger.
   return a! < b! ? -1 : a! > b! ? 1 : 0;
 }

@@ -1,6 +1,6 @@
 // sprig's functions over lists and dictionaries.
 
-import { compareGoStrings } from "../go-quote.ts";
+import { compareCodePoints } from "../go-quote.ts";
 import { isEmpty, toText } from "./cast.ts";
 import { formatValue } from "./format.ts";
 import { fn, type TemplateFunction, variadic } from "./function.ts";
@@ -67,7 +67,7 @@ export const LIST_FUNCTIONS: readonly (readonly [string, TemplateFunction])[] = 
   ...both("chunk", fn(["int", "list"], chunk)),
   ["concat", variadic([], "list", (lists) => lists.flat())],
   ["join", fn(["text", "any"], (between, list) => texts(list).join(between))],
-  ["sortAlpha", fn(["any"], (list) => texts(list).sort(compareGoStrings))],
+  ["sortAlpha", fn(["any"], (list) => texts(list).sort(compareCodePoints))],
   ["toStrings", fn(["any"], texts)],
   ["until", fn(["int"], (count) => steps(0, count, count < 0 ? -1 : 1))],
   ["untilStep", fn(["int", "int", "int"], steps)],

@@ -1,7 +1,7 @@
 // Runs a template tree over its data. Semantics and error texts: Go's text/template. A run is bounded in steps, output and depth, so that
 // a template of a user ends.
 
-import { compareGoStrings } from "../go-quote.ts";
+import { compareCodePoints } from "../go-quote.ts";
 import { printValue } from "./format.ts";
 import { callFunction, type TemplateFunctions } from "./function.ts";
 import type { Command, Node, Operand, Pipe, TemplateTree } from "./parser.ts";
@@ -125,7 +125,7 @@ export class Execution {
   #items(value: TemplateValue, pipe: Pipe): (readonly [TemplateValue, TemplateValue])[] {
     if (value === null) return [];
     if (isList(value)) return value.map((item, i) => [BigInt(i), item]);
-    if (isMap(value)) return [...value.entries()].sort((a, b) => compareGoStrings(a[0], b[0]));
+    if (isMap(value)) return [...value.entries()].sort((a, b) => compareCodePoints(a[0], b[0]));
     if (typeof value === "bigint") {
       if (value > BigInt(this.#limits.stepsMax)) throw this.#tooLong();
       return Array.from({ length: Math.max(0, Number(value)) }, (_, i) => [BigInt(i), BigInt(i)]);

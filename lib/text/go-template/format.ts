@@ -1,6 +1,6 @@
 // Go's fmt: how values print (`%v`), Sprint and Sprintln, and printf's verbs. Source: the package page of fmt, and its outputs.
 
-import { compareGoStrings, quoteGo } from "../go-quote.ts";
+import { compareCodePoints, quoteGo } from "../go-quote.ts";
 import { printGoTime } from "../go-time.ts";
 import { isList, isMap, type TemplateValue, TimeValue, typeName } from "./value.ts";
 
@@ -28,7 +28,7 @@ function formatComposite(value: TemplateValue & object): string {
   if (value instanceof TimeValue) return printGoTime(value);
   if (isList(value)) return `[${value.map(formatValue).join(" ")}]`;
   if (value.printed !== undefined) return value.printed;
-  const pairs = [...value.entries()].sort((a, b) => compareGoStrings(a[0], b[0]));
+  const pairs = [...value.entries()].sort((a, b) => compareCodePoints(a[0], b[0]));
   return `map[${pairs.map(([key, item]) => `${key}:${formatValue(item)}`).join(" ")}]`;
 }
 

@@ -142,8 +142,9 @@ function compileOp(op: Op, extraction: ExtractionState, kernels: Kernels, column
   }
 }
 
-/** False when an op has dropped the line. */
-export function runOps(ops: readonly LineOp[], line: LineState): boolean {
+/** Runs the ops over a line whose labels are those it begins with. False when an op has dropped it. */
+export function runOps({ ops, extraction }: CompiledPipeline, line: LineState): boolean {
+  extraction.reset(line.labels);
   for (let i = 0; i < ops.length; i++) if (!ops[i]!(line)) return false;
   return true;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { goJson, goNumber } from "../../../lib/text/go-json.ts";
-import { compareGoStrings, quoteGo, unquoteGo } from "../../../lib/text/go-quote.ts";
+import { compareCodePoints, quoteGo, unquoteGo } from "../../../lib/text/go-quote.ts";
 
 describe("json", () => {
   test("of a hundred thousand levels", () => {
@@ -63,4 +63,4 @@ for (const [literal, want] of [
 ] as const)
   test(`unquote: ${literal}`, () => expect(unquoteGo(literal)).toBe(want));
 
-test("strings sort by code point", () => expect(["😀", "\uffff", "a"].sort(compareGoStrings)).toEqual(["a", "\uffff", "😀"]));
+test("strings sort by code point", () => expect(["😀", "\uffff", "a"].sort(compareCodePoints)).toEqual(["a", "\uffff", "😀"]));

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { compareCodePoints, isLabelName, LabelSet, quoteGo } from "../../../lib/wire/labels.ts";
+import { compareCodePoints, quoteGo } from "../../../lib/text/go-quote.ts";
+import { isLabelName, LabelSet } from "../../../lib/wire/labels.ts";
 import { DuplicateLabel, LabelsError, parseLabels } from "../../../lib/wire/parse-labels.ts";
 
 const set = (object: Record<string, string>): LabelSet => LabelSet.fromObject(object);
