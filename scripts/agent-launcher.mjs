@@ -7,6 +7,12 @@ import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { constants, Script } from "node:vm";
 
+const require = createRequire(import.meta.url);
+// Node carries byte code of its own modules, too, which is only taken with the engine's flags as they are at first.
+for (const name of ["crypto", "worker_threads", "fs/promises", "http", "https", "dns", "child_process", "cluster", "zlib"]) {
+  require(`node:${name}`);
+}
+
 // Byte code is taken only when the engine's flags are those it was made with, so what modules would set is set first.
 for (const flag of ["--enable-experimental-regexp-engine-on-excessive-backtracks", "--enable-experimental-regexp-engine"]) {
   setFlagsFromString(flag);
@@ -30,6 +36,6 @@ export const script = new Script(readFileSync(file, "latin1"), {
   importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 });
 const loaded = { exports: {} };
-script.runInThisContext()(loaded.exports, createRequire(file), loaded, file, dirname(file));
+script.runInThisContext()(loaded.exports, require, loaded, file, dirname(file));
 
 export const main = (args) => loaded.exports.main(args);

@@ -4,7 +4,7 @@ import type { AxiosRequestConfig } from "axios";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
-import { loadAxios } from "./axios.ts";
+import { sendWhole } from "./axios.ts";
 import { parseRetryAfterMs } from "./backoff.ts";
 import type { ClientOptions } from "./client-options.ts";
 import { type Credentials, openCredentials } from "./credentials.ts";
@@ -113,7 +113,7 @@ export class Transport {
 
   async #request({ url, ...request }: PushRequest, stop: AbortSignal): Promise<PushAnswer & { readonly location: string | undefined }> {
     return withDeadline(this.#options.timeoutMs, stop, async (signal) => {
-      const response = await loadAxios().request<Buffer>({
+      const response = await sendWhole<Buffer>({
         ...request,
         url: url.href,
         ...this.#routes.to(url),
