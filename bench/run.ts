@@ -42,6 +42,8 @@ interface ServerResult {
   readonly disk_vs_zstd3: number;
   readonly query_rss_mb: number;
   readonly queries: Readonly<Record<string, QueryResult>>;
+  /** By query: what twenty of it, one after the other, cost. */
+  readonly in_a_row: Readonly<Record<string, { readonly rows: number; readonly cpu_s: number }>>;
 }
 
 const root = resolve(import.meta.dirname, "../..");
@@ -162,6 +164,12 @@ ${agents.map((a) => `| ${a.pipeline} | ${a.lines_per_cpu_s} | ${a.times_grep} | 
 |---|--:|--:|--:|--:|--:|
 ${Object.entries(server.queries)
   .map(([name, q]) => `| ${name} | ${q.cpu_s} | ${q.wall_s} | ${q.times_zstdgrep ?? ""} | ${q.value} | ${q.truth ?? ""} |`)
+  .join("\n")}
+
+| twenty times in a row | rows each | million rows per CPU s |
+|---|--:|--:|
+${Object.entries(server.in_a_row)
+  .map(([query, { rows, cpu_s }]) => `| \`${query.replaceAll("|", "\\|")}\` | ${rows / 20} | ${(rows / 1e6 / cpu_s).toFixed(1)} |`)
   .join("\n")}
 ${stages.length === 0 ? "" : stageTable()}`;
 }

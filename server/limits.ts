@@ -30,6 +30,8 @@ export const WAL_RECORD_BYTES_MAX = 512 * MiB;
 export const READER_FILES_MAX = 32;
 /** Bytes of gram filters a reader keeps. */
 export const READER_FILTER_BYTES_MAX = 24 * MiB;
+/** Bytes of tallies a reader keeps. */
+export const READER_TALLY_BYTES_MAX = 16 * MiB;
 /** Memory for the indexes of blocks. One of a full block with 1000 streams takes about a megabyte; what is not kept is read again. */
 export const INDEX_BYTES_MAX = 128 * MiB;
 /** Readers of the main thread whose scratch lies in the kernels' memory, about half a megabyte each, for good. */

@@ -50,7 +50,7 @@ export type PageLocation =
       readonly filterOffset: number;
       readonly filterBytes: number;
     }
-  | { readonly kind: "memory"; readonly encoded: Uint8Array };
+  | { readonly kind: "memory"; readonly encoded: Uint8Array; readonly tally?: Uint8Array };
 
 /** What a delete request takes out of pages: entries from the first time to the last one, both inclusive. Structured-clonable. */
 export interface PageDelete {
@@ -112,10 +112,25 @@ export interface PageField {
   readonly values: readonly string[];
 }
 
+/** How many entries of a page fall into which tick of the clock: runs in the order of time. Drawn in block/page-tally.ts. */
+export interface PageTally {
+  readonly tickSec: number;
+  readonly lists: readonly (readonly MetadataPair[])[];
+  /** Moves on to the next run, or to the first; false behind the last. */
+  next(): boolean;
+  /** The run's entries lie after `endSec - tickSec`, up to and with `endSec`. */
+  readonly endSec: number;
+  /** Their structured metadata, an index of `lists`. */
+  readonly list: number;
+  readonly entryCount: number;
+}
+
 /** Opens pages, one at a time, into scratch memory of its own. One per worker. */
 export interface PageReader {
   /** False only when no line of the page can contain `literal` (bytes; `ignoreCase`: in any ASCII case). Reads at most the page's filter. */
   mayContain(location: PageLocation, literal: Uint8Array): Promise<boolean> | boolean;
+  /** What counts need to know of a page; undefined when only the page itself says it. */
+  tally(ref: PageRef): Promise<PageTally | undefined> | PageTally | undefined;
   open(ref: PageRef): Promise<Page> | Page;
 }
 

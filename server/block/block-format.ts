@@ -1,6 +1,8 @@
 // One block: many pages of one tenant, with an index. Immutable; the unit of storing, listing and deleting.
 //
-//   block   := page* filters index footer
+//   block   := page* [tallies] filters index footer
+//   tallies := tally of each page, back to back | where each ends <4b> … | pages <4b> | bytes of all this <4b> |
+//              crc32 of all before <4b> | magic "SKT1" <4b> |         it ends where the filters begin; drawn in page-tally.ts
 //   filters := gram filter of each page, back to back | crc32 of them <4b>         one ranged read brings all of them
 //   index   := symbols streams pages
 //     symbols := count <v> | (bytes <v>, text) …                          label names and values, each once
@@ -18,9 +20,12 @@ import { MalformedInput } from "../../lib/kernels/kernels.ts";
 export const BLOCK_VERSION = 1;
 export const FOOTER_BYTES = 32;
 const FILTERS_CRC_BYTES = 4;
+/** What ends the region of tallies. */
+export const TALLIES_TAIL_BYTES = 16;
 /** What is read first from a block's end. */
 export const TAIL_BYTES = 64 * 1024;
 const MAGIC = Buffer.from("SKB1");
+const TALLIES_MAGIC = Buffer.from("SKT1");
 
 export interface Footer {
   readonly filtersAt: number;
@@ -74,4 +79,53 @@ export function decodeFooter(footer: Uint8Array, objectBytes: number): Footer {
     throw new MalformedInput("the block's footer points outside of the block");
   }
   return decoded;
+}
+
+/** The tallies' region of a block. */
+export function encodeTallies(tallies: readonly Uint8Array[]): Buffer {
+  const table = Buffer.alloc(tallies.length * 4);
+  let end = 0;
+  tallies.forEach((tally, page) => {
+    end += tally.length;
+    table.writeUInt32LE(end, page * 4);
+  });
+  const region = Buffer.concat([...tallies, table, Buffer.alloc(TALLIES_TAIL_BYTES)]);
+  const tail = region.length - TALLIES_TAIL_BYTES;
+  region.writeUInt32LE(tallies.length, tail);
+  region.writeUInt32LE(region.length, tail + 4);
+  region.writeUInt32LE(crc32(region.subarray(0, tail + 8)), tail + 8);
+  TALLIES_MAGIC.copy(region, tail + 12);
+  return region;
+}
+
+/** @param tail the bytes before the filters @returns how long the region of tallies is that they end; 0 for a block without one */
+export function talliesBytesOf(tail: Uint8Array): number {
+  const view = Buffer.from(tail.buffer, tail.byteOffset, tail.length);
+  return view.length === TALLIES_TAIL_BYTES && view.subarray(12).equals(TALLIES_MAGIC) ? view.readUInt32LE(4) : 0;
+}
+
+/** Tallies of a block's pages. Damaged, it has none: pages say for themselves what their tallies would save reading. */
+export class BlockTallies {
+  readonly #region: Buffer;
+  readonly #tableAt: number;
+  readonly #pageCount: number;
+
+  constructor(region: Uint8Array) {
+    this.#region = Buffer.from(region.buffer, region.byteOffset, region.length);
+    const tail = region.length - TALLIES_TAIL_BYTES;
+    const isWhole = tail >= 0 && crc32(this.#region.subarray(0, tail + 8)) === this.#region.readUInt32LE(tail + 8);
+    this.#pageCount = isWhole ? this.#region.readUInt32LE(tail) : 0;
+    this.#tableAt = tail - this.#pageCount * 4;
+  }
+
+  get bytes(): number {
+    return this.#region.length;
+  }
+
+  /** The tally of a page; empty when it has none. A view. */
+  of(page: number): Uint8Array {
+    if (page >= this.#pageCount) return this.#region.subarray(0, 0);
+    const from = page === 0 ? 0 : this.#region.readUInt32LE(this.#tableAt + page * 4 - 4);
+    return this.#region.subarray(from, this.#region.readUInt32LE(this.#tableAt + page * 4));
+  }
 }

@@ -2,7 +2,7 @@
 
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { BlockMeta } from "../store/catalog.ts";
-import { encodeFilters, encodeFooter } from "./block-format.ts";
+import { encodeFilters, encodeFooter, encodeTallies } from "./block-format.ts";
 import { emptyPageTable, encodeIndex } from "./block-index.ts";
 import type { EncodedPage } from "./page-encoder.ts";
 
@@ -46,8 +46,11 @@ export function writeBlock(key: string, tenant: string, streams: readonly BlockS
     }),
     table,
   );
+  const tallies = encodeTallies(pages.map(({ tally }) => tally));
   const filters = encodeFilters(pages.map(({ filter }) => filter));
-  const footer = encodeFooter(at, at + filters.length, index);
-  const parts = [...pages.map(({ bytes }) => bytes), filters, index, footer];
-  return { parts, meta: { key, tenant, ...meta, objectBytes: at + filters.length + index.length + footer.length } };
+  const filtersAt = at + tallies.length;
+  const indexAt = filtersAt + filters.length;
+  const footer = encodeFooter(filtersAt, indexAt, index);
+  const parts = [...pages.map(({ bytes }) => bytes), tallies, filters, index, footer];
+  return { parts, meta: { key, tenant, ...meta, objectBytes: indexAt + index.length + footer.length } };
 }

@@ -8,6 +8,7 @@ import type { PageStats } from "../page.ts";
 import { encodeMetadata, encodeTimes } from "./page-columns.ts";
 import { encodeFields } from "./page-fields.ts";
 import { CODEC_STORED, FLAG_LENGTHS, FLAG_METADATA, FLAG_WIDE_TIMES, packColumn, storeColumn, writePage } from "./page-format.ts";
+import { encodeTally } from "./page-tally.ts";
 import { VarintWriter } from "./varint.ts";
 
 /** Columns of entries in any order. */
@@ -26,13 +27,18 @@ export interface EncodedPage {
   readonly bytes: Uint8Array;
   /** Gram filter of the lines; empty when every page must be read. */
   readonly filter: Uint8Array;
+  /** Entries by second; empty when the page has to be read for them. */
+  readonly tally: Uint8Array;
 }
 
 /** What the fields may take, of the packed lines. */
 const FIELDS_SHARE_MAX = 0.025;
+/** What the tally may take: of the packed page, and beside it. */
+const TALLY_SHARE_MAX = 0.015;
+const TALLY_BYTES_FREE = 96;
 const lengthsWriter = new VarintWriter();
 
-/** @param forStore false for a page that is encoded only to be read from memory: not packed, without filter and fields */
+/** @param forStore false for a page that is encoded only to be read from memory: not packed, without filter, tally and fields */
 export function encodePage(raw: RawPage, forStore: boolean): EncodedPage {
   const page = isSorted(raw) ? raw : sorted(raw);
   const { entryCount, ends, sec, nanos } = page;
@@ -52,7 +58,13 @@ export function encodePage(raw: RawPage, forStore: boolean): EncodedPage {
   };
   const fields = forStore ? encodeFields(page, columns.lines.packed.length * FIELDS_SHARE_MAX) : undefined;
   const bytes = writePage(flags, stats, columns, fields === undefined ? undefined : pack(fields));
-  return { stats, bytes, filter: forStore ? kernels.buildGramFilter(lines).slice() : new Uint8Array(0) };
+  if (!forStore) return { stats, bytes, filter: empty.packed, tally: empty.packed };
+  return {
+    stats,
+    bytes,
+    filter: kernels.buildGramFilter(lines).slice(),
+    tally: encodeTally(page, TALLY_BYTES_FREE + bytes.length * TALLY_SHARE_MAX),
+  };
 }
 
 function isSorted({ sec, nanos, entryCount }: RawPage): boolean {

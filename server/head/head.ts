@@ -50,12 +50,12 @@ export class HeadStream {
     this.cut.push(page);
     this.open.clear();
     this.#snapshot = undefined;
-    return page.bytes.length + page.filter.length;
+    return page.bytes.length + page.filter.length + page.tally.length;
   }
 
   /** Everything, for a reader: cut pages as they are, the open one encoded for it. */
   pages(): PageRef[] {
-    const refs: PageRef[] = this.cut.map(({ stats, bytes }) => ({ stats, location: { kind: "memory", encoded: bytes } }));
+    const refs: PageRef[] = this.cut.map(({ stats, bytes, tally }) => ({ stats, location: { kind: "memory", encoded: bytes, tally } }));
     if (this.open.entryCount > 0) refs.push((this.#snapshot ??= snapshot(this.open)));
     return refs;
   }

@@ -3,7 +3,7 @@
 
 import type { Kernels } from "../../lib/kernels/kernels.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
-import { lineBytes, type Page, type PageReader, type PageRef, type StreamPages } from "../page.ts";
+import { lineBytes, type Page, type PageReader, type PageRef, type PageTally, type StreamPages } from "../page.ts";
 import { BucketState, type SeriesState, stateKindOf } from "./bucket-state.ts";
 import { DeletedLines } from "./deleted-lines.ts";
 import { findDuplicates, groupPages, type PageGroup } from "./duplicates.ts";
@@ -16,6 +16,7 @@ import { compileUnwrap, type UnwrapOp } from "./ops/unwrap.ts";
 import type { MetricPlan } from "./plan.ts";
 import type { ScanControl } from "./scan-control.ts";
 import { type ResultLabels, SeriesTable } from "./series-table.ts";
+import { NO_BYTES, TallyScan } from "./tally-scan.ts";
 import { BucketCursor, firstAfter, type Windows } from "./windows.ts";
 
 /** Structured-clonable outcome of a scan. */
@@ -33,6 +34,8 @@ export class MetricScan {
   readonly #columns: JsonColumns | undefined;
   /** For pages whose fields say all that the query asks. */
   readonly #fields: FieldScan | undefined;
+  /** For counts of all that is there. */
+  readonly #tallies: TallyScan | undefined;
   readonly #unwrap: UnwrapOp | undefined;
   readonly #line = new LineState();
   readonly #series: SeriesTable;
@@ -57,6 +60,8 @@ export class MetricScan {
     this.#series = new SeriesTable(plan.grouping, plan.seriesMax);
     this.#state = new BucketState(stateKindOf(plan.fn, unwrap !== null));
     this.#countsBytes = unwrap === null && (plan.fn === "bytes_over_time" || plan.fn === "bytes_rate");
+    const counts = this.#plain && !this.#countsBytes;
+    this.#tallies = counts ? new TallyScan({ windows, series: this.#series, state: this.#state, labels: this.#line.labels }) : undefined;
     this.#fields = this.#columns !== undefined && looksAtLabelsOnly(log) ? this.#fieldScan(this.#columns) : undefined;
   }
 
@@ -75,14 +80,35 @@ export class MetricScan {
   }
 
   async addStream({ labels, pages }: StreamPages): Promise<void> {
-    for (const group of this.groupsToRead(labels, pages)) await this.addGroup(labels, group);
+    for (const group of await this.groupsToRead(labels, pages)) await this.addGroup(labels, group);
   }
 
-  /** Adds what statistics know of a stream; returns the groups of pages that have to be read. */
-  groupsToRead(labels: LabelSet, pages: readonly PageRef[]): PageGroup[] {
+  /** Adds what statistics and tallies know of a stream; returns the groups of pages that have to be read. */
+  async groupsToRead(labels: LabelSet, pages: readonly PageRef[]): Promise<PageGroup[]> {
     const groups = groupPages(pages.filter((page) => this.#touchesWindow(page)));
     if (!this.#plain || !this.#selector.selectsAll) return groups;
-    return groups.filter((group) => group.length > 1 || !this.#addFromStatistics(labels, group[0]!));
+    const left: PageGroup[] = [];
+    for (const group of groups) {
+      const turn = this.#control.betweenLines();
+      if (turn instanceof Promise) await turn;
+      const added = group.length === 1 && this.#addWithoutReading(labels, group[0]!);
+      if (!(added instanceof Promise ? await added : added)) left.push(group);
+    }
+    return left;
+  }
+
+  #addWithoutReading(base: LabelSet, ref: PageRef): Promise<boolean> | boolean {
+    if (ref.deletes !== undefined) return false;
+    if (this.#addFromStatistics(base, ref)) return true;
+    if (this.#tallies === undefined) return false;
+    const tally = this.#reader.tally(ref);
+    return tally instanceof Promise ? tally.then((known) => this.#addFromTally(base, ref, known)) : this.#addFromTally(base, ref, tally);
+  }
+
+  #addFromTally(base: LabelSet, ref: PageRef, tally: PageTally | undefined): boolean {
+    if (tally === undefined || !this.#tallies!.add(base, ref, tally)) return false;
+    this.#control.sawStatistics(ref.stats);
+    return true;
   }
 
   /** Reads pages that overlap in time. */
@@ -108,7 +134,6 @@ export class MetricScan {
   /** A page within one bucket whose lines nobody asks for: true when its statistics were enough. */
   #addFromStatistics(base: LabelSet, ref: PageRef): boolean {
     const { stats } = ref;
-    if (ref.deletes !== undefined) return false;
     const sole = this.#soleBucket(ref);
     const series = sole < 0 ? -1 : this.#series.ofStream(base, stats.metadataBytes > 0);
     if (series < 0) return false;
@@ -284,6 +309,3 @@ export class MetricScan {
     if (value !== undefined) this.#state.add(this.#series.ofLine(line.labels), bucket, value, line.sec, line.nanos);
   }
 }
-
-/** Labels of an entry alone are never spans of its page, whose lines need not be decoded for them. */
-const NO_BYTES = new Uint8Array(0);

@@ -102,7 +102,7 @@ async function splitMetricWork(scan: MetricScan, streams: readonly StreamPages[]
   const stored: { labels: StreamPages["labels"]; group: readonly PageRef[]; bytes: number }[] = [];
   const pageCount = streams.reduce((sum, { pages }) => sum + pages.length, 0);
   for (const { labels, pages } of streams) {
-    for (const group of scan.groupsToRead(labels, pages)) {
+    for (const group of await scan.groupsToRead(labels, pages)) {
       if (group.some(({ location }) => location.kind === "memory")) inline.push({ labels, group });
       else if (pageCount > PRUNED_PAGES_MAX || (await scan.mayMatchAny(group))) stored.push({ labels, group, bytes: bytesOf(group) });
     }

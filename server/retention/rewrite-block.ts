@@ -94,9 +94,10 @@ function copyOf(ref: PageRef, files: BlockFiles): EncodedPage {
   const { location } = ref;
   if (location.kind !== "block") throw new Error("a stored page is in a block");
   const filters = files.filters(location);
-  // A copy: the filters of the block are kept only while there is room.
+  // Copies: what is known of the block beside its pages is kept only while there is room.
   const filter = filters.slice(location.filterOffset, location.filterOffset + location.filterBytes);
-  return { stats: ref.stats, bytes: encodedBytes(ref, files), filter };
+  const tally = new Uint8Array(files.tallies(location).of(location.page));
+  return { stats: ref.stats, bytes: encodedBytes(ref, files), filter, tally };
 }
 
 /** Columns of their own, without the lines that are gone. */

@@ -29,6 +29,7 @@ function storeOf(lines: readonly string[], { lineBytes = 32 * MIB, fails = false
   };
   const reader: PageReader = {
     mayContain: () => true,
+    tally: () => undefined,
     open: ({ location }) => pageOf(lines[location.kind === "block" ? location.page : -1]!),
   };
   const ask = (over: LogView, { query, tenants }: InstantRequest | RangeRequest, endNs: bigint, startNs?: bigint): Promise<QueryAnswer> => {
@@ -129,7 +130,7 @@ test("little data is not worth it, and none neither", async () => {
 
 test("refusals and unreadable pages are no failure", async () => {
   const { parts } = storeOf([JSON_LINE], { fails: true });
-  const unreadable: PageReader = { mayContain: () => true, open: () => Promise.reject(new Error("gone")) };
+  const unreadable: PageReader = { mayContain: () => true, tally: () => undefined, open: () => Promise.reject(new Error("gone")) };
   expect(await warmUp(parts)).toBe(4);
   expect(await warmUp({ ...parts, openReader: () => unreadable })).toBe(6);
 });

@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { LabelSet } from "../../../lib/wire/labels.ts";
-import { decodeFooter, FOOTER_BYTES } from "../../../server/block/block-format.ts";
+import { decodeFooter, encodeFooter, FOOTER_BYTES, TALLIES_TAIL_BYTES, talliesBytesOf } from "../../../server/block/block-format.ts";
 import { BlockIndex, split } from "../../../server/block/block-index.ts";
 import { type BlockStream, writeBlock } from "../../../server/block/block-writer.ts";
 import { encodePage } from "../../../server/block/page-encoder.ts";
 import { BlockFiles, openPageReader } from "../../../server/block/page-reader.ts";
 import { READER_FILES_MAX } from "../../../server/limits.ts";
-import type { PageReader, PageRef, TimeRange } from "../../../server/page.ts";
+import type { PageReader, PageRef, PageTally, TimeRange } from "../../../server/page.ts";
 import { ALL_TIME, entriesOf, type ModelEntry, pushOf } from "../storage-entries.ts";
 
 const KEY = "t/blocks/b.skb";
@@ -63,6 +63,13 @@ async function readBlock(object: Buffer, range: TimeRange = ALL_TIME): Promise<M
   for (const one of index.streams)
     for (const ref of index.pagesOf(one, range)) found.push(...entriesOf(await reader.open(ref), one.labels));
   return found;
+}
+
+/** The tally of an object's first page. */
+async function tallyOf(object: Buffer): Promise<PageTally | undefined> {
+  const index = indexOf(object);
+  const [ref] = index.pagesOf(index.streams[0]!, ALL_TIME);
+  return readerOf(object).tally(ref!);
 }
 
 const secondsIn = async (startNs: bigint, endNs: bigint): Promise<number[]> => [
@@ -127,6 +134,33 @@ describe("blocks", () => {
       expect(may).toEqual(want);
     });
 
+  test("tallies: each page has its own", async () => {
+    const object = objectOf(STREAMS);
+    const index = indexOf(object);
+    const reader = readerOf(object);
+    const runs: number[][] = [];
+    for (const one of index.streams) {
+      for (const ref of index.pagesOf(one, ALL_TIME)) {
+        const tally = await reader.tally(ref);
+        while (tally!.next()) runs.push([tally!.endSec, tally!.entryCount]);
+      }
+    }
+    const seconds = (from: number, count: number): number[][] => Array.from({ length: count }, (_, i) => [from + i, 1]);
+    expect(runs).toEqual([...seconds(100, 10), ...seconds(200, 10), ...seconds(150, 3), [10, 1]]);
+  });
+
+  test("tallies: a block that was written without them is read as before", async () => {
+    const object = objectOf(STREAMS);
+    const footerAt = object.length - FOOTER_BYTES;
+    const { filtersAt, indexAt, indexBytes } = decodeFooter(object.subarray(footerAt), object.length);
+    const bytes = talliesBytesOf(object.subarray(filtersAt - TALLIES_TAIL_BYTES, filtersAt));
+    const footer = encodeFooter(filtersAt - bytes, indexAt - bytes, object.subarray(indexAt, indexAt + indexBytes));
+    const without = Buffer.concat([object.subarray(0, filtersAt - bytes), object.subarray(filtersAt, footerAt), footer]);
+    expect(await readBlock(without)).toEqual(await readBlock(object));
+    expect(await tallyOf(without)).toBeUndefined();
+    expect(await tallyOf(object)).toBeDefined();
+  });
+
   test("more blocks than a reader keeps open are all read", async () => {
     const own = join(folder, "many");
     mkdirSync(own);
@@ -167,6 +201,8 @@ describe("damaged blocks", () => {
   test("any flipped bit is an error that says where, or changes nothing that is read", async () => {
     const want = await readBlock(whole);
     const footerAt = whole.length - FOOTER_BYTES;
+    const { filtersAt } = decodeFooter(whole.subarray(footerAt), whole.length);
+    const talliesAt = filtersAt - talliesBytesOf(whole.subarray(filtersAt - TALLIES_TAIL_BYTES, filtersAt));
     let silent = 0;
     for (let bit = 0; bit < whole.length * 8; bit += 3) {
       const damaged = Buffer.from(whole);
@@ -176,7 +212,8 @@ describe("damaged blocks", () => {
         const [ref] = index.pagesOf(index.streams[0]!, ALL_TIME);
         expect(await readerOf(damaged).mayContain(ref!.location, Buffer.from("some words to be found")), `bit ${bit}`).toBe(true);
         expect(await readBlock(damaged), `bit ${bit}`).toEqual(want);
-        silent++;
+        expect(await tallyOf(damaged), `bit ${bit}`).toBeUndefined();
+        if (bit >> 3 < talliesAt || bit >> 3 >= filtersAt) silent++;
       } catch (error) {
         const { name, message } = error as Error;
         expect(["MalformedInput", "StoreError"], `bit ${bit}: ${name} ${message}`).toContain(name);

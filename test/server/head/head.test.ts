@@ -67,7 +67,7 @@ describe("pages of the head", () => {
       many(5000, (i) => `${i} ${"x".repeat(200)}`),
       many(300, (i) => `more ${i}`),
     );
-    const cutBytes = stream.cut.reduce((sum, { bytes, filter }) => sum + bytes.length + filter.length, 0);
+    const cutBytes = stream.cut.reduce((sum, { bytes, filter, tally }) => sum + bytes.length + filter.length + tally.length, 0);
     expect(head.memoryBytes).toBe(cutBytes + stream.open.memoryBytes);
   });
 

@@ -35,9 +35,15 @@ export interface Asked {
 
 export function ask(
   streams: Readonly<Record<string, readonly Line[]>>,
-  options: { pageEntries?: number; limits?: Partial<QueryLimits>; nowMs?: number; shape?: (page: Page) => Page } = {},
+  options: {
+    pageEntries?: number;
+    limits?: Partial<QueryLimits>;
+    nowMs?: number;
+    shape?: (page: Page) => Page;
+    tallyBytesMax?: number;
+  } = {},
 ): Asked {
-  const data = new MemoryData(options.pageEntries ?? 3, options.shape);
+  const data = new MemoryData(options.pageEntries ?? 3, options.shape, options.tallyBytesMax);
   for (const [labels, lines] of Object.entries(streams)) {
     data.add(
       "t",

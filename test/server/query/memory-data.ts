@@ -4,6 +4,7 @@ import type { Matcher } from "../../../lib/logql/ast.ts";
 import { compileMatcher } from "../../../lib/logql/matcher.ts";
 import type { MetadataPair } from "../../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../../lib/wire/labels.ts";
+import { encodeTally, readTally } from "../../../server/block/page-tally.ts";
 import type {
   Page,
   PageLocation,
@@ -29,12 +30,15 @@ export class MemoryData implements PageView {
   readonly #cut = new Map<string, PageRef[]>();
   readonly #pageEntries: number;
   readonly #shape: (page: Page) => Page;
+  /** Pages have tallies of at most so many bytes. */
+  readonly #tallyBytesMax: number;
   /** Pages that were opened, for tests of what is not read. */
   opened = 0;
 
   /** @param shape what readers are given for a page */
-  constructor(pageEntries = 50, shape: (page: Page) => Page = (page) => page) {
+  constructor(pageEntries = 50, shape: (page: Page) => Page = (page) => page, tallyBytesMax = 0) {
     this.#pageEntries = pageEntries;
+    this.#tallyBytesMax = tallyBytesMax;
     this.#shape = shape;
   }
 
@@ -63,6 +67,10 @@ export class MemoryData implements PageView {
       return this.#pages[new DataViewOf(location.encoded).number()]!;
     };
     return {
+      tally: ({ location, stats }) => {
+        const page = pageAt(location);
+        return readTally(encodeTally({ ...page, entryCount: stats.entryCount }, this.#tallyBytesMax), stats);
+      },
       mayContain: (location, literal) =>
         Buffer.from(pageAt(location).bytes)
           .toString("latin1")
