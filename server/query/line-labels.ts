@@ -4,6 +4,7 @@
 // Rules (reference §2.5, §2.13): parsed labels win over structured metadata, that over stream labels; a parser never overwrites a
 // stream label or metadata (it adds `_extracted`, which is the parser's business); errors live beside the labels.
 
+import { plainDurationNs } from "../../lib/text/duration.ts";
 import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
 import { textOf } from "../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
@@ -119,6 +120,12 @@ export class LineLabels {
   numberAt(i: number): number | undefined {
     if (this.#values[i] !== undefined) return undefined;
     return plainNumber(this.bytes, this.#starts[i]!, this.#ends[i]!);
+  }
+
+  /** Nanoseconds of a duration of one number and one unit, read likewise. */
+  durationNsAt(i: number): number | undefined {
+    if (this.#values[i] !== undefined) return undefined;
+    return plainDurationNs(this.bytes, this.#starts[i]!, this.#ends[i]!);
   }
 
   /** Visits every label of the line with its category, errors last (they count as parsed). Order is not defined. */

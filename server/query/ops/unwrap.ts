@@ -5,6 +5,7 @@ import { messageOf } from "../../../lib/runtime/invariant.ts";
 import { parseHumanBytes } from "../../../lib/text/byte-size.ts";
 import { parseGoDurationNs } from "../../../lib/text/duration.ts";
 import { parseGoFloat } from "../go-number.ts";
+import type { LineLabels } from "../line-labels.ts";
 import type { LineState } from "../line-state.ts";
 import { labelFilterOp } from "./label-filter.ts";
 
@@ -16,12 +17,12 @@ export type UnwrapOp = (line: LineState) => number | undefined;
 
 export function compileUnwrap({ label, conversion, filters }: Unwrap): UnwrapOp {
   const convert = converter(conversion);
-  const plain = conversion === null;
+  const read = spanReader(conversion);
   const keeps = filters.map(labelFilterOp);
   return (line) => {
     const { labels } = line;
     const at = labels.indexOf(label);
-    let value = plain && at >= 0 ? labels.numberAt(at) : undefined;
+    let value = at >= 0 ? read(labels, at) : undefined;
     if (value === undefined) {
       const text = labels.get(label);
       if (text === undefined || text === "") return undefined;
@@ -45,6 +46,21 @@ function converter(conversion: Unwrap["conversion"]): (text: string) => number {
       return parseHumanBytes;
     default:
       return (text) => secondsOf(parseGoDurationNs(text));
+  }
+}
+
+/** Reads what is a plain number of its kind where it lies, which needs no text; undefined for all else. */
+function spanReader(conversion: Unwrap["conversion"]): (labels: LineLabels, at: number) => number | undefined {
+  switch (conversion) {
+    case null:
+      return (labels, at) => labels.numberAt(at);
+    case "bytes":
+      return () => undefined;
+    default:
+      return (labels, at) => {
+        const ns = labels.durationNsAt(at);
+        return ns === undefined ? undefined : secondsOf(ns);
+      };
   }
 }
 

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
+import { seededRandom } from "../../../lib/runtime/clock.ts";
 import {
   parseGoDurationMs,
   parseGoDurationNs,
   parsePrometheusDurationMs,
+  plainDurationNs,
   printGoDuration,
   printPrometheusDuration,
 } from "../../../lib/text/duration.ts";
@@ -39,6 +41,44 @@ for (const [name, text, message] of [
   test(`go duration, refused: ${name}`, () => expect(() => parseGoDurationNs(text)).toThrow(message));
 
 test("go duration in ms keeps the fraction", () => expect(parseGoDurationMs("1500us")).toBe(1.5));
+
+const plain = (text: string): number | undefined => {
+  const bytes = Buffer.from(`7m${text}s9`);
+  return plainDurationNs(bytes, 2, bytes.length - 2);
+};
+
+for (const text of [
+  "",
+  "5",
+  "s",
+  ".s",
+  "-1s",
+  "1h2m",
+  "5d",
+  "5 s",
+  "5ss",
+  "5hs",
+  "5µs",
+  "1.2.3s",
+  "0.3333333333333333333h",
+  "1.9ns",
+  "9999999h",
+])
+  test(`plain duration: ${text} is none`, () => expect(plain(text)).toBe(undefined));
+
+test("plain durations are those of go", () => {
+  const random = seededRandom(3);
+  let read = 0;
+  for (let i = 0; i < 20_000; i++) {
+    const digits = (most: number): string => String(Math.floor(random() * 10 ** Math.floor(random() * most)));
+    const text = digits(10) + (random() < 0.6 ? `.${digits(12)}` : "") + ["ns", "us", "ms", "s", "m", "h"][Math.floor(random() * 6)]!;
+    const ns = plain(text);
+    if (ns === undefined) continue;
+    read++;
+    expect(ns, text).toBe(parseGoDurationNs(text));
+  }
+  expect(read).toBeGreaterThan(10_000);
+});
 
 for (const [name, text, ms] of [
   ["minutes", "5m", 300_000],
