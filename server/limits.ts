@@ -11,6 +11,8 @@ export const PAGE_ENTRIES_MAX = 32_768;
 export const PAGE_BYTES_MAX = 256 * MiB;
 /** First size of a stream's open page: there may be 100 000 streams that hardly write. */
 export const OPEN_PAGE_BYTES_MIN = 256;
+/** Memory of open pages that is kept for those to come. */
+export const OPEN_PAGE_BYTES_KEPT = 24 * MiB;
 
 /** Bytes of the head, encoded and open pages together, after which it is flushed. Bounds memory and the time a restart replays. */
 export const HEAD_BYTES_FLUSH = 48 * MiB;

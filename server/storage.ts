@@ -330,7 +330,7 @@ export class Storage implements LogView {
       await new Promise<void>((passed) => {
         this.#parts.wal.cut((segment) => {
           this.#frozen = { head: this.#head, segment, reason };
-          this.#head = new Head();
+          this.#head = this.#head.successor();
           passed();
         });
       });

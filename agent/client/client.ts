@@ -2,10 +2,10 @@
 
 import { setMaxListeners } from "node:events";
 import { kernels } from "../../lib/kernels/index.ts";
+import { BufferPool } from "../../lib/runtime/buffer-pool.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { backoffMs } from "./backoff.ts";
-import { BufferPool } from "./buffer-pool.ts";
 import type { ClientMetrics, DropReason } from "./client-metrics.ts";
 import { initHostMetrics, initTenantMetrics } from "./client-metrics.ts";
 import type { ClientOptions, ClientsShared } from "./client-options.ts";

@@ -2,8 +2,8 @@
 // bytes is kept. Sealing puts the streams together and compresses them, and that is what waits to be sent.
 
 import { kernels } from "../../lib/kernels/index.ts";
+import type { BufferPool } from "../../lib/runtime/buffer-pool.ts";
 import type { EntryBatch, Ticket } from "../../lib/wire/entry-batch.ts";
-import type { BufferPool } from "./buffer-pool.ts";
 import { ENTRY_OVERHEAD_BYTES, encodeEntry, entryBytesMax, requestBytes, writeRequest } from "./push-body.ts";
 import type { ResolvedStream } from "./stream-labels.ts";
 

@@ -3,9 +3,9 @@
 // Several batches may be in flight, but never two with entries of one stream, so that each stream arrives in order. What waits longer
 // than there is room for makes `add` return a promise: whoever reads sources waits for it.
 
+import type { BufferPool } from "../../lib/runtime/buffer-pool.ts";
 import { TIMER_MS_MAX } from "../../lib/runtime/clock.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
-import type { BufferPool } from "./buffer-pool.ts";
 import { encodeMetadata } from "./metadata-bytes.ts";
 import { OpenBatch, type SealedBatch } from "./open-batch.ts";
 import type { ResolvedStream } from "./stream-labels.ts";

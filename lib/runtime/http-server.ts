@@ -14,8 +14,13 @@ export interface Request {
   readonly query: URLSearchParams;
   /** Values of the route's `{name}` parts, decoded. */
   readonly params: Readonly<Record<string, string>>;
-  /** The whole body. @throws BodyTooLarge before more than `limitBytes` are kept. */
-  body(limitBytes: number): Promise<Buffer>;
+  /**
+   * The whole body.
+   *
+   * @param allocate gives the memory it is put into, of at least so many bytes; by default memory of its own
+   * @throws BodyTooLarge before more than `limitBytes` are kept
+   */
+  body(limitBytes: number, allocate?: (bytes: number) => Buffer): Promise<Buffer>;
   /** Aborts when the client goes away before the answer is finished. */
   readonly signal: AbortSignal;
 }
@@ -149,7 +154,7 @@ function toRequest(
     path,
     query: new URLSearchParams(queryText),
     params,
-    body: (limitBytes) => readBody(raw, limitBytes),
+    body: (limitBytes, allocate) => readBody(raw, limitBytes, allocate),
     get signal() {
       if (abort === undefined) {
         const controller = new AbortController();
@@ -163,7 +168,7 @@ function toRequest(
   };
 }
 
-async function readBody(raw: IncomingMessage, limitBytes: number): Promise<Buffer> {
+async function readBody(raw: IncomingMessage, limitBytes: number, allocate: ((bytes: number) => Buffer) | undefined): Promise<Buffer> {
   const declared = Number(raw.headers["content-length"] ?? 0);
   if (declared > limitBytes) {
     raw.resume();
@@ -179,7 +184,11 @@ async function readBody(raw: IncomingMessage, limitBytes: number): Promise<Buffe
     }
     parts.push(part);
   }
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts, bytes);
+  if (allocate === undefined) return parts.length === 1 ? parts[0]! : Buffer.concat(parts, bytes);
+  const body = allocate(bytes);
+  let at = 0;
+  for (const part of parts) at += part.copy(body, at);
+  return body.subarray(0, bytes);
 }
 
 interface Found {

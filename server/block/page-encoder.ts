@@ -7,7 +7,16 @@ import { PAGE_ENTRIES_MAX } from "../limits.ts";
 import type { PageStats } from "../page.ts";
 import { encodeMetadata, encodeTimes } from "./page-columns.ts";
 import { encodeFields } from "./page-fields.ts";
-import { CODEC_STORED, FLAG_LENGTHS, FLAG_METADATA, FLAG_WIDE_TIMES, packColumn, storeColumn, writePage } from "./page-format.ts";
+import {
+  CODEC_STORED,
+  FLAG_LENGTHS,
+  FLAG_METADATA,
+  FLAG_WIDE_TIMES,
+  packColumn,
+  packLines,
+  storeColumn,
+  writePage,
+} from "./page-format.ts";
 import { encodeTally } from "./page-tally.ts";
 import { VarintWriter } from "./varint.ts";
 
@@ -53,7 +62,7 @@ export function encodePage(raw: RawPage, forStore: boolean): EncodedPage {
   const columns = {
     times: pack(times ?? wideTimes(page)),
     lengths: hasFeeds ? pack(encodeLengths(page)) : empty,
-    lines: pack(lines),
+    lines: forStore ? packLines(lines) : storeColumn(lines),
     metadata: hasMetadata ? pack(encodeMetadata(page.metadata!, entryCount)) : empty,
   };
   const fields = forStore ? encodeFields(page, columns.lines.packed.length * FIELDS_SHARE_MAX) : undefined;

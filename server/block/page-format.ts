@@ -132,13 +132,30 @@ function readFields(view: Buffer, at: number): ColumnBytes {
 /** Below this a column is stored as it is. */
 const PACK_BYTES_MIN = 64;
 
-/** The smaller of stored and packed. The packed bytes are a copy. */
-export function packColumn(raw: Uint8Array): ColumnBytes {
+/**
+ * The smaller of stored and packed.
+ *
+ * @param keep takes the packed bytes out of the kernels' memory; by default a copy of their own
+ */
+export function packColumn(raw: Uint8Array, keep = (packed: Uint8Array): Uint8Array => packed.slice()): ColumnBytes {
   if (raw.length >= PACK_BYTES_MIN) {
     const packed = kernels.packPage(raw);
-    if (packed.length < raw.length) return { codec: CODEC_PACKED, rawBytes: raw.length, packed: packed.slice() };
+    if (packed.length < raw.length) return { codec: CODEC_PACKED, rawBytes: raw.length, packed: keep(packed) };
   }
   return storeColumn(raw);
+}
+
+const SCRATCH_BYTES_MAX = 1024 * 1024;
+let scratch = new Uint8Array(64 * 1024);
+
+/** `packColumn` for the one large column of a page: what it gives is valid until the next call. */
+export function packLines(raw: Uint8Array): ColumnBytes {
+  return packColumn(raw, (packed) => {
+    if (packed.length > SCRATCH_BYTES_MAX) return packed.slice();
+    if (packed.length > scratch.length) scratch = new Uint8Array(Math.min(SCRATCH_BYTES_MAX, packed.length * 2));
+    scratch.set(packed);
+    return scratch.subarray(0, packed.length);
+  });
 }
 
 /** The bytes as they are, copied. */

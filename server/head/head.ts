@@ -5,21 +5,24 @@ import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { BlockStream } from "../block/block-writer.ts";
 import { type EncodedPage, encodePage } from "../block/page-encoder.ts";
 import type { AcceptedPush } from "../ingest/accepted-push.ts";
+import { OPEN_PAGE_BYTES_KEPT } from "../limits.ts";
 import type { PageRef, PageStats } from "../page.ts";
 import { OpenPage } from "./open-page.ts";
+import { PageBuffers } from "./page-buffers.ts";
 
 /** Work on one thread between two turns of the event loop, while many pages are encoded. */
 const TURN_MS = 10;
 
 export class HeadStream {
   readonly labels: LabelSet;
-  readonly open = new OpenPage();
+  readonly open: OpenPage;
   readonly cut: EncodedPage[] = [];
   /** The open page as a reader sees it; undefined when it has changed since. */
   #snapshot: PageRef | undefined;
 
-  constructor(labels: LabelSet) {
+  constructor(labels: LabelSet, buffers: PageBuffers) {
     this.labels = labels;
+    this.open = new OpenPage(buffers);
   }
 
   /** Appends entries `[from, to)`; an entry equal to the one before it is left out. Returns how much memory that took. */
@@ -53,6 +56,14 @@ export class HeadStream {
     return page.bytes.length + page.filter.length + page.tally.length;
   }
 
+  /** Cuts what is open and gives its memory back: nothing is appended any more. Returns how much more memory is taken. */
+  close(): number {
+    const before = this.open.memoryBytes;
+    const encodedBytes = this.open.entryCount > 0 ? this.cutPage() : 0;
+    this.open.release();
+    return encodedBytes + this.open.memoryBytes - before;
+  }
+
   /** Everything, for a reader: cut pages as they are, the open one encoded for it. */
   pages(): PageRef[] {
     const refs: PageRef[] = this.cut.map(({ stats, bytes, tally }) => ({ stats, location: { kind: "memory", encoded: bytes, tally } }));
@@ -84,6 +95,16 @@ export class Head {
   /** Line bytes ever appended. */
   rawBytes = 0;
   entryCount = 0;
+  readonly #buffers: PageBuffers;
+
+  constructor(buffers = new PageBuffers(OPEN_PAGE_BYTES_KEPT)) {
+    this.#buffers = buffers;
+  }
+
+  /** An empty head that uses this one's memory as it is given back. */
+  successor(): Head {
+    return new Head(this.#buffers);
+  }
 
   get isEmpty(): boolean {
     return this.entryCount === 0;
@@ -95,7 +116,7 @@ export class Head {
     for (const { labels, from, to } of push.streams) {
       let stream = streams.get(labels);
       if (stream === undefined) {
-        streams.set(labels, (stream = new HeadStream(labels)));
+        streams.set(labels, (stream = new HeadStream(labels, this.#buffers)));
         this.memoryBytes += stream.open.memoryBytes;
       }
       this.memoryBytes += stream.append(push, from, to);
@@ -127,12 +148,12 @@ export class Head {
     return count;
   }
 
-  /** Cuts what is open; what each tenant's block will hold, streams and pages in a stable order. */
+  /** Cuts what is open, for good; what each tenant's block will hold, streams and pages in a stable order. */
   async cutAll(tenant: string): Promise<BlockStream[]> {
     const streams: BlockStream[] = [];
     let started = performance.now();
     for (const stream of this.streams(tenant)) {
-      if (stream.open.entryCount > 0) stream.cutPage();
+      this.memoryBytes += stream.close();
       if (stream.cut.length > 0) streams.push({ labels: stream.labels, pages: [...stream.cut].sort(byTime) });
       if (performance.now() - started > TURN_MS) {
         await nextTurn();

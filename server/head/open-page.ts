@@ -5,13 +5,12 @@ import { lineStart } from "../../lib/wire/push-columns.ts";
 import type { RawPage } from "../block/page-encoder.ts";
 import type { AcceptedPush } from "../ingest/accepted-push.ts";
 import { OPEN_PAGE_BYTES_MIN, PAGE_BYTES_TARGET, PAGE_ENTRIES_MAX } from "../limits.ts";
+import type { PageBuffers } from "./page-buffers.ts";
 
 const ENTRIES_MIN = 8;
-/** Room for the line that takes a page over the target. */
-const LAST_LINE_BYTES = 1024;
 
 export class OpenPage implements RawPage {
-  bytes: Uint8Array = new Uint8Array(OPEN_PAGE_BYTES_MIN);
+  bytes: Uint8Array<ArrayBuffer>;
   ends = new Int32Array(ENTRIES_MIN);
   sec = new Int32Array(ENTRIES_MIN);
   nanos = new Int32Array(ENTRIES_MIN);
@@ -20,6 +19,12 @@ export class OpenPage implements RawPage {
   bytesUsed = 0;
   minSec = Number.POSITIVE_INFINITY;
   maxSec = Number.NEGATIVE_INFINITY;
+  readonly #buffers: PageBuffers;
+
+  constructor(buffers: PageBuffers) {
+    this.#buffers = buffers;
+    this.bytes = buffers.take(OPEN_PAGE_BYTES_MIN);
+  }
 
   get isFull(): boolean {
     return this.bytesUsed >= PAGE_BYTES_TARGET || this.entryCount >= PAGE_ENTRIES_MAX;
@@ -77,12 +82,18 @@ export class OpenPage implements RawPage {
     this.maxSec = Number.NEGATIVE_INFINITY;
   }
 
+  /** Gives its memory back: nothing is appended any more. */
+  release(): void {
+    this.clear();
+    this.#buffers.give(this.bytes);
+    this.bytes = new Uint8Array(0);
+  }
+
   #room(bytes: number, entries: number): void {
     if (bytes > this.bytes.length) {
-      // A page is cut soon after the target: doubling once more would only cost memory.
-      const isLast = Math.max(bytes, this.bytes.length * 2) > PAGE_BYTES_TARGET;
-      const wider = new Uint8Array(isLast ? Math.max(bytes, PAGE_BYTES_TARGET) + LAST_LINE_BYTES : Math.max(bytes, this.bytes.length * 2));
+      const wider = this.#buffers.take(bytes);
       wider.set(this.bytes.subarray(0, this.bytesUsed));
+      this.#buffers.give(this.bytes);
       this.bytes = wider;
     }
     if (entries > this.ends.length) {

@@ -1,5 +1,6 @@
 // POST /loki/api/v1/push: bytes in, 204 when they are durable.
 
+import { BufferPool } from "../../lib/runtime/buffer-pool.ts";
 import { BodyTooLarge, type Route } from "../../lib/runtime/http-server.ts";
 import { decodePush } from "../../lib/wire/decode-push.ts";
 import { PushError, PushTooLarge } from "../../lib/wire/push-columns.ts";
@@ -15,6 +16,7 @@ export interface PushLimits {
 }
 
 export function pushRoutes(ingester: Ingester, tenants: TenantResolver, limits: PushLimits): Route[] {
+  const pool = new BufferPool();
   const route = (path: string, legacyPath: boolean): Route => ({
     methods: ["POST"],
     path,
@@ -22,13 +24,16 @@ export function pushRoutes(ingester: Ingester, tenants: TenantResolver, limits: 
       const tenant = tenants.one(request.raw);
       let body: Buffer | undefined;
       try {
-        body = await request.body(limits.bodyBytes);
+        body = await request.body(limits.bodyBytes, (bytes) => pool.take(bytes));
         await decodePush(body, request.raw.headers, { legacyPath, limitBytes: limits.decodedBytes }, (columns) =>
           ingester.push(tenant, columns),
         );
       } catch (error) {
         if (error instanceof BodyTooLarge || error instanceof PushTooLarge) ingester.countTooLarge(tenant, sizeOf(error, body));
         throw asAnswer(error);
+      } finally {
+        // Whatever was taken from it is in the log by now, or was refused.
+        if (body !== undefined) pool.give(Buffer.from(body.buffer));
       }
       response.writeHead(204).end();
     },

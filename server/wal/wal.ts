@@ -3,12 +3,12 @@
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { MalformedInput } from "../../lib/kernels/kernels.ts";
+import { BufferPool } from "../../lib/runtime/buffer-pool.ts";
 import { type Disk, type DiskFile, systemDisk } from "../../lib/runtime/disk.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import type { AcceptedPush } from "../ingest/accepted-push.ts";
 import { WAL_RECORD_BYTES_MAX, WAL_SEGMENT_BYTES_TARGET } from "../limits.ts";
-import { BufferPool } from "./buffer-pool.ts";
 import { decodeRecord, encodeRecord, RECORD_HEADER_BYTES, SEGMENT_MAGIC } from "./record.ts";
 
 export interface WalOptions {
@@ -220,7 +220,7 @@ export class Wal {
         );
         for (const { reject } of group) reject(error);
       }
-      for (const { record } of group) this.#pool.give(record);
+      for (const { record } of group) this.#pool.give(Buffer.from(record.buffer));
     }
     this.#group = undefined;
     this.#writing = undefined;
