@@ -85,18 +85,11 @@ export class TenantQueue {
     for (let from = 0; from < count; ) {
       const open = this.#opened();
       const allowed = this.#settings.streamsMax === 0 ? undefined : this.#limitStreams(open, picks, from, count, slots, streams);
-      let bytes = open.lineBytes;
-      let to = from;
-      for (; to < count; to++) {
-        const entryBytes = sizeOf(batch, picks[to]!);
-        const starts = open.entryCount === 0 && to === from;
-        if (allowed !== undefined && allowed[slots[picks[to]!]!] === 0) break;
-        if (bytes + entryBytes > batchBytes && !starts) break;
-        bytes += entryBytes;
-      }
+      const isAllowed = allowed === undefined ? undefined : { slots, allowed };
+      const { to, bytes } = fitting(batch, picks, from, count, open.entryCount === 0, batchBytes - open.lineBytes, isAllowed);
       if (to > from) {
-        this.#addPending(bytes - open.lineBytes);
-        open.append({ batch, picks, from, to, slots, streams }, bytes - open.lineBytes);
+        this.#addPending(bytes);
+        open.append({ batch, picks, from, to, slots, streams }, bytes);
       }
       if (to < count && allowed !== undefined && allowed[slots[picks[to]!]!] === 0) {
         this.#hooks.onDropped("stream_limited", 1, batch.lineLength(picks[to]!));
@@ -258,6 +251,31 @@ function holdForever(batch: EntryBatch): void {
     ticket.hold();
     ticket.abandon?.();
   }
+}
+
+/**
+ * How many entries from `from` on an open batch takes: up to the first whose stream is not allowed, or that is beyond `bytesMax` (the
+ * first of an empty batch never is). A function of its own, small enough to be compiled once: within `add`, each batch that was sent
+ * for the first time made the engine compile all that `add` calls anew.
+ */
+function fitting(
+  batch: EntryBatch,
+  picks: Int32Array,
+  from: number,
+  count: number,
+  isEmpty: boolean,
+  bytesMax: number,
+  bound: { readonly slots: Int32Array; readonly allowed: Uint8Array } | undefined,
+): { readonly to: number; readonly bytes: number } {
+  let bytes = 0;
+  let to = from;
+  for (; to < count; to++) {
+    if (bound !== undefined && bound.allowed[bound.slots[picks[to]!]!] === 0) break;
+    const entryBytes = sizeOf(batch, picks[to]!);
+    if (bytes + entryBytes > bytesMax && !(isEmpty && to === from)) break;
+    bytes += entryBytes;
+  }
+  return { to, bytes };
 }
 
 function sizeOf(batch: EntryBatch, i: number): number {
