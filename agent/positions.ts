@@ -10,7 +10,7 @@ import type { Registry } from "prom-client";
 import type { Clock } from "../lib/runtime/clock.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import type { Log } from "../lib/runtime/log.ts";
-import { replaceFile } from "../lib/runtime/replace-file.ts";
+import { removeHalfWritten, replaceFile } from "../lib/runtime/replace-file.ts";
 import { digest, digestRecords, type FileRecord, parseSidecar, printSidecar, RecordStore, type Sidecar } from "./file-records.ts";
 import { counter } from "./metric.ts";
 import { parsePositions, printPositions } from "./positions-file.ts";
@@ -67,6 +67,7 @@ const SOON_GAP_MS = 1_000;
 /** @throws Error when a file is there and cannot be read, or is not a positions file and `ignoreInvalidYaml` is off */
 export async function openPositions(options: PositionsOptions): Promise<Positions> {
   const { path, log } = options;
+  await Promise.all([removeHalfWritten(path), removeHalfWritten(`${path}.identity`)]);
   const text = await readIfThere(path);
   const positions = readPositions(text ?? "", options);
   const sidecarText = await readIfThere(`${path}.identity`).catch((error: unknown) => {

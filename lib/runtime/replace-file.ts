@@ -1,8 +1,8 @@
 // The one small file that is replaced: written aside, synced, renamed, and the folder synced, so that a reader or a power cut sees
 // the old content or the new one, never a part.
 
-import { open, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { open, readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 
 /**
  * @param content whole, or in pieces that are made as they are written
@@ -26,6 +26,26 @@ export async function replaceFile(path: string, content: string | Uint8Array | I
     throw cause;
   }
   await syncFolder(dirname(path));
+}
+
+/** Removes what processes that were killed while they replaced this file have left beside it. Without a word where that cannot be done. */
+export async function removeHalfWritten(path: string): Promise<void> {
+  const prefix = `${basename(path)}.tmp-`;
+  const names = await readdir(dirname(path)).catch(() => []);
+  for (const name of names) {
+    if (!name.startsWith(prefix) || isRunning(Number(name.slice(prefix.length)))) continue;
+    await rm(join(dirname(path), name), { force: true }).catch(() => {});
+  }
+}
+
+function isRunning(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return true;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
 }
 
 /** Makes names created, renamed or removed in a folder survive a power cut. */
