@@ -8,6 +8,7 @@ import { find, findLines } from "./typescript/find.ts";
 import { buildGramFilter } from "./typescript/grams.ts";
 import { scanJson } from "./typescript/json.ts";
 import { splitLines } from "./typescript/lines.ts";
+import { scanLogfmt } from "./typescript/logfmt.ts";
 import { lz4Compress, lz4Decompress } from "./typescript/lz4.ts";
 import { packPage, unpackPage } from "./typescript/page.ts";
 import { decodePush, encodeEntries } from "./typescript/push.ts";
@@ -21,6 +22,7 @@ export const typescriptKernels: Kernels = {
   parseCri,
   parseRfc3339,
   scanJson,
+  scanLogfmt,
   jsonFields,
   encodeEntries,
   decodePush,

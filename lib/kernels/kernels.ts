@@ -52,6 +52,13 @@ export const JSON_LINE_OBJECT = 1;
 /** Not decided by the kernel (malformed, an escaped key, a duplicate of a wanted key, deep nesting …): ask a full parser. */
 export const JSON_LINE_UNSURE = 0;
 
+/** `scanLogfmt`'s verdict on a line: all that is asked of it is known, or a full parser has to be asked. */
+export const LOGFMT_LINE_READ = 1;
+export const LOGFMT_LINE_UNSURE = 0;
+/** How a value was found by `scanLogfmt`: none, or the span of its content without quotes and escapes. */
+export const LOGFMT_ABSENT = 0;
+export const LOGFMT_PLAIN = 1;
+
 /** Ids of `jsonFields` beside the numbers of values: the key is not there, or null. */
 export const FIELD_ABSENT = 0;
 /** The line has to be read: no well-formed object, or a value that is nested, escaped, long or beyond ASCII. */
@@ -127,6 +134,23 @@ export interface Kernels {
     count: number,
     keys: readonly Uint8Array[],
     rules: number,
+    verdict: Uint8Array,
+    kind: Uint8Array,
+    valueStart: Int32Array,
+    valueEnd: Int32Array,
+  ): void;
+
+  /**
+   * Finds `keys` (ASCII) in the logfmt lines `bytes[starts[i], ends[i])`: of each key its first value that is not empty. Results as those of
+   * `scanJson`, with the LOGFMT constants. A line is read no further than to the last of the first `needed` keys; 0: to its end.
+   */
+  scanLogfmt(
+    bytes: Uint8Array,
+    starts: Int32Array,
+    ends: Int32Array,
+    count: number,
+    keys: readonly Uint8Array[],
+    needed: number,
     verdict: Uint8Array,
     kind: Uint8Array,
     valueStart: Int32Array,

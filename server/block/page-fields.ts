@@ -22,7 +22,7 @@ const SAMPLE_BYTES_MAX = 8_192;
 const SAMPLE_VALUE_CHARS_MAX = 32;
 /** Fields of a page; one key more is looked for, see GUARD_KEY. */
 const FIELDS_MAX = 6;
-/** Only these names come from one spelling of a key and from no nesting (server/query/json-columns.ts). */
+/** Only these names come from one spelling of a key and from no nesting (server/query/key-columns.ts). */
 const PLAIN_NAME = /^[a-zA-Z][a-zA-Z0-9]*$/;
 const NAME_CHARS_MAX = 64;
 /** A query that mentions errors must read lines with this key: none of their fields is sure. */

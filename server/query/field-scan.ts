@@ -6,7 +6,7 @@ import type { LabelSet } from "../../lib/wire/labels.ts";
 import { lineBytes, type Page } from "../page.ts";
 import type { BucketState } from "./bucket-state.ts";
 import { FieldTuples, UNSURE } from "./field-tuples.ts";
-import type { JsonColumns } from "./json-columns.ts";
+import type { KeyColumns } from "./key-columns.ts";
 import type { LineState } from "./line-state.ts";
 import { type CompiledPipeline, runOps } from "./ops/compile.ts";
 import type { UnwrapOp } from "./ops/unwrap.ts";
@@ -18,7 +18,7 @@ export interface FieldScanParts {
   readonly windows: Windows;
   readonly control: ScanControl;
   readonly pipeline: CompiledPipeline;
-  readonly columns: JsonColumns;
+  readonly columns: KeyColumns;
   readonly unwrap: UnwrapOp | undefined;
   readonly line: LineState;
   readonly series: SeriesTable;
@@ -35,7 +35,7 @@ export interface SelectedLines {
   readonly skip: ReadonlySet<number> | undefined;
 }
 
-/** Reads one line, the `ordinal`th of those loaded into the JSON columns. */
+/** Reads one line, the `ordinal`th of those loaded into the key columns. */
 export type AddLine = (page: Page, base: LabelSet, index: number, ordinal: number, bucket: number) => void;
 
 /** Whether the ops look at nothing but labels, and `| json` is the only one that sets any. */

@@ -8,7 +8,7 @@ import { BucketState, type SeriesState, stateKindOf } from "./bucket-state.ts";
 import { DeletedLines } from "./deleted-lines.ts";
 import { findDuplicates, groupPages, type PageGroup } from "./duplicates.ts";
 import { FieldScan, looksAtLabelsOnly, type SelectedLines } from "./field-scan.ts";
-import { type JsonColumns, jsonColumnsFor } from "./json-columns.ts";
+import { type KeyColumns, keyColumnsFor } from "./key-columns.ts";
 import { LineSelector } from "./line-selector.ts";
 import { LineState } from "./line-state.ts";
 import { type CompiledPipeline, compilePipeline, runOps } from "./ops/compile.ts";
@@ -31,7 +31,7 @@ export class MetricScan {
   readonly #control: ScanControl;
   readonly #pipeline: CompiledPipeline;
   readonly #selector: LineSelector;
-  readonly #columns: JsonColumns | undefined;
+  readonly #columns: KeyColumns | undefined;
   /** For pages whose fields say all that the query asks. */
   readonly #fields: FieldScan | undefined;
   /** For counts of all that is there. */
@@ -51,7 +51,7 @@ export class MetricScan {
     this.#windows = windows;
     this.#reader = reader;
     this.#control = control;
-    this.#columns = jsonColumnsFor(log, plan.hints, kernels);
+    this.#columns = keyColumnsFor(log, plan.hints, kernels);
     this.#pipeline = compilePipeline(log, unwrap, plan.hints, kernels, this.#columns);
     this.#selector = new LineSelector(this.#pipeline.lineFilters, kernels, new LineState());
     this.#deleted = new DeletedLines(kernels);
@@ -65,7 +65,7 @@ export class MetricScan {
     this.#fields = this.#columns !== undefined && looksAtLabelsOnly(log) ? this.#fieldScan(this.#columns) : undefined;
   }
 
-  #fieldScan(columns: JsonColumns): FieldScan {
+  #fieldScan(columns: KeyColumns): FieldScan {
     return new FieldScan({
       windows: this.#windows,
       control: this.#control,
@@ -289,7 +289,7 @@ export class MetricScan {
     }
   }
 
-  /** @param ordinal of the line among those loaded into the JSON columns */
+  /** @param ordinal of the line among those loaded into the key columns */
   readonly #addLine = (page: Page, base: LabelSet, i: number, ordinal: number, bucket: number): void => {
     const line = this.#line;
     line.setEntry(page, i, base);

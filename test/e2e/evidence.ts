@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 
 const SHOWN = 12;
 
@@ -13,7 +14,7 @@ const SHOWN = 12;
 export function evidenceOf(logs: string, text: string, name: string, agentFolder: string): string {
   const places = readdirSync(logs).flatMap((file) => {
     const path = join(logs, file);
-    const at = readFileSync(path).indexOf(text);
+    const at = contentOf(path).indexOf(text);
     if (at < 0) return [];
     const { ino, size, mtime, birthtime } = statSync(path);
     return [`${file}: byte ${at} of ${size}, inode ${ino}, made ${birthtime.toISOString()}, written ${mtime.toISOString()}`];
@@ -24,6 +25,11 @@ export function evidenceOf(logs: string, text: string, name: string, agentFolder
     `noted of ${name}:\n  ${records(agentFolder, name).join("\n  ")}`,
     `the agent's log on ${name}:\n  ${told(agentFolder, name).join("\n  ")}`,
   ].join("\n");
+}
+
+function contentOf(path: string): Buffer {
+  const bytes = readFileSync(path);
+  return path.endsWith(".gz") ? gunzipSync(bytes) : bytes;
 }
 
 function records(folder: string, name: string): string[] {

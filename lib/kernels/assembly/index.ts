@@ -6,6 +6,7 @@ export { find, findLines } from "./find";
 export { sampleGrams, setGrams } from "./grams";
 export { scanJson } from "./json";
 export { splitLines } from "./lines";
+export { scanLogfmt } from "./logfmt";
 export { lz4Compress, lz4Decompress } from "./lz4";
 export { packPage, unpackPage } from "./page";
 export { decodePush, encodeEntries } from "./push";

@@ -118,7 +118,7 @@ function isInner(byte: u32): bool {
   return byte - 33 <= 94;
 }
 
-function sameBytes(a: usize, b: usize, count: u32): bool {
+export function sameBytes(a: usize, b: usize, count: u32): bool {
   for (let i: u32 = 0; i < count; i++) if (load<u8>(a + i) != load<u8>(b + i)) return false;
   return true;
 }

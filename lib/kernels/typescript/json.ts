@@ -43,7 +43,8 @@ export function scanJson(
   }
 }
 
-function clearSlots(from: number, to: number, kind: Uint8Array, valueStart: Int32Array, valueEnd: Int32Array): void {
+/** Nothing was found of keys in these slots. */
+export function clearSlots(from: number, to: number, kind: Uint8Array, valueStart: Int32Array, valueEnd: Int32Array): void {
   for (let slot = from; slot < to; slot++) {
     kind[slot] = JSON_ABSENT;
     valueStart[slot] = valueEnd[slot] = 0;

@@ -30,7 +30,7 @@ function measureSpans(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, c
 export function lineKernels(
   module: KernelModule,
   memory: KernelMemory,
-): Pick<Kernels, "splitLines" | "parseCri" | "parseRfc3339" | "scanJson"> {
+): Pick<Kernels, "splitLines" | "parseCri" | "parseRfc3339" | KeyScan> {
   return {
     splitLines(bytes: Uint8Array, from: number, to: number, starts: Int32Array, ends: Int32Array): number {
       const most = Math.min(starts.length, ends.length);
@@ -81,31 +81,39 @@ export function lineKernels(
       memory.leave();
     },
 
-    scanJson(bytes, starts, ends, count, keys, rules, verdict, kind, valueStart, valueEnd): void {
-      const fits = measureSpans(bytes, starts, ends, count, false);
-      const slots = count * keys.length;
-      const need = spanTo - spanFrom + 9 * count + 9 * slots + keyTableBytes(keys);
-      if (!fits || !memory.enter(need, 8, bytes, starts, ends, verdict, kind, valueStart, valueEnd)) {
-        twin.scanJson(bytes, starts, ends, count, keys, rules, verdict, kind, valueStart, valueEnd);
-        return;
-      }
-      const base = memory.placeBytes(bytes, spanFrom, spanTo) - spanFrom;
-      const table = placeKeys(memory, keys);
-      module.scanJson(
-        base,
-        memory.placeWords(starts, count),
-        memory.placeWords(ends, count),
-        count,
-        table,
-        keys.length,
-        rules,
-        memory.result(verdict, count),
-        memory.result(kind, slots),
-        memory.result(valueStart, slots),
-        memory.result(valueEnd, slots),
-      );
-      memory.leave();
-    },
+    scanJson: keyScan("scanJson", module, memory),
+    scanLogfmt: keyScan("scanLogfmt", module, memory),
+  };
+}
+
+/** Kernels that look for keys in lines; they take the same arguments, but for what the number behind the keys says. */
+type KeyScan = "scanJson" | "scanLogfmt";
+
+function keyScan(name: KeyScan, module: KernelModule, memory: KernelMemory): Kernels[KeyScan] {
+  return (bytes, starts, ends, count, keys, mode, verdict, kind, valueStart, valueEnd): void => {
+    const fits = measureSpans(bytes, starts, ends, count, false);
+    const slots = count * keys.length;
+    const need = spanTo - spanFrom + 9 * count + 9 * slots + keyTableBytes(keys);
+    if (!fits || !memory.enter(need, 8, bytes, starts, ends, verdict, kind, valueStart, valueEnd)) {
+      twin[name](bytes, starts, ends, count, keys, mode, verdict, kind, valueStart, valueEnd);
+      return;
+    }
+    const base = memory.placeBytes(bytes, spanFrom, spanTo) - spanFrom;
+    const table = placeKeys(memory, keys);
+    module[name](
+      base,
+      memory.placeWords(starts, count),
+      memory.placeWords(ends, count),
+      count,
+      table,
+      keys.length,
+      mode,
+      memory.result(verdict, count),
+      memory.result(kind, slots),
+      memory.result(valueStart, slots),
+      memory.result(valueEnd, slots),
+    );
+    memory.leave();
   };
 }
 

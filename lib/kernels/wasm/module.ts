@@ -8,6 +8,7 @@ export interface KernelModule {
   parseCri(...args: number[]): void;
   parseRfc3339(...args: number[]): void;
   scanJson(...args: number[]): void;
+  scanLogfmt(...args: number[]): void;
   jsonFields(...args: number[]): void;
   encodeEntries(...args: number[]): number;
   decodePush(...args: number[]): number;

@@ -5,7 +5,7 @@ import type { Kernels } from "../../../lib/kernels/kernels.ts";
 import type { LogExpr, Op, Unwrap } from "../../../lib/logql/ast.ts";
 import { unreachable } from "../../../lib/runtime/invariant.ts";
 import { ExtractionState, namesOf, type ParserHints } from "../hints.ts";
-import type { JsonColumns } from "../json-columns.ts";
+import type { KeyColumns, KeyParser } from "../key-columns.ts";
 import { ERROR_DETAILS_LABEL, ERROR_LABEL } from "../line-labels.ts";
 import type { LineOp, LineState } from "../line-state.ts";
 import { patternOp, regexpOp } from "./captures.ts";
@@ -32,7 +32,7 @@ export function compilePipeline(
   unwrap: Unwrap | null,
   hints: ParserHints,
   kernels: Kernels,
-  columns?: JsonColumns,
+  columns?: KeyColumns,
 ): CompiledPipeline {
   const extraction = new ExtractionState(hints, earlyFilters(log, unwrap));
   const { early, late } = splitLineFilters(withoutIdleDrops(log.ops));
@@ -112,14 +112,17 @@ export function splitLineFilters(ops: readonly Op[]): { early: Extract<Op, { kin
   return { early, late };
 }
 
-function compileOp(op: Op, extraction: ExtractionState, kernels: Kernels, columns: JsonColumns | undefined): LineOp {
+function compileOp(op: Op, extraction: ExtractionState, kernels: Kernels, columns: KeyColumns | undefined): LineOp {
+  const columnsOf = (parser: KeyParser): KeyColumns | undefined => (columns?.parser === parser ? columns : undefined);
   switch (op.kind) {
     case "lineFilter":
       return compileLineFilter(op, kernels).test;
     case "json":
-      return op.extractions.length > 0 ? jsonPathsOp(op.extractions, extraction) : jsonOp(extraction, columns);
+      return op.extractions.length > 0 ? jsonPathsOp(op.extractions, extraction) : jsonOp(extraction, columnsOf("json"));
     case "logfmt":
-      return op.extractions.length > 0 ? logfmtExpressionsOp(op.extractions, op, extraction) : logfmtOp(op, extraction);
+      return op.extractions.length > 0
+        ? logfmtExpressionsOp(op.extractions, op, extraction)
+        : logfmtOp(op, extraction, columnsOf("logfmt"));
     case "regexp":
       return regexpOp(op.pattern, extraction);
     case "pattern":

@@ -4,7 +4,7 @@
 import type { Extraction } from "../../../lib/logql/ast.ts";
 import { compileJsonPath, startsLikeJson } from "../../../lib/text/json-path.ts";
 import type { ExtractionState } from "../hints.ts";
-import type { JsonColumns } from "../json-columns.ts";
+import type { KeyColumns } from "../key-columns.ts";
 import { DUPLICATE_SUFFIX, type LineLabels, PARSED_LABEL, PRESERVE_ERROR_LABEL } from "../line-labels.ts";
 import type { LineOp, LineState } from "../line-state.ts";
 import { ARRAY, cleanText, eachMember, type JsonMember, type JsonValue, labelText, NULL, newMember, OBJECT, STRING } from "./json-scan.ts";
@@ -23,7 +23,7 @@ export function setParserError(labels: LineLabels, wanted: ExtractionState, erro
 }
 
 /** @param columns finds the wanted keys of whole pages by the kernel, when the query asks for few enough */
-export function jsonOp(wanted: ExtractionState, columns: JsonColumns | undefined): LineOp {
+export function jsonOp(wanted: ExtractionState, columns: KeyColumns | undefined): LineOp {
   const names = new KeyNames();
   const members: JsonMember[] = [];
   const joined = new Map<string, Map<string, string>>();

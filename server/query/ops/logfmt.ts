@@ -4,6 +4,7 @@
 import type { Extraction } from "../../../lib/logql/ast.ts";
 import { LogfmtScanner, printLogfmtError } from "../../../lib/text/logfmt.ts";
 import type { ExtractionState } from "../hints.ts";
+import type { KeyColumns } from "../key-columns.ts";
 import { DUPLICATE_SUFFIX, ERROR_LABEL, PARSED_LABEL } from "../line-labels.ts";
 import type { LineOp, LineState } from "../line-state.ts";
 import { isAscii, setParserError } from "./json.ts";
@@ -17,7 +18,8 @@ export interface LogfmtOptions {
   readonly keepEmpty: boolean;
 }
 
-export function logfmtOp({ strict, keepEmpty }: LogfmtOptions, wanted: ExtractionState): LineOp {
+/** @param columns finds the wanted keys of whole pages by the kernel, when the query asks for few enough and the options are the usual ones */
+export function logfmtOp({ strict, keepEmpty }: LogfmtOptions, wanted: ExtractionState, columns?: KeyColumns): LineOp {
   const names = new KeyNames();
   const pairs = new LogfmtScanner(NO_BYTES, 0, 0, { lenient: !strict });
   const firstOnly = wanted.hints.required === null;
@@ -26,6 +28,10 @@ export function logfmtOp({ strict, keepEmpty }: LogfmtOptions, wanted: Extractio
   const lengths = keyLengths(wanted.hints.required);
   return (line) => {
     if (wanted.nothingWanted) return true;
+    if (columns !== undefined && line.original) {
+      const outcome = columns.apply(line, wanted);
+      if (outcome !== "unsure") return outcome === "kept";
+    }
     line.asBytes();
     const { labels, bytes } = line;
     let missing = extractable.length;
@@ -41,7 +47,7 @@ export function logfmtOp({ strict, keepEmpty }: LogfmtOptions, wanted: Extractio
       setValue(line, pairs, name);
       if (!wanted.took(name, line)) return false;
       if (wanted.complete) break;
-      if (!strict && !firstOnly && --missing === 0) break;
+      if (!strict && !firstOnly && !name.startsWith("__") && --missing === 0) break;
     }
     if (pairs.error !== null) setParserError(labels, wanted, LOGFMT_ERROR, printLogfmtError(pairs.error));
     return true;

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { CriColumns, Kernels } from "../../../lib/kernels/index.ts";
 import { JSON_ENOUGH, JSON_TRIMMED_KEYS } from "../../../lib/kernels/kernels.ts";
+import { scanLogfmt } from "../../../lib/text/logfmt.ts";
 import { agree, fuzz, misplaced, twin, wasm } from "./flavours.ts";
 import type { Random } from "./random.ts";
 
@@ -215,13 +216,17 @@ describe("parseCri", () => {
   parsed("an empty line", "", null);
 });
 
-function json(flavour: Kernels, bytes: Uint8Array, starts: Int32Array, ends: Int32Array, keys: readonly Uint8Array[], rules = 0) {
-  const count = starts.length;
-  const slots = count * keys.length;
-  const out = { verdict: new Uint8Array(count), kind: new Uint8Array(slots), from: new Int32Array(slots), to: new Int32Array(slots) };
-  flavour.scanJson(bytes, starts, ends, count, keys, rules, out.verdict, out.kind, out.from, out.to);
-  return out;
-}
+const scanner =
+  (name: "scanJson" | "scanLogfmt") =>
+  (flavour: Kernels, bytes: Uint8Array, starts: Int32Array, ends: Int32Array, keys: readonly Uint8Array[], mode = 0) => {
+    const count = starts.length;
+    const slots = count * keys.length;
+    const out = { verdict: new Uint8Array(count), kind: new Uint8Array(slots), from: new Int32Array(slots), to: new Int32Array(slots) };
+    flavour[name](bytes, starts, ends, count, keys, mode, out.verdict, out.kind, out.from, out.to);
+    return out;
+  };
+const json = scanner("scanJson");
+const logfmt = scanner("scanLogfmt");
 
 describe("scanJson", () => {
   const NAMES = ["a", "level", "msg", "", "ünï", "a long key of more than sixteen bytes", "trace_id"];
@@ -308,4 +313,56 @@ describe("scanJson", () => {
   scans("an escape that is none", '{"k":"\\x"}', 0, 0, "");
   scans("31 arrays within", `{"k":${"[".repeat(31)}${"]".repeat(31)}}`, 1, 7, "[".repeat(31) + "]".repeat(31));
   scans("32 arrays within", `{"k":${"[".repeat(32)}${"]".repeat(32)}}`, 0, 0, "");
+});
+
+describe("scanLogfmt", () => {
+  const NAMES = ["k", "level", "duration", "a", "trace_id", "a key of more than sixteen letters".replaceAll(" ", "-")];
+  const VALUES = ["", "1", "info", '"a b"', '""', '"a\\"b"', '"\\q"', '"open', "a=b", 'a"b', "ü", "x".repeat(40)];
+  const keys = NAMES.map((name) => encoder.encode(name));
+
+  test("flavours agree, and with the scanner where they are sure", () =>
+    fuzz(3_000, (random) => {
+      const pair = (): string => random.pick([...NAMES, "ü", ""]) + random.pick(["=", "=", "=", "", " "]) + random.pick(VALUES);
+      const line = (): string => Array.from({ length: random.below(6) }, pair).join(random.pick([" ", " ", "\t", "  ", ""]));
+      const lines = Array.from({ length: random.below(5) }, () => mutate(random, line()));
+      const laid = lay(random, lines);
+      const wanted = keys.slice(0, random.below(keys.length + 1));
+      const needed = random.below(wanted.length + 1);
+      agree((flavour) => logfmt(flavour, laid.bytes, laid.starts, laid.ends, wanted, needed));
+      const got = agree((flavour) => logfmt(flavour, laid.bytes, laid.starts, laid.ends, wanted, 0));
+      if (typeof got === "string") throw new Error(got);
+      lines.forEach((text, i) => {
+        if (got.verdict[i] === 0) return;
+        const pairs = scanLogfmt(Uint8Array.from(text), 0, text.length, { lenient: true });
+        const found = new Map<string, string>();
+        while (pairs.next()) if (pairs.value() !== "" && !found.has(pairs.key())) found.set(pairs.key(), pairs.value());
+        wanted.forEach((_, k) => {
+          const slot = i * wanted.length + k;
+          const span = Buffer.from(laid.bytes.subarray(got.from[slot], got.to[slot])).toString("utf8");
+          expect(got.kind[slot] === 0 ? undefined : span).toEqual(found.get(NAMES[k]!));
+        });
+      });
+    }));
+
+  const scans = (name: string, text: string, verdict: number, span: string, needed = 0) =>
+    test(name, () => {
+      const bytes = encoder.encode(text);
+      for (const flavour of [wasm, twin]) {
+        const got = logfmt(flavour, bytes, Int32Array.of(0), Int32Array.of(bytes.length), [encoder.encode("k")], needed);
+        expect([got.verdict[0], new TextDecoder().decode(bytes.subarray(got.from[0], got.to[0]))]).toEqual([verdict, span]);
+      }
+    });
+  scans("a bare value", "a=1 k=v b=2", 1, "v");
+  scans("a quoted value", 'k="a b=c" k=2', 1, "a b=c");
+  scans("the first value that is not empty", 'k k= k="" k=2 k=3', 1, "2");
+  scans("a value within another's quotes", 'a="k=1" b', 1, "");
+  scans("a value with an equals sign is none", "k=a=b k=2", 1, "2");
+  scans("a value with a quote is none", 'k=a"b k=2', 1, "2");
+  scans("quotes that do not end", 'k="v', 1, "");
+  scans("a value with an escape", 'k="a\\"b"', 0, "");
+  scans("an escape in another's value", 'a="x\\"y" k=1', 1, "1");
+  scans("an escape in another's value and no blank behind it", 'a="x\\"y"k=1', 0, "");
+  scans("a key beyond ASCII", "ü=1 k=1", 0, "");
+  scans("what follows the last key that is needed", "k=1 ü=1", 1, "1", 1);
+  scans("an empty line", "", 1, "");
 });

@@ -1,5 +1,5 @@
-// The few keys that a query asks of `| json`, found for all selected lines of a page by one kernel call. Only for names that no other
-// spelling of a key, and no nesting, can make: letters and digits without an underscore. Lines the kernel is not sure of go the
+// The few keys that a query asks of `| json` or `| logfmt`, found for all selected lines of a page by one kernel call. Only for names that no
+// other spelling of a key, and no nesting, can make: letters and digits without an underscore. Lines the kernel is not sure of go the
 // tokenizer's way, so that the answer is the same; and like the tokenizer the kernel reads no further than to the last wanted key.
 
 import {
@@ -13,7 +13,8 @@ import {
   JSON_TRIMMED_KEYS,
   type Kernels,
 } from "../../lib/kernels/kernels.ts";
-import type { LogExpr } from "../../lib/logql/ast.ts";
+import type { LogExpr, Op } from "../../lib/logql/ast.ts";
+import { textOf } from "../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import { lineStart } from "../../lib/wire/push-columns.ts";
 import type { Page } from "../page.ts";
@@ -23,23 +24,32 @@ import { ERROR_LABEL, PARSED_LABEL, plainNumber } from "./line-labels.ts";
 import type { LineState } from "./line-state.ts";
 import { splitLineFilters } from "./ops/compile.ts";
 import { isAscii } from "./ops/json.ts";
-import { labelText } from "./ops/json-scan.ts";
+import { cleanText, labelText } from "./ops/json-scan.ts";
 import { compareWith } from "./ops/label-filter.ts";
 
 /** More keys than this cost the kernel more than the tokenizer saves. */
 const KEYS_MAX = 8;
 const encoder = new TextEncoder();
 
-/** Columns for a pipeline whose first parser is `| json` and of which only a few plain labels are asked; else undefined. */
-export function jsonColumnsFor(log: LogExpr, hints: ParserHints, kernels: Kernels): JsonColumns | undefined {
+/** Columns for a pipeline whose first parser is `| json` or `| logfmt` and of which only a few plain labels are asked; else undefined. */
+export function keyColumnsFor(log: LogExpr, hints: ParserHints, kernels: Kernels): KeyColumns | undefined {
   const { required } = hints;
   if (required === null || required.length === 0 || required.length > KEYS_MAX) return undefined;
   if (!required.every((name) => name === ERROR_LABEL || /^[a-zA-Z][a-zA-Z0-9]*$/.test(name))) return undefined;
   const { late } = splitLineFilters(log.ops);
   const first = late.find((op) => op.kind !== "labelFilter" && op.kind !== "drop" && op.kind !== "keep");
-  if (first?.kind !== "json" || first.extractions.length > 0) return undefined;
-  return new JsonColumns(required, first === late[0] ? numberTests(log) : new Map(), kernels);
+  const parser = first === undefined ? undefined : parserOf(first);
+  if (parser === undefined) return undefined;
+  return new KeyColumns(parser, required, first === late[0] ? numberTests(log) : new Map(), kernels);
 }
+
+function parserOf(op: Op): KeyParser | undefined {
+  if (op.kind === "json") return op.extractions.length === 0 ? "json" : undefined;
+  return op.kind === "logfmt" && op.extractions.length === 0 && !op.strict && !op.keepEmpty ? "logfmt" : undefined;
+}
+
+/** The parser whose keys are found. */
+export type KeyParser = "json" | "logfmt";
 
 type NumberTest = (value: number) => boolean;
 
@@ -64,7 +74,8 @@ function numberTests(log: LogExpr): ReadonlyMap<string, NumberTest> {
   return tests;
 }
 
-export class JsonColumns {
+export class KeyColumns {
+  readonly parser: KeyParser;
   readonly names: readonly string[];
   readonly #keys: readonly Uint8Array[];
   readonly #tests: readonly NumberFilter[];
@@ -84,12 +95,14 @@ export class JsonColumns {
   #passing = new Int32Array(0);
 
   /** @param tests number filters that a line of the parser's has to pass, by label */
-  constructor(names: readonly string[], tests: ReadonlyMap<string, NumberTest>, kernels: Kernels) {
-    this.names = names;
-    this.#keys = names.map((name) => encoder.encode(name));
-    this.#tests = names.flatMap((name, slot) => (tests.has(name) ? [{ slot, name, holds: tests.get(name)! }] : []));
+  constructor(parser: KeyParser, names: readonly string[], tests: ReadonlyMap<string, NumberTest>, kernels: Kernels) {
+    this.parser = parser;
+    // An error is no label that a line is read to.
+    this.names = [...names.filter((name) => name !== ERROR_LABEL), ...names.filter((name) => name === ERROR_LABEL)];
+    this.#keys = this.names.map((name) => encoder.encode(name));
+    this.#tests = this.names.flatMap((name, slot) => (tests.has(name) ? [{ slot, name, holds: tests.get(name)! }] : []));
     this.#kernels = kernels;
-    this.#errorKey = names.indexOf(ERROR_LABEL);
+    this.#errorKey = this.names.indexOf(ERROR_LABEL);
   }
 
   /** @param lines indexes of the selected lines; undefined: `count` lines from `first` on */
@@ -105,18 +118,18 @@ export class JsonColumns {
       this.#starts[k] = lineStart(ends, i);
       this.#ends[k] = ends[i]!;
     }
-    this.#kernels.scanJson(
-      page.bytes,
-      this.#starts,
-      this.#ends,
-      count,
-      this.#keys,
-      JSON_TRIMMED_KEYS + (enough ? JSON_ENOUGH : 0),
-      this.#verdict,
-      this.#kind,
-      this.#valueStart,
-      this.#valueEnd,
-    );
+    this.#scan(page.bytes, count, enough);
+  }
+
+  #scan(bytes: Uint8Array, count: number, enough: boolean): void {
+    const into = [this.#verdict, this.#kind, this.#valueStart, this.#valueEnd] as const;
+    if (this.parser === "json") {
+      const rules = JSON_TRIMMED_KEYS + (enough ? JSON_ENOUGH : 0);
+      this.#kernels.scanJson(bytes, this.#starts, this.#ends, count, this.#keys, rules, ...into);
+    } else {
+      const labels = this.#errorKey < 0 ? this.#keys.length : this.#keys.length - 1;
+      this.#kernels.scanLogfmt(bytes, this.#starts, this.#ends, count, this.#keys, enough ? labels : 0, ...into);
+    }
   }
 
   /**
@@ -171,11 +184,16 @@ export class JsonColumns {
       const start = this.#valueStart[base + k]!;
       const end = this.#valueEnd[base + k]!;
       if (kind === JSON_ESCAPED_STRING || (kind === JSON_PLAIN_STRING && !isAscii(line.bytes, start, end))) {
-        labels.set(PARSED_LABEL, name, labelText(line.bytes, start, end));
+        labels.set(PARSED_LABEL, name, this.#textOf(line.bytes, start, end));
       } else labels.setSpan(name, start, end);
       if (!wanted.took(name, line)) return "dropped";
     }
     return "kept";
+  }
+
+  /** A backslash is an escape in JSON; in a logfmt value that has none it is itself. */
+  #textOf(bytes: Uint8Array, start: number, end: number): string {
+    return this.parser === "json" ? labelText(bytes, start, end) : cleanText(textOf(bytes, start, end));
   }
 
   #applyTuple(tuples: FieldTuples, line: LineState, wanted: ExtractionState): "kept" | "dropped" {
