@@ -353,8 +353,7 @@ export class PathFollower {
   /** @param at where in the chain they belong; @param replaced the file at the path, if its content was replaced */
   #addUnseen(currentKey: string, at: number, replaced?: FileTail, leadsTo = resolveLinks(this.name)): void {
     if (this.#seenMs === undefined) return;
-    const { name, chain } = this;
-    const sighting = { name, leadsTo, ledTo: this.#ledTo, seenMs: this.#seenMs, currentKey, replaced, chain };
+    const sighting = { name: this.name, chain: this.chain, leadsTo, ledTo: this.#ledTo, seenMs: this.#seenMs, currentKey, replaced };
     for (const [i, { tail, fd }] of openUnseen(sighting, this.#context).entries()) this.#insertRotated(tail, fd, at + i);
     if (this.unpacking === undefined) this.#unpack([]);
   }
@@ -366,6 +365,8 @@ export class PathFollower {
   }
 
   #insertRotated(tail: FileTail, fd: number, at: number): void {
+    // Nobody has looked at the path since: what came and went there meanwhile is looked for after a restart, too.
+    tail.seenMs = Math.min(tail.seenMs, this.#seenMs ?? tail.seenMs);
     tail.adoptDescriptor(fd);
     tail.leavePath(tail.changedMs);
     tail.lookAhead();

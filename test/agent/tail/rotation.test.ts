@@ -546,6 +546,37 @@ describe("in place", () => {
   });
 });
 
+/** Packs what is at the path, as gzip does. Nothing is at the path then. */
+function packAway(date: string): void {
+  const { atime, mtime } = statSync(rig.path(LOG));
+  const packed = rig.path(`${LOG}-${date}.gz`);
+  writeFileSync(packed, gzipSync(readFileSync(rig.path(LOG)), { level: 1 }));
+  utimesSync(packed, atime, mtime);
+  rmSync(rig.path(LOG));
+}
+
+test("a generation that comes and goes while another is being unpacked is found after a kill", async () => {
+  rig = new Rig();
+  writeFileSync(rig.path(LOG), numbered("first ", 10).text);
+  await rig.start();
+  await rig.untilLines(10);
+  await rig.stop();
+  await pause(50);
+  packAway("20240101");
+  // Unpacking it takes a while.
+  writeFileSync(rig.path(LOG), `${"x".repeat(12_000_000)}\n`);
+  packAway("20240102");
+  await rig.start("down");
+  writeFileSync(rig.path(LOG), numbered("third ", 10).text);
+  packAway("20240103");
+  await rig.until(() => rig.target.details().some(({ offset }) => offset === 12_000_001), "the long line to be read");
+  await rig.positions.sync();
+  await rig.kill();
+  await rig.start();
+  await rig.untilLines(21);
+  expect(rig.linesOnce().filter((line) => !line.startsWith("x"))).toEqual([...numbered("first ", 10).list, ...numbered("third ", 10).list]);
+});
+
 describe("an orderly end", () => {
   test("what was read to its end and is not acknowledged by then is read again", async () => {
     rig = new Rig({ roomLines: 1e6 });
