@@ -84,7 +84,7 @@ function addDigits(codes: Int32Array, ids: Uint8Array, scale: number, count: num
 }
 
 /** Whether the structured metadata of any entry has one of the names. Entries with equal metadata share a list. */
-function metadataNames({ metadata, stats }: Page, names: readonly string[]): boolean {
+export function metadataNames({ metadata, stats }: Page, names: readonly string[]): boolean {
   if (metadata === undefined) return false;
   const seen = new Set<unknown>([undefined]);
   let last: unknown;

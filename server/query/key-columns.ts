@@ -18,7 +18,7 @@ import { textOf } from "../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import { lineStart } from "../../lib/wire/push-columns.ts";
 import type { Page } from "../page.ts";
-import type { FieldTuples } from "./field-tuples.ts";
+import { type FieldTuples, metadataNames } from "./field-tuples.ts";
 import { type ExtractionState, namesOf, type ParserHints } from "./hints.ts";
 import { ERROR_LABEL, PARSED_LABEL, plainNumber } from "./line-labels.ts";
 import type { LineState } from "./line-state.ts";
@@ -83,6 +83,8 @@ export class KeyColumns {
   /** Position of `__error__` among the names: a key of that name is the tokenizer's business. */
   readonly #errorKey: number;
   #usable = false;
+  /** Some entry of the page has one of the names as a label already. */
+  #inMetadata = false;
   /** Set while the ops run for a tuple of field values instead of a line. */
   #tuples: FieldTuples | undefined;
   #tuple = 0;
@@ -110,7 +112,8 @@ export class KeyColumns {
     this.#usable = count > 0;
     if (!this.#usable) return;
     // A key that the stream or the entry has as a label is none of those the tokenizer waits for.
-    const enough = page.metadata === undefined && !this.names.some((name) => base.has(name));
+    this.#inMetadata = metadataNames(page, this.names);
+    const enough = !this.#inMetadata && !this.names.some((name) => base.has(name));
     this.#reserve(count);
     const { ends } = page;
     for (let k = 0; k < count; k++) {
@@ -137,7 +140,7 @@ export class KeyColumns {
    * can be said. Valid until the next call.
    */
   sift(page: Page, base: LabelSet, count: number): Int32Array | undefined {
-    if (!this.#usable || page.metadata !== undefined) return undefined;
+    if (!this.#usable || this.#inMetadata) return undefined;
     const tests = this.#tests.filter(({ name }) => !base.has(name));
     if (tests.length === 0) return undefined;
     let kept = 0;

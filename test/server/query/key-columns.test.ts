@@ -54,7 +54,9 @@ function line(random: () => number): string {
 test("grouping by keys of random lines, by kernel and by tokenizer", async () => {
   for (let seed = 1; seed <= 20; seed++) {
     const random = seededRandom(seed);
-    const lines: Line[] = Array.from({ length: 30 }, (_, i) => [i, line(random)]);
+    const level = (): Line[2] => ({ detected_level: random() < 0.5 ? "info" : "warn", ...(random() < 0.02 && { k: "own" }) });
+    // Each page of ten: without structured metadata, with some that nobody asks for, or that is asked for.
+    const lines: Line[] = Array.from({ length: 30 }, (_, i) => (i < 10 ? [i, line(random)] : [i, line(random), level()!]));
     // A label of the stream is what filters see, whatever a line says.
     const others: Line[] = Array.from({ length: 6 }, (_, i) => [i, line(random)]);
     const asked = ask({ '{app="a"}': lines, '{app="a", n="0.5"}': others }, { pageEntries: 10 });
