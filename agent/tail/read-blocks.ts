@@ -2,6 +2,7 @@
 // so blocks are used again once nothing of a batch is kept by its pipeline.
 
 import { kernels } from "../../lib/kernels/index.ts";
+import { MARK_BYTES_MAX } from "./file-identity.ts";
 
 export const BLOCK_BYTES = 256 * 1024;
 /** Room before the block for the mark that is read along, and behind it for text that stages append. */
@@ -16,10 +17,10 @@ export class ReadBlocks {
   readonly #freeSmall: Uint8Array[] = [];
   #madeCount = 0;
 
-  /** A block with room for `bytes` bytes of file and the slack. Larger ones than BLOCK_BYTES are made for the purpose. */
+  /** A block with room for `bytes` bytes of file, mark and all, and the slack. Larger ones than a read takes are made for the purpose. */
   take(bytes: number): Uint8Array {
     if (bytes + BLOCK_SLACK_BYTES <= SMALL_BYTES) return this.#freeSmall.pop() ?? new Uint8Array(SMALL_BYTES);
-    if (bytes > BLOCK_BYTES) return new Uint8Array(bytes + BLOCK_SLACK_BYTES);
+    if (bytes > BLOCK_BYTES + MARK_BYTES_MAX) return new Uint8Array(bytes + BLOCK_SLACK_BYTES);
     const free = this.#free.pop();
     if (free !== undefined) return free;
     const size = BLOCK_BYTES + BLOCK_SLACK_BYTES;
