@@ -20,6 +20,7 @@ import {
   startsWithAnyText,
   trimForTest,
 } from "./regex-literals.ts";
+import { pivotsOf } from "./regex-pivots.ts";
 import { matchesDiffer, type Plan, planFor, runnerFor } from "./regex-runner.ts";
 import { type Instrumented, instrumentSpans } from "./regex-spans.ts";
 import { parseRegex, type RegexNode, type RegexTree } from "./regex-syntax.ts";
@@ -63,6 +64,10 @@ export interface Regex {
   test(text: string): boolean;
   /** The leftmost match at or behind `from`. */
   exec(text: string, from?: number): RegexMatch | null;
+  /** Literals that `execAtPivots` goes by (regex-pivots.ts), each of them in every match; none when it is no faster than `exec`. */
+  readonly pivots: readonly string[];
+  /** As `exec`, for a text that has each of the pivots exactly once. */
+  execAtPivots(text: string): RegexMatch | null;
   /** As `exec`, but positions: `[start0, end0, start1, end1, …]`, -1 for a group that took no part. */
   execSpans(text: string, from?: number): Int32Array | null;
   /** All matches, without overlaps; an empty match that touches the one before is left out, as in Go. */
@@ -142,14 +147,16 @@ class CompiledRegex implements Regex {
   readonly groupCount: number;
   readonly literals: RequiredLiterals;
   readonly shape: RegexShape;
+  readonly pivots: readonly string[];
   readonly #tree: RegexTree;
+  readonly #pivotRoot: RegexNode;
   readonly #testing: Plan;
   readonly #re2Pattern: string;
   readonly #re2Flags: number;
   readonly #prefilter: string | null;
   readonly #tiedToStart: boolean;
-  #execPlan: Plan | undefined;
-  #tiedPlan: Plan | undefined;
+  #execPlans: ExecPlans | undefined;
+  #pivotPlans: ExecPlans | undefined;
   #spanPlan: SpanPlan | undefined;
   #tiedSpanPlan: SpanPlan | undefined;
   #re2: RE2JS | undefined;
@@ -165,6 +172,9 @@ class CompiledRegex implements Regex {
     this.literals = requiredLiteralsOf(tree);
     this.shape = shapeOf(tree, anchored);
     this.#tree = anchored ? { ...tree, root: anchor(tree.root) } : tree;
+    const pivots = pivotsOf(this.#tree.root);
+    this.pivots = pivots?.texts ?? [];
+    this.#pivotRoot = pivots?.root ?? this.#tree.root;
     const testRoot = anchored ? this.#tree.root : trimForTest(tree.root);
     this.#testing = planFor(testRoot, false);
     this.#prefilter = prefilterOf(this.literals, testRoot);
@@ -192,7 +202,15 @@ class CompiledRegex implements Regex {
 
   exec(text: string, from = 0): RegexMatch | null {
     if (this.#prefilter !== null && !text.includes(this.#prefilter, from)) return null;
-    const runner = runnerFor(this.#planForExec(text, from), text);
+    return this.#run((this.#execPlans ??= new ExecPlans(this.#tree.root)), text, from);
+  }
+
+  execAtPivots(text: string): RegexMatch | null {
+    return this.#run((this.#pivotPlans ??= new ExecPlans(this.#pivotRoot)), text, 0);
+  }
+
+  #run(plans: ExecPlans, text: string, from: number): RegexMatch | null {
+    const runner = runnerFor(this.#startsAtText(text, from) ? plans.tied : plans.free, text);
     if (runner === null) return this.#execRe2(text, from);
     runner.regexp.lastIndex = from;
     return runner.regexp.exec(text) as RegexMatch | null;
@@ -261,27 +279,14 @@ class CompiledRegex implements Regex {
     }
   }
 
-  #planForExec(text: string, from: number): Plan {
-    if (this.#startsAtText(text, from)) return (this.#tiedPlan ??= this.#groupsAsInRe2(this.#tiedRoot()));
-    return (this.#execPlan ??= this.#groupsAsInRe2(this.#tree.root));
-  }
-
   #planForSpans(text: string, from: number): SpanPlan {
-    if (this.#startsAtText(text, from)) return (this.#tiedSpanPlan ??= instrument(this.#tiedRoot()));
+    if (this.#startsAtText(text, from)) return (this.#tiedSpanPlan ??= instrument(tied(this.#tree.root)));
     return (this.#spanPlan ??= instrument(this.#tree.root));
   }
 
   /** A pattern that starts with `.*` matches a text of one line at its start or nowhere: no need to try each place. */
   #startsAtText(text: string, from: number): boolean {
     return this.#tiedToStart && from === 0 && !text.includes("\n");
-  }
-
-  #tiedRoot(): RegexNode {
-    return { kind: "concat", of: [{ kind: "assert", what: "textStart" }, group(this.#tree.root)] };
-  }
-
-  #groupsAsInRe2(root: RegexNode): Plan {
-    return matchesDiffer(root) ? { narrow: null, wide: null, root, captures: true } : planFor(root, true);
   }
 
   #matcher(text: string): Matcher {
@@ -307,6 +312,31 @@ class CompiledRegex implements Regex {
     return Object.assign(groups, { index: spans[0]! }) as unknown as RegexMatch;
   }
 }
+
+/** A pattern made ready to be run, when first it is: as it is, and tied to the start of the text. */
+class ExecPlans {
+  readonly #root: RegexNode;
+  #free: Plan | undefined;
+  #tied: Plan | undefined;
+
+  constructor(root: RegexNode) {
+    this.#root = root;
+  }
+
+  get free(): Plan {
+    return (this.#free ??= groupsAsInRe2(this.#root));
+  }
+
+  get tied(): Plan {
+    return (this.#tied ??= groupsAsInRe2(tied(this.#root)));
+  }
+}
+
+function groupsAsInRe2(root: RegexNode): Plan {
+  return matchesDiffer(root) ? { narrow: null, wide: null, root, captures: true } : planFor(root, true);
+}
+
+const tied = (root: RegexNode): RegexNode => ({ kind: "concat", of: [{ kind: "assert", what: "textStart" }, group(root)] });
 
 function instrument(root: RegexNode): SpanPlan {
   const instrumented = instrumentSpans(root);

@@ -191,6 +191,47 @@ describe("shape", () => {
     test(`anchored, dotAll: ${pattern}`, () => expect(shape(pattern, true, true)).toBe(want));
 });
 
+describe("pivots", () => {
+  for (const [pattern, want] of [
+    ['"level":"(\\w+)".*"status":(\\d+),"path"', ['"status":']],
+    ["(?P<all>.*)level=(?P<level>\\w+).+ms$", ["level="]],
+    ["(.*)foo(.*)foo", ["foo"]],
+    ["[^,]*,abc", []],
+    [".*?abc", []],
+    [".*ab", []],
+    [".*(?i)abc", []],
+    ["(?:.*abc)+", []],
+    [".*abc|x", []],
+    ["\\s+abc", []],
+    [`.*${"ab".repeat(50)}`, ["ab".repeat(16)]],
+  ] as const)
+    test(pattern, () => expect(compileRegex(pattern).pivots).toEqual(want));
+
+  test("random patterns find at their pivots what they find without", () => {
+    const random = seeded(11);
+    const pick = (of: readonly string[]): string => of[random(of.length)]!;
+    let used = 0;
+    for (let round = 0; round < 3_000; round++) {
+      const parts = ["(.*)", ".*", "(\\w+)", ".+", "[^b]*", "(a|ab)", "(b?)", "\\b", "(x+?)", "é", "(?s:.*)", "(?:a+)", "(.{0,3})"];
+      const literals = ["abc", "(ab)c", "x=y", "éab", "aba"];
+      const pattern = Array.from({ length: 1 + random(5) }, () => pick(parts) + (random(2) === 0 ? pick(literals) : "")).join("");
+      const regex = compileRegex(pick(["", "^", ""]) + pattern + pick(["", "$", ".*"]));
+      for (let n = 0; n < 8; n++) {
+        const text = Array.from({ length: random(12) }, () => pick(["a", "b", "abc", "x=y", "éab", "aba", " ", "\n", "😀"])).join("");
+        const eachOnce =
+          regex.pivots.length > 0 && regex.pivots.every((pivot) => text.includes(pivot) && text.indexOf(pivot) === text.lastIndexOf(pivot));
+        if (!eachOnce) continue;
+        used++;
+        const [want, got] = [regex.exec(text), regex.execAtPivots(text)];
+        expect(got && { groups: [...got], at: got.index }, `${regex.source} on ${JSON.stringify(text)}`).toEqual(
+          want && { groups: [...want], at: want.index },
+        );
+      }
+    }
+    expect(used).toBeGreaterThan(500);
+  });
+});
+
 describe("never hangs", () => {
   const a = "a".repeat(30_000);
   for (const [pattern, text] of [
@@ -208,6 +249,7 @@ describe("never hangs", () => {
       const regex = compileRegex(pattern);
       expect(regex.test(text)).toBe(false);
       expect(regex.exec(text)).toBe(null);
+      expect(regex.execAtPivots(text)).toBe(null);
       expect(regex.execSpans(text)).toBe(null);
     });
   test("the linear engine finds the same groups", () => {
