@@ -1,6 +1,6 @@
 // Regular expressions over lines that are still bytes: a line that lacks a text every match contains is never made a string.
 
-import type { Regex, RegexLiteral } from "../lib/text/regex.ts";
+import type { Regex, RegexLiteral, RegexMatch } from "../lib/text/regex.ts";
 import type { EntryBatch } from "../lib/wire/entry-batch.ts";
 import { LineSearch } from "./line-search.ts";
 
@@ -38,13 +38,16 @@ export function lineTest(regex: Regex): EntryTest {
 
 /** Does the line contain one of the texts? */
 export function containsTest(needles: readonly Uint8Array[]): EntryTest {
-  const search = new LineSearch(needles);
-  let marks: Uint8Array = new Uint8Array(0);
+  const searches = needles.map((needle) => new LineSearch(needle));
+  let counts: Uint8Array[] = [];
   return {
     start(batch) {
-      marks = search.mark(batch);
+      counts = searches.map((search) => search.count(batch));
     },
-    holds: (_batch, i) => marks[i] === 1,
+    holds(_batch, i) {
+      for (let n = 0; n < counts.length; n++) if (counts[n]![i]! > 0) return true;
+      return false;
+    },
   };
 }
 
@@ -64,6 +67,39 @@ export function linePrefilter(regex: Regex): EntryTest | undefined {
   const needles =
     all.length > 0 ? needlesOf(all.slice(0, 1), NEEDLE_BYTES_MIN) : anyOf === null ? undefined : needlesOf(anyOf, NEEDLE_BYTES_MIN);
   return needles && containsTest(needles);
+}
+
+/** Runs an expression over the lines of batch after batch. */
+export class LineMatcher {
+  readonly #regex: Regex;
+  readonly #mayMatch: EntryTest | undefined;
+  readonly #pivots: readonly LineSearch[];
+  #counts: Uint8Array[] = [];
+
+  constructor(regex: Regex) {
+    const pivots = regex.pivots.map((text) => ({ text, ignoreCase: false, foldsBeyondAscii: false }));
+    this.#regex = regex;
+    this.#pivots = (needlesOf(pivots, 1) ?? []).map((needle) => new LineSearch(needle, 2));
+    // Every match has the pivots, so they are a prefilter, too.
+    this.#mayMatch = this.#pivots.length === 0 ? linePrefilter(regex) : undefined;
+  }
+
+  /** Looks at the batch as a whole; comes before the first `exec` of each batch. */
+  start(batch: EntryBatch): void {
+    this.#mayMatch?.start?.(batch);
+    this.#counts = this.#pivots.map((pivot) => pivot.count(batch));
+  }
+
+  exec(batch: EntryBatch, i: number): RegexMatch | null {
+    if (this.#mayMatch !== undefined && !this.#mayMatch.holds(batch, i)) return null;
+    let eachOnce = this.#counts.length > 0;
+    for (let n = 0; n < this.#counts.length; n++) {
+      const count = this.#counts[n]![i]!;
+      if (count === 0) return null;
+      eachOnce &&= count === 1;
+    }
+    return eachOnce ? this.#regex.execAtPivots(batch.line(i)) : this.#regex.exec(batch.line(i));
+  }
 }
 
 /** Undefined when one of the texts cannot be found by its bytes, or the search would cost too much. */

@@ -4,11 +4,13 @@
 import type { Kernels } from "./kernels.ts";
 import { parseCri } from "./typescript/cri.ts";
 import { jsonFields } from "./typescript/fields.ts";
-import { find, findLines } from "./typescript/find.ts";
+import { countInSpans, find, findLines } from "./typescript/find.ts";
 import { buildGramFilter } from "./typescript/grams.ts";
 import { scanJson } from "./typescript/json.ts";
+import { escapeJson, unescapeJson } from "./typescript/json-text.ts";
 import { splitLines } from "./typescript/lines.ts";
 import { scanLogfmt } from "./typescript/logfmt.ts";
+import { scanStrictLogfmt } from "./typescript/logfmt-strict.ts";
 import { lz4Compress, lz4Decompress } from "./typescript/lz4.ts";
 import { packPage, unpackPage } from "./typescript/page.ts";
 import { decodePush, encodeEntries } from "./typescript/push.ts";
@@ -22,6 +24,9 @@ export const typescriptKernels: Kernels = {
   parseCri,
   parseRfc3339,
   scanJson,
+  escapeJson,
+  unescapeJson,
+  scanStrictLogfmt,
   scanLogfmt,
   jsonFields,
   encodeEntries,
@@ -34,5 +39,6 @@ export const typescriptKernels: Kernels = {
   unpackPage,
   find,
   findLines,
+  countInSpans,
   buildGramFilter,
 };

@@ -6,7 +6,9 @@ import { KernelMemory } from "./kernel-memory.ts";
 import type { Kernels } from "./kernels.ts";
 import { codecKernels, pageKernels } from "./wasm/codecs.ts";
 import { jsonFields } from "./wasm/fields.ts";
+import { jsonTextKernels } from "./wasm/json-text.ts";
 import { lineKernels } from "./wasm/lines.ts";
+import { scanStrictLogfmt } from "./wasm/logfmt-strict.ts";
 import { instantiate } from "./wasm/module.ts";
 import { pushKernels } from "./wasm/push.ts";
 import { buildGramFilter, findKernels } from "./wasm/search.ts";
@@ -25,6 +27,8 @@ export function loadWasmKernels(): Kernels {
     allocate: (bytes) => memory.allocate(bytes),
     ...pageKernels(module, memory),
     ...lineKernels(module, memory),
+    ...jsonTextKernels(module, memory),
+    scanStrictLogfmt: scanStrictLogfmt(module, memory),
     jsonFields: jsonFields(module, memory),
     ...pushKernels(module, memory),
     ...codecKernels(module, memory),

@@ -141,6 +141,28 @@ export interface Kernels {
   ): void;
 
   /**
+   * Writes the spans 0..count as JSON strings, as Go writes them, each behind a prefix (number `prefixOf[i]` of `prefixes`) and before
+   * the suffix. Text i goes to where the text before ended, up to `textEnds[i]`, in the view that is returned, which is valid until the
+   * next call of any kernel. A span with a byte that is not ASCII, for which rules are others, is left out: its end is -1.
+   */
+  escapeJson(
+    bytes: Uint8Array,
+    starts: Int32Array,
+    ends: Int32Array,
+    count: number,
+    prefixes: readonly Uint8Array[],
+    prefixOf: Int32Array,
+    suffix: Uint8Array,
+    textEnds: Int32Array,
+  ): Uint8Array;
+
+  /**
+   * Undoes the escapes of the JSON strings whose content, without quotes, the spans 0..count are; halves of surrogate pairs become
+   * U+FFFD. Texts go where those of `escapeJson` go. A span with an escape that JSON does not have is left out: its end is -1.
+   */
+  unescapeJson(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, count: number, textEnds: Int32Array): Uint8Array;
+
+  /**
    * Finds `keys` (ASCII) in the logfmt lines `bytes[starts[i], ends[i])`: of each key its first value that is not empty. Results as those of
    * `scanJson`, with the LOGFMT constants. A line is read no further than to the last of the first `needed` keys; 0: to its end.
    */
@@ -151,6 +173,25 @@ export interface Kernels {
     count: number,
     keys: readonly Uint8Array[],
     needed: number,
+    verdict: Uint8Array,
+    kind: Uint8Array,
+    valueStart: Int32Array,
+    valueEnd: Int32Array,
+  ): void;
+
+  /**
+   * Finds `keys` in those of the logfmt lines 0..count that are among `picks[0, pickCount)`, as go-logfmt does, which stops at a fault: of
+   * each key its last value, which may be empty. Results as those of `scanLogfmt`. A line with a fault or an escape is unsure, as is one
+   * that is not among the picks.
+   */
+  scanStrictLogfmt(
+    bytes: Uint8Array,
+    starts: Int32Array,
+    ends: Int32Array,
+    count: number,
+    picks: Int32Array,
+    pickCount: number,
+    keys: readonly Uint8Array[],
     verdict: Uint8Array,
     kind: Uint8Array,
     valueStart: Int32Array,
@@ -221,6 +262,22 @@ export interface Kernels {
    * `bytes[i === 0 ? 0 : ends[i - 1] + 1, ends[i])`.
    */
   findLines(bytes: Uint8Array, ends: Int32Array, count: number, needle: Needle, hits: Int32Array): number;
+
+  /**
+   * How often the needle, which is not empty, occurs in each of the spans 0..count that are among `picks[0, pickCount)`: `counts[i]` for
+   * span i, counted no further than `most` (255 at most); 0 for the others. Occurrences may overlap.
+   */
+  countInSpans(
+    bytes: Uint8Array,
+    starts: Int32Array,
+    ends: Int32Array,
+    count: number,
+    picks: Int32Array,
+    pickCount: number,
+    needle: Needle,
+    most: number,
+    counts: Uint8Array,
+  ): void;
 
   /**
    * The gram filter of a page (format and reasoning: gram-filter.ts), which `filterMayContain` asks. Returns a view that is valid until

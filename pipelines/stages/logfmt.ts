@@ -1,7 +1,8 @@
 // Extracts values of logfmt pairs. A fault in the line ends the reading; pairs before it count.
 
 import { z } from "zod";
-import { JSON_ABSENT, JSON_PLAIN_STRING } from "../../lib/kernels/kernels.ts";
+import { kernels } from "../../lib/kernels/index.ts";
+import { JSON_PLAIN_STRING, LOGFMT_LINE_UNSURE } from "../../lib/kernels/kernels.ts";
 import { LogfmtScanner, scanLogfmt } from "../../lib/text/logfmt.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { columnOf } from "../extracted-data.ts";
@@ -48,36 +49,46 @@ function readSource(batch: EntryBatch, wanted: readonly Wanted[], from: string):
   }
 }
 
-/** Reads a whole batch's lines as spans. Its arrays serve batch after batch. */
+/** Reads a whole batch's lines as spans: by a kernel, and what is out of the ordinary by the scanner. Its arrays serve batch after batch. */
 class SpanReader {
   readonly #wanted: readonly Wanted[];
+  readonly #keys: readonly Uint8Array[];
   readonly #scanner: LogfmtScanner;
+  #verdict = new Uint8Array(0);
+  /** The kernel's LOGFMT_PLAIN is JSON_PLAIN_STRING, as columns of spans want it. */
   #kind = new Uint8Array(0);
   #start = new Int32Array(0);
   #end = new Int32Array(0);
 
   constructor(wanted: readonly Wanted[]) {
     this.#wanted = wanted;
+    this.#keys = wanted.map(({ key }) => key);
     this.#scanner = new LogfmtScanner(new Uint8Array(0), 0, 0, { records: true });
   }
 
   read(batch: EntryBatch): void {
-    const wanted = this.#wanted;
-    const stride = wanted.length;
-    this.#reserve(batch.count * stride);
-    const columns = wanted.map(({ name }, offset) => {
-      const slots = { kind: this.#kind, start: this.#start, end: this.#end, stride, offset, count: batch.count };
+    const { bytes, starts, ends, count, live, liveCount } = batch;
+    this.#reserve(count);
+    const columns = this.#makeColumns(batch);
+    kernels.scanStrictLogfmt(bytes, starts, ends, count, live, liveCount, this.#keys, this.#verdict, this.#kind, this.#start, this.#end);
+    for (let k = 0; k < liveCount; k++) if (this.#verdict[live[k]!] === LOGFMT_LINE_UNSURE) this.#scan(batch, live[k]!, columns);
+  }
+
+  #makeColumns(batch: EntryBatch): SpanColumn[] {
+    return this.#wanted.map(({ name }, offset) => {
+      const slots = { kind: this.#kind, start: this.#start, end: this.#end, stride: this.#wanted.length, offset, count: batch.count };
       const column = new SpanColumn(batch, slots, batch.extracted.get(name));
       batch.extracted.set(name, column);
       return column;
     });
+  }
+
+  #scan(batch: EntryBatch, i: number, columns: readonly SpanColumn[]): void {
     const scanner = this.#scanner;
-    for (let k = 0; k < batch.liveCount; k++) {
-      const i = batch.live[k]!;
-      scanner.reset(batch.bytes, batch.starts[i]!, batch.ends[i]!);
-      while (scanner.next()) {
-        for (let w = 0; w < stride; w++) if (scanner.keyIs(wanted[w]!.key)) this.#found(columns[w]!, i, i * stride + w);
-      }
+    const stride = this.#wanted.length;
+    scanner.reset(batch.bytes, batch.starts[i]!, batch.ends[i]!);
+    while (scanner.next()) {
+      for (let w = 0; w < stride; w++) if (scanner.keyIs(this.#keys[w]!)) this.#found(columns[w]!, i, i * stride + w);
     }
   }
 
@@ -92,12 +103,13 @@ class SpanReader {
     this.#end[slot] = scanner.valueEnd;
   }
 
-  #reserve(slots: number): void {
-    if (slots > this.#kind.length) {
-      const capacity = Math.max(slots, this.#kind.length * 2);
-      this.#kind = new Uint8Array(capacity);
-      this.#start = new Int32Array(capacity);
-      this.#end = new Int32Array(capacity);
-    } else this.#kind.fill(JSON_ABSENT, 0, slots);
+  #reserve(count: number): void {
+    if (count <= this.#verdict.length) return;
+    const capacity = Math.max(count, this.#verdict.length * 2, 64);
+    const slots = capacity * this.#wanted.length;
+    this.#verdict = new Uint8Array(capacity);
+    this.#kind = new Uint8Array(slots);
+    this.#start = new Int32Array(slots);
+    this.#end = new Int32Array(slots);
   }
 }

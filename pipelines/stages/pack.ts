@@ -1,102 +1,128 @@
 // Embeds labels and the line in a JSON object, which LogQL's `unpack` takes apart again.
 
 import { z } from "zod";
+import { kernels } from "../../lib/kernels/index.ts";
 import { compareCodePoints } from "../../lib/text/go-quote.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
-import { escapeAsciiJson } from "../json-escape.ts";
 import { defineStage, type Stage } from "../stage.ts";
 import { nameList, weakBoolean, weakText } from "../stage-config.ts";
 import { textOfValue } from "../value-text.ts";
 
 const ENTRY_KEY = "_entry";
-const QUOTE = 0x22;
-const CLOSING_BRACE = 0x7d;
 const encoder = new TextEncoder();
+const SUFFIX = encoder.encode('"}');
 
 export const pack = defineStage({
   name: "pack",
   config: z.object({ labels: nameList(weakText()).default([]), ingest_timestamp: weakBoolean().default(true) }),
   build({ labels, ingest_timestamp: stampsNow }, { now }): Stage {
-    const names = [...new Set(labels)].filter((name) => name !== ENTRY_KEY).sort(compareCodePoints);
+    const packer = new Packer([...new Set(labels)].filter((name) => name !== ENTRY_KEY).sort(compareCodePoints));
     return {
       process(batch) {
         const nowMs = now();
-        const packer = new Packer(batch, names);
-        for (let k = 0; k < batch.liveCount; k++) {
-          const i = batch.live[k]!;
-          packer.pack(i);
-          if (stampsNow) batch.setTime(i, Math.floor(nowMs / 1000), Math.round((nowMs % 1000) * 1e6));
-        }
+        packer.pack(batch);
+        if (!stampsNow) return;
+        const [sec, nanos] = [Math.floor(nowMs / 1000), Math.round((nowMs % 1000) * 1e6)];
+        for (let k = 0; k < batch.liveCount; k++) batch.setTime(batch.live[k]!, sec, nanos);
       },
     };
   },
 });
 
+/** What is the same for entries with the same labels, now and at the pipeline's start. */
+interface Fields {
+  readonly initial: LabelSet | undefined;
+  /** The labels that are left. */
+  readonly rest: LabelSet;
+  /** The object up to the line. */
+  readonly head: string;
+  readonly number: number;
+}
+
+/** Packs batch after batch; the arrays have a slot per live entry, in order. */
 class Packer {
-  readonly #batch: EntryBatch;
   readonly #names: readonly string[];
-  /** Whether the fields of an entry depend on its labels alone. */
-  readonly #fromLabels: boolean;
-  /** Labels of the entry before, now and at the pipeline's start, and what it made of them. */
-  #labels: LabelSet | undefined;
-  #initial: LabelSet | undefined;
-  #rest: LabelSet | undefined;
-  #head = "";
-  #headBytes = new Uint8Array(0);
+  #starts = new Int32Array(0);
+  #ends = new Int32Array(0);
+  #textEnds = new Int32Array(0);
+  #prefixOf = new Int32Array(0);
 
-  constructor(batch: EntryBatch, names: readonly string[]) {
-    this.#batch = batch;
+  constructor(names: readonly string[]) {
     this.#names = names;
-    this.#fromLabels = !names.some((name) => batch.extracted.has(name));
   }
 
-  pack(i: number): void {
-    const batch = this.#batch;
-    const labels = batch.labels[i]!;
-    const initial = batch.initialLabels?.[i];
-    if (!this.#fromLabels || labels !== this.#labels || initial !== this.#initial || this.#rest === undefined) this.#takeFields(i);
-    this.#labels = labels;
-    this.#initial = initial;
-    batch.labels[i] = this.#rest!;
-    if (!this.#packBytes(i)) batch.setLine(i, `${this.#head}${goString(batch.line(i))}}`);
-  }
-
-  #takeFields(i: number): void {
-    const batch = this.#batch;
-    let object = "{";
-    let labels = batch.labels[i]!;
-    for (const name of this.#names) {
-      // As in Promtail, what is no extracted value (a label that static_labels set) stays a label.
-      const value = textOfValue(batch.extract(name, i));
-      if (value === undefined) continue;
-      labels = labels.without(name);
-      object += `${goString(name)}:${goString(value)},`;
+  pack(batch: EntryBatch): void {
+    this.#reserve(batch.liveCount);
+    const packed = this.#takeFields(batch);
+    const prefixes = packed.map(({ head }) => encoder.encode(`${head}"`));
+    const texts = kernels.escapeJson(
+      batch.bytes,
+      this.#starts,
+      this.#ends,
+      batch.liveCount,
+      prefixes,
+      this.#prefixOf,
+      SUFFIX,
+      this.#textEnds,
+    );
+    const [base] = batch.appendText(texts);
+    let start = base;
+    for (let k = 0; k < batch.liveCount; k++) {
+      const i = batch.live[k]!;
+      if (this.#textEnds[k]! < 0) {
+        batch.setLine(i, `${packed[this.#prefixOf[k]!]!.head}${goString(batch.line(i))}}`);
+        continue;
+      }
+      batch.starts[i] = start;
+      batch.ends[i] = start = base + this.#textEnds[k]!;
     }
-    this.#rest = labels;
-    this.#head = `${object}"${ENTRY_KEY}":`;
-    this.#headBytes = encoder.encode(this.#head);
   }
 
-  /** The usual case: a line of ASCII is escaped where it stands. False: nothing was done. */
-  #packBytes(i: number): boolean {
-    const batch = this.#batch;
-    const [start, end] = [batch.starts[i]!, batch.ends[i]!];
-    // Room for what is usual; a line that needs more goes the other way.
-    const room = this.#headBytes.length + 16 + 2 * (end - start);
-    const at = batch.reserveBytes(room);
-    const { bytes } = batch;
-    const text = at + this.#headBytes.length + 1;
-    const textEnd = escapeAsciiJson(bytes, start, end, bytes, text, at + room - 2);
-    if (textEnd < 0) return false;
-    bytes.set(this.#headBytes, at);
-    bytes[text - 1] = bytes[textEnd] = QUOTE;
-    bytes[textEnd + 1] = CLOSING_BRACE;
-    batch.bytesUsed = textEnd + 2;
-    batch.starts[i] = at;
-    batch.ends[i] = textEnd + 2;
-    return true;
+  /** Takes the labels off the entries, and notes where their lines are and which fields they get. */
+  #takeFields(batch: EntryBatch): Fields[] {
+    const all: Fields[] = [];
+    const byLabels = new Map<LabelSet, Fields>();
+    // Extracted values may differ from entry to entry.
+    const fromLabels = !this.#names.some((name) => batch.extracted.has(name));
+    for (let k = 0; k < batch.liveCount; k++) {
+      const i = batch.live[k]!;
+      const labels = batch.labels[i]!;
+      let fields = fromLabels ? byLabels.get(labels) : undefined;
+      if (fields === undefined || fields.initial !== batch.initialLabels?.[i]) {
+        fields = fieldsOf(batch, i, this.#names, all.length);
+        all.push(fields);
+        byLabels.set(labels, fields);
+      }
+      batch.labels[i] = fields.rest;
+      this.#prefixOf[k] = fields.number;
+      this.#starts[k] = batch.starts[i]!;
+      this.#ends[k] = batch.ends[i]!;
+    }
+    return all;
   }
+
+  #reserve(count: number): void {
+    if (count <= this.#starts.length) return;
+    const capacity = Math.max(count, this.#starts.length * 2, 64);
+    this.#starts = new Int32Array(capacity);
+    this.#ends = new Int32Array(capacity);
+    this.#textEnds = new Int32Array(capacity);
+    this.#prefixOf = new Int32Array(capacity);
+  }
+}
+
+function fieldsOf(batch: EntryBatch, i: number, names: readonly string[], number: number): Fields {
+  let head = "{";
+  let rest = batch.labels[i]!;
+  for (const name of names) {
+    // As in Promtail, what is no extracted value (a label that static_labels set) stays a label.
+    const value = textOfValue(batch.extract(name, i));
+    if (value === undefined) continue;
+    rest = rest.without(name);
+    head += `${goString(name)}:${goString(value)},`;
+  }
+  return { initial: batch.initialLabels?.[i], rest, head: `${head}"${ENTRY_KEY}":`, number };
 }
 
 const ESCAPED: Readonly<Record<string, string>> = {

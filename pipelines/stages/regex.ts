@@ -1,12 +1,13 @@
 // Extracts the named groups of the first match.
 
 import { z } from "zod";
+import type { Regex, RegexMatch } from "../../lib/text/regex.ts";
 import type { Column } from "../../lib/wire/entry-batch.ts";
 import { columnOf } from "../extracted-data.ts";
-import { linePrefilter } from "../line-test.ts";
+import { LineMatcher } from "../line-test.ts";
 import { defineStage, type Stage } from "../stage.ts";
 import { requiredRegexText, source } from "../stage-config.ts";
-import { sourceText } from "../value-text.ts";
+import { textOfValue } from "../value-text.ts";
 
 export const regex = defineStage({
   name: "regex",
@@ -21,16 +22,14 @@ export const regex = defineStage({
     });
     const names = [...groups.keys()];
     const numbers = [...groups.values()];
-    const mayMatch = from === undefined ? linePrefilter(expression) : undefined;
+    const lines = from === undefined ? new LineMatcher(expression) : undefined;
     return {
       process(batch) {
         let columns: Column[] | undefined;
-        mayMatch?.start?.(batch);
+        lines?.start(batch);
         for (let k = 0; k < batch.liveCount; k++) {
           const i = batch.live[k]!;
-          if (mayMatch !== undefined && !mayMatch.holds(batch, i)) continue;
-          const input = sourceText(batch, from, i);
-          const match = input === undefined ? null : expression.exec(input);
+          const match = lines === undefined ? execOn(expression, textOfValue(batch.extract(from!, i))) : lines.exec(batch, i);
           if (match === null) continue;
           columns ??= names.map((name) => columnOf(batch, name));
           for (let c = 0; c < columns.length; c++) columns[c]!.set(i, match[numbers[c]!] ?? "");
@@ -39,3 +38,5 @@ export const regex = defineStage({
     };
   },
 });
+
+const execOn = (expression: Regex, text: string | undefined): RegexMatch | null => (text === undefined ? null : expression.exec(text));

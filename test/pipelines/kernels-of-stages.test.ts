@@ -3,65 +3,28 @@
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../lib/runtime/clock.ts";
 import { compileRegex } from "../../lib/text/regex.ts";
+import { LabelSet } from "../../lib/wire/labels.ts";
 import { InternTable } from "../../pipelines/intern-table.ts";
-import { unescapeJson } from "../../pipelines/json-unescape.ts";
 import { LineSearch } from "../../pipelines/line-search.ts";
-import { lineTest } from "../../pipelines/line-test.ts";
+import { LineMatcher, lineTest } from "../../pipelines/line-test.ts";
 import { entriesOf, makeBatch, runStages } from "./run-stages.ts";
 
 const SEED = Number(process.env.SEED ?? 20_240_601);
 
-describe("unescapeJson", () => {
-  const unescaped = (escaped: string): string | undefined => {
-    const bytes = Buffer.from(escaped);
-    const out = new Uint8Array(bytes.length);
-    const end = unescapeJson(bytes, 0, bytes.length, out, 0);
-    return end < 0 ? undefined : Buffer.from(out.subarray(0, end)).toString();
-  };
-  for (const bad of ["\\", "\\x", "\\u12", "\\u12g4", "a\\"]) test(`${bad} is none`, () => expect(unescaped(bad)).toBeUndefined());
-  test(`as JSON.parse, seed ${SEED}`, () => {
-    const random = seededRandom(SEED);
-    const parts = [
-      "a",
-      "é",
-      "😀",
-      "\\n",
-      '\\"',
-      "\\\\",
-      "\\/",
-      "\\b\\f\\r\\t",
-      "\\u00e9",
-      "\\u0041",
-      "\\u0000",
-      "\\ud83d\\ude00",
-      "\\ud83d",
-      "\\ude00",
-      "\\u2028",
-      "\\uFFFF",
-    ];
-    for (let round = 0; round < 2_000; round++) {
-      const escaped = Array.from({ length: Math.floor(random() * 8) }, () => parts[Math.floor(random() * parts.length)]).join("");
-      const wanted = (JSON.parse(`"${escaped}"`) as string).replace(/\p{Surrogate}/gu, "\ufffd");
-      expect(unescaped(escaped), escaped).toBe(wanted);
-    }
-  });
-});
-
 describe("LineSearch", () => {
-  test(`as includes, also for lines out of order, seed ${SEED}`, () => {
+  test(`as split, also for lines out of order, seed ${SEED}`, () => {
     const random = seededRandom(SEED);
-    const needles = ["ab", "b", "aab"];
-    const search = new LineSearch(needles.slice(0, 2).map((needle) => Buffer.from(needle)));
+    const search = new LineSearch(Buffer.from("aa"), 2);
     for (let round = 0; round < 500; round++) {
       const lines = Array.from({ length: 1 + Math.floor(random() * 12) }, () =>
-        Array.from({ length: Math.floor(random() * 5) }, () => "acb"[Math.floor(random() * 3)]).join(""),
+        Array.from({ length: Math.floor(random() * 5) }, () => "aab"[Math.floor(random() * 3)]).join(""),
       );
       const batch = makeBatch(lines);
       for (let i = 0; i < lines.length; i++) if (random() < 0.2) batch.setLine(i, `${batch.line(i)}x`);
       batch.filterLive(() => random() < 0.8);
-      const marks = search.mark(batch);
+      const counts = search.count(batch);
       for (const i of batch.live.subarray(0, batch.liveCount))
-        expect(marks[i], `${lines.join("|")} at ${i}`).toBe(/ab|b/.test(batch.line(i)) ? 1 : 0);
+        expect(counts[i], `${lines.join("|")} at ${i}`).toBe(Math.min(2, batch.line(i).split(/a(?=a)/).length - 1));
     }
   });
 });
@@ -88,6 +51,41 @@ describe("lineTest", () => {
       const batch = makeBatch(lines);
       line.start?.(batch);
       expect(lines.map((_, i) => line.holds(batch, i))).toEqual(lines.map((text) => regex.test(text)));
+    });
+  }
+});
+
+describe("LineMatcher", () => {
+  const lines = [
+    "a=1 b=2 c=3",
+    "b=2 a=1",
+    "a=1 b=2 b=3",
+    "a=1 b=2\nb=3",
+    "xb=2 a=1 b=é c=",
+    "",
+    "a=1",
+    "c=3 b=",
+    "naïve b=1 b=2 c=4",
+    "b=b=b=",
+  ];
+  for (const pattern of [
+    "(?P<x>.*)b=(?P<y>.*)",
+    ".*b=(\\S+) (.*)c=",
+    "a=(\\d).*b=(\\d)",
+    "^(?P<all>.+) b=(?P<b>\\w*)",
+    "(?s)(.*)b=(.)",
+    "(.*)na\u00efve",
+    "(\\w+)=(\\w+)",
+    "(.*)[abc]=$",
+    "zzz",
+  ]) {
+    test(`/${pattern}/ over bytes finds what it finds in text`, () => {
+      const regex = compileRegex(pattern);
+      const matcher = new LineMatcher(regex);
+      const batch = makeBatch([]);
+      for (const line of lines) batch.addText(line, 0, 0, LabelSet.EMPTY);
+      matcher.start(batch);
+      expect(lines.map((_, i) => matcher.exec(batch, i)?.slice())).toEqual(lines.map((line) => regex.exec(line)?.slice()));
     });
   }
 });

@@ -1,18 +1,14 @@
-// Dictionary columns of JSON lines, as typescript/fields.ts describes it. Most lines have the keys of the line before, in its order: then
-// keys are compared instead of read (`sameShape`).
+// Dictionary columns of JSON lines, as typescript/fields.ts describes it.
 
-import { clear, escaped, keyLengths, scanLine, setValueKind, stringEnd, valueEndOf, valueKind } from "./json";
+import { ABSENT, ESCAPED_STRING, clear, keyLengths } from "./json";
+import { forgetShape, scanShaped } from "./shape";
 
-const ABSENT: u8 = 0;
-const PLAIN_STRING: u8 = 1;
-const ESCAPED_STRING: u8 = 2;
 const NULL: u8 = 6;
 const NESTED: u8 = 7;
 const TRIMMED_KEYS: i32 = 1;
 const UNSURE: u8 = 255;
 const VALUES_MAX: i32 = 250;
 const VALUE_BYTES_MAX: u32 = 64;
-const MEMBERS_MAX: i32 = 64;
 /** Per key: numbers by hash, four times as many as there are values, and the tag of each number. */
 const TABLE_BYTES: usize = 1024 + 256 * 8;
 const TAGS_AT: usize = 1024;
@@ -24,10 +20,6 @@ const kinds = memory.data(8, 16);
 const starting = memory.data(32, 16);
 const ending = memory.data(32, 16);
 
-/** The members of the line learned last, each: address and bytes of what stands before its value, and which wanted key it is, or -1. */
-const shape = memory.data(64 * 12, 16);
-let members: i32 = 0;
-
 /** `tables` has 3 KiB per key. */
 export function jsonFields(
   base: usize, ends: usize, count: i32, keys: usize, keyCount: i32, tables: usize,
@@ -36,19 +28,12 @@ export function jsonFields(
   memory.fill(tables, 0, <usize>keyCount * TABLE_BYTES);
   memory.fill(counts, 0, <usize>keyCount << 3);
   const lengths = keyLengths(keys, keyCount);
-  members = 0;
-  let others: u32 = 0;
+  forgetShape();
   let start: i32 = 0;
   for (let i = 0; i < count; i++) {
     const end = load<i32>(ends + (<usize>i << 2));
     clear(kinds, starting, ending, keyCount);
-    let good = sameShape(base, base + start, base + end);
-    if (!good) {
-      clear(kinds, starting, ending, keyCount);
-      good = scanLine(base, base + start, base + end, keys, keyCount, TRIMMED_KEYS, lengths, kinds, starting, ending);
-      // Lines of many shapes are not worth learning one by one.
-      if (good && (others++ & (others < 8 ? 0 : 15)) == 0) learn(base, base + start, base + end, keyCount);
-    }
+    const good = scanShaped(base, base + start, base + end, keys, keyCount, TRIMMED_KEYS, lengths, kinds, starting, ending, count - i);
     start = end + 1;
     for (let k = 0; k < keyCount; k++) {
       const id = good ? idOf(base, k, tables + <usize>k * TABLE_BYTES, valueStart, valueEnd, counts) : UNSURE;
@@ -56,75 +41,6 @@ export function jsonFields(
       if (id == UNSURE) store<i32>(counts + (k << 3) + 4, load<i32>(counts + (k << 3) + 4) + 1);
     }
   }
-}
-
-/** Whether the line is an object with the learned keys and nothing between its parts; the same is found then as by `scanLine`. */
-function sameShape(base: usize, start: usize, end: usize): bool {
-  if (members == 0 || start >= end || load<u8>(start) != 0x7b) return false;
-  let p = start + 1;
-  for (let m = 0; m < members; m++) {
-    const member = shape + <usize>(m * 12);
-    const keyBytes = load<u32>(member + 4);
-    if (p + keyBytes >= end || !sameKey(p, load<u32>(member), keyBytes)) return false;
-    const from = p + keyBytes;
-    p = commonValueEnd(from, end);
-    if (p == 0 || p >= end) return false;
-    const k = load<i32>(member + 8);
-    if (k >= 0) {
-      const quoted: usize = valueKind <= ESCAPED_STRING ? 1 : 0;
-      store<u8>(kinds + k, valueKind);
-      store<i32>(starting + (k << 2), <i32>(from + quoted - base));
-      store<i32>(ending + (k << 2), <i32>(p - quoted - base));
-    }
-    if (load<u8>(p) != (m + 1 == members ? 0x7d : 0x2c)) return false;
-    p++;
-  }
-  return p == end;
-}
-
-/** `valueEndOf`, with strings first. */
-// @ts-ignore: decorator
-@inline
-function commonValueEnd(at: usize, end: usize): usize {
-  if (load<u8>(at) != 0x22) return valueEndOf(at, end);
-  const close = stringEnd(at + 1, end);
-  setValueKind(escaped ? ESCAPED_STRING : PLAIN_STRING);
-  return close == 0 ? 0 : close + 1;
-}
-
-/** Takes the shape of a line that `scanLine` has found good; none when it has blanks between its parts or very many members. */
-function learn(base: usize, start: usize, end: usize, keyCount: i32): void {
-  members = 0;
-  let p = start + 1;
-  for (let m = 0; m < MEMBERS_MAX; m++) {
-    if (p >= end || load<u8>(p) != 0x22) return;
-    const keyAt = p;
-    p = stringEnd(p + 1, end);
-    if (p == 0 || escaped || p + 1 >= end || load<u8>(p + 1) != 0x3a) return;
-    const from = p + 2;
-    p = valueEndOf(from, end);
-    if (p == 0 || p >= end) return;
-    const member = shape + <usize>(m * 12);
-    store<u32>(member, <u32>keyAt);
-    store<u32>(member + 4, <u32>(from - keyAt));
-    store<i32>(member + 8, slotOf(<i32>(from - base), <i32>(p - base), keyCount));
-    if (load<u8>(p) == 0x7d) {
-      if (p + 1 == end) members = m + 1;
-      return;
-    }
-    p++;
-  }
-}
-
-/** The wanted key whose value `scanLine` found there, or -1. */
-function slotOf(from: i32, to: i32, keyCount: i32): i32 {
-  for (let k = 0; k < keyCount; k++) {
-    const kind = load<u8>(kinds + k);
-    if (kind == ABSENT) continue;
-    const quoted = kind <= ESCAPED_STRING ? 1 : 0;
-    if (load<i32>(starting + (k << 2)) - quoted == from && load<i32>(ending + (k << 2)) + quoted == to) return k;
-  }
-  return -1;
 }
 
 /** The id of what was found of key k. */
@@ -181,18 +97,6 @@ function isValue(base: usize, k: i32, id: u8, text: usize, byteCount: u32, start
 function wordAt(at: usize, left: u32): u64 {
   const word = load<u64>(at);
   return left >= 8 ? word : word & (((<u64>1) << (<u64>left << 3)) - 1);
-}
-
-/** Reads up to 15 bytes past the texts. */
-// @ts-ignore: decorator
-@inline
-function sameKey(a: usize, b: usize, byteCount: u32): bool {
-  for (let p: u32 = 0; p < byteCount; p += 16) {
-    const left = byteCount - p;
-    const wanted: u32 = left >= 16 ? 0xffff : (1 << left) - 1;
-    if ((<u32>i8x16.bitmask(i8x16.eq(v128.load(a + p), v128.load(b + p))) & wanted) != wanted) return false;
-  }
-  return true;
 }
 
 function sameText(a: usize, b: usize, byteCount: u32): bool {

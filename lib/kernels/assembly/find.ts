@@ -20,12 +20,12 @@ export function find(base: usize, from: i32, to: i32, needle: usize, needleBytes
     : findExact(base, from, to, needle, needleBytes, probeA, probeB);
 }
 
+/** Reads up to 47 bytes past `to`, where the memory goes on. */
 function findExact(base: usize, from: i32, to: i32, needle: usize, needleBytes: i32, probeA: i32, probeB: i32): i32 {
   const a = i8x16.splat(load<i8>(needle + probeA));
   const b = i8x16.splat(load<i8>(needle + probeB));
   const last = to - needleBytes;
-  let at = from;
-  for (; at + 31 <= last; at += 32) {
+  for (let at = from; at <= last; at += 32) {
     const p = base + at;
     const first = v128.and(i8x16.eq(v128.load(p + probeA), a), i8x16.eq(v128.load(p + probeB), b));
     const second = v128.and(i8x16.eq(v128.load(p + probeA + 16), a), i8x16.eq(v128.load(p + probeB + 16), b));
@@ -33,12 +33,9 @@ function findExact(base: usize, from: i32, to: i32, needle: usize, needleBytes: 
     let hits: u32 = i8x16.bitmask(first) | (i8x16.bitmask(second) << 16);
     for (; hits; hits &= hits - 1) {
       const hit = at + ctz(hits);
+      if (hit > last) return -1;
       if (sameExact(base + hit, needle, needleBytes)) return hit;
     }
-  }
-  const wantedA = load<u8>(needle + probeA);
-  for (; at <= last; at++) {
-    if (load<u8>(base + at + probeA) == wantedA && sameExact(base + at, needle, needleBytes)) return at;
   }
   return -1;
 }
@@ -79,6 +76,27 @@ function findFolded(base: usize, from: i32, to: i32, needle: usize, needleBytes:
 function sameFolded(p: usize, needle: usize, needleBytes: i32): bool {
   for (let i = 0; i < needleBytes; i++) if (fold(load<u8>(p + i)) != load<u8>(needle + i)) return false;
   return true;
+}
+
+/** How often the needle is in each of the spans `picks[0, pickCount)`, counted no further than `most`. */
+export function countInSpans(
+  base: usize, starts: usize, ends: usize, count: i32, picks: usize, pickCount: i32, needle: usize, needleBytes: i32, probeA: i32, probeB: i32,
+  ignoreCase: bool, most: i32, counts: usize,
+): void {
+  memory.fill(counts, 0, count);
+  for (let k = 0; k < pickCount; k++) {
+    const i = <usize>load<i32>(picks + (k << 2));
+    const to = load<i32>(ends + (i << 2));
+    let at = load<i32>(starts + (i << 2));
+    let found = 0;
+    while (found < most) {
+      const hit = find(base, at, to, needle, needleBytes, probeA, probeB, ignoreCase);
+      if (hit < 0) break;
+      at = hit + 1;
+      found++;
+    }
+    store<u8>(counts + i, <u8>found);
+  }
 }
 
 /** Indexes of the lines that contain the needle, which is not empty. At most `most`. */

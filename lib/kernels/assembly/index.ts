@@ -2,10 +2,12 @@
 
 export { parseCri } from "./cri";
 export { jsonFields } from "./fields";
-export { find, findLines } from "./find";
+export { countInSpans, find, findLines } from "./find";
 export { sampleGrams, setGrams } from "./grams";
 export { scanJson } from "./json";
+export { escapeJson, unescapeJson } from "./json-text";
 export { splitLines } from "./lines";
+export { scanStrictLogfmt } from "./logfmt-strict";
 export { scanLogfmt } from "./logfmt";
 export { lz4Compress, lz4Decompress } from "./lz4";
 export { packPage, unpackPage } from "./page";

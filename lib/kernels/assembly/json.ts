@@ -1,8 +1,10 @@
 // Top-level keys of JSON objects, as typescript/json.ts describes it.
 
-const ABSENT: u8 = 0;
-const PLAIN_STRING: u8 = 1;
-const ESCAPED_STRING: u8 = 2;
+import { forgetShape, scanShaped } from "./shape";
+
+export const ABSENT: u8 = 0;
+export const PLAIN_STRING: u8 = 1;
+export const ESCAPED_STRING: u8 = 2;
 const NUMBER: u8 = 3;
 const TRUE: u8 = 4;
 const FALSE: u8 = 5;
@@ -28,13 +30,18 @@ export function scanJson(
   verdict: usize, kind: usize, valueStart: usize, valueEnd: usize,
 ): void {
   const lengths = keyLengths(keys, keyCount);
+  forgetShape();
   for (let i = 0; i < count; i++) {
     const slot = i * keyCount;
     const kinds = kind + slot;
     const starting = valueStart + (slot << 2);
     const ending = valueEnd + (slot << 2);
     clear(kinds, starting, ending, keyCount);
-    const good = scanLine(base, base + load<i32>(starts + (i << 2)), base + load<i32>(ends + (i << 2)), keys, keyCount, rules, lengths, kinds, starting, ending);
+    const start = base + load<i32>(starts + (i << 2));
+    const end = base + load<i32>(ends + (i << 2));
+    const good = (rules & ENOUGH) != 0
+      ? scanLine(base, start, end, keys, keyCount, rules, lengths, kinds, starting, ending)
+      : scanShaped(base, start, end, keys, keyCount, rules, lengths, kinds, starting, ending, count - i);
     store<u8>(verdict + i, good ? 1 : 0);
     if (!good) clear(kinds, starting, ending, keyCount);
   }
@@ -62,8 +69,28 @@ export function scanLine(
   if (p >= end || load<u8>(p) != 0x7b) return false;
   p = skipSpace(p + 1, end);
   if (p < end && load<u8>(p) == 0x7d) return skipSpace(p + 1, end) == end;
+  return scanMembers(base, p, end, false, keys, keyCount, rules, lengths, kinds, starting, ending);
+}
+
+/** The rest of a line's object: from a member on, or `behindValue`. */
+export function scanMembers(
+  base: usize, at: usize, end: usize, behindValue: bool, keys: usize, keyCount: i32, rules: i32, lengths: u64,
+  kinds: usize, starting: usize, ending: usize,
+): bool {
+  let p = at;
+  let behind = behindValue;
   let missing = keyCount;
   for (;;) {
+    if (behind) {
+      p = skipSpace(p, end);
+      if (p >= end) return false;
+      const byte = load<u8>(p);
+      if (missing == 0 && (rules & ENOUGH) != 0 && (byte == 0x7d || byte == 0x2c)) return true;
+      if (byte == 0x7d) return skipSpace(p + 1, end) == end;
+      if (byte != 0x2c) return false;
+      p = skipSpace(p + 1, end);
+    }
+    behind = true;
     if (p >= end || load<u8>(p) != 0x22) return false;
     const keyStart = p + 1;
     const keyEnd = stringEnd(keyStart, end);
@@ -76,32 +103,24 @@ export function scanLine(
     p = valueEndOf(from, end);
     if (p == 0) return false;
     const keyBytes = <u32>(keyEnd - keyStart);
-    if ((lengths >> (keyBytes & 63)) & 1) {
-      const quoted: usize = valueKind == PLAIN_STRING || valueKind == ESCAPED_STRING ? 1 : 0;
-      for (let k = 0; k < keyCount; k++) {
-        const key = keys + (k << 3);
-        if (load<u32>(key + 4) != keyBytes || !sameBytes(keyStart, load<u32>(key), keyBytes)) continue;
-        if (load<u8>(kinds + k) != ABSENT) return false;
-        store<u8>(kinds + k, valueKind);
-        store<i32>(starting + (k << 2), <i32>(from + quoted - base));
-        store<i32>(ending + (k << 2), <i32>(p - quoted - base));
-        if (valueKind < NULL) missing--;
-      }
+    if (!((lengths >> (keyBytes & 63)) & 1)) continue;
+    const quoted: usize = valueKind == PLAIN_STRING || valueKind == ESCAPED_STRING ? 1 : 0;
+    for (let k = 0; k < keyCount; k++) {
+      const key = keys + (k << 3);
+      if (load<u32>(key + 4) != keyBytes || !sameBytes(keyStart, load<u32>(key), keyBytes)) continue;
+      if (load<u8>(kinds + k) != ABSENT) return false;
+      store<u8>(kinds + k, valueKind);
+      store<i32>(starting + (k << 2), <i32>(from + quoted - base));
+      store<i32>(ending + (k << 2), <i32>(p - quoted - base));
+      if (valueKind < NULL) missing--;
     }
-    p = skipSpace(p, end);
-    if (p >= end) return false;
-    const byte = load<u8>(p);
-    if (missing == 0 && (rules & ENOUGH) != 0 && (byte == 0x7d || byte == 0x2c)) return true;
-    if (byte == 0x7d) return skipSpace(p + 1, end) == end;
-    if (byte != 0x2c) return false;
-    p = skipSpace(p + 1, end);
   }
   return false;
 }
 
 // @ts-ignore: decorator
 @inline
-function skipSpace(at: usize, end: usize): usize {
+export function skipSpace(at: usize, end: usize): usize {
   let p = at;
   while (p < end) {
     const byte: u32 = load<u8>(p);
@@ -126,8 +145,7 @@ export function sameBytes(a: usize, b: usize, count: u32): bool {
 /** Address of the quote that ends the string begun before `at`, or 0. Sets `escaped`. Reads up to 15 bytes past `end`. */
 export function stringEnd(at: usize, end: usize): usize {
   escaped = false;
-  let p = at;
-  while (p < end) {
+  for (let p = at; p < end; p += 16) {
     const block = v128.load(p);
     const hits = i8x16.bitmask(
       v128.or(
@@ -135,20 +153,75 @@ export function stringEnd(at: usize, end: usize): usize {
         i8x16.lt_u(block, i8x16.splat(0x20)),
       ),
     );
-    if (!hits) {
-      p += 16;
-      continue;
-    }
+    if (!hits) continue;
     p += ctz(hits);
     if (p >= end) return 0;
     const byte = load<u8>(p);
     if (byte == 0x22) return p;
     if (byte != 0x5c) return 0;
     escaped = true;
-    p = escapeEnd(p + 1, end);
-    if (p == 0) return 0;
+    return escapedStringEnd(p, end);
   }
   return 0;
+}
+
+/** The same from the first backslash on. Backslashes are sorted out sixteen bytes at a time, since where there is one there are many. */
+function escapedStringEnd(at: usize, end: usize): usize {
+  let p = at;
+  let carried: u32 = 0;
+  while (p < end) {
+    const block = v128.load(p);
+    const slashes: u32 = i8x16.bitmask(i8x16.eq(block, i8x16.splat(0x5c)));
+    const behind = behindBackslash(slashes, carried);
+    const quotes: u32 = i8x16.bitmask(i8x16.eq(block, i8x16.splat(0x22))) & ~behind;
+    const controls: u32 = i8x16.bitmask(i8x16.lt_u(block, i8x16.splat(0x20)));
+    const others: u32 = behind ? behind & ~i8x16.bitmask(shortLetters(block)) : 0;
+    const hits = quotes | controls | others;
+    if (!hits) {
+      carried = (slashes & ~behind) >> 15;
+      p += 16;
+      continue;
+    }
+    const bit = hits & -hits;
+    p += ctz(hits);
+    if (p >= end) return 0;
+    if (quotes & bit) return p;
+    // Behind a backslash a code may stand; anything else is a fault.
+    p = others & bit ? escapeEnd(p, end) : 0;
+    if (p == 0) return 0;
+    carried = 0;
+  }
+  return 0;
+}
+
+/**
+ * Of sixteen bytes, those that stand behind a backslash which is not itself behind one (as simdjson finds them: the carry of an addition
+ * runs through each row of backslashes, and says whether its length is odd).
+ *
+ * @param carried 1 when the first byte stands behind such a backslash
+ */
+// @ts-ignore: decorator
+@inline
+export function behindBackslash(slashes: u32, carried: u32): u32 {
+  const active = slashes & ~carried;
+  const follows = (active << 1) | carried;
+  const oddStarts = active & 0xaaaa & ~follows;
+  return (0x5555 ^ ((oddStarts + active) << 1)) & follows & 0xffff;
+}
+
+/** Letters that are an escape of their own behind a backslash: all but the `u`. */
+// @ts-ignore: decorator
+@inline
+function shortLetters(block: v128): v128 {
+  const quoting = v128.or(
+    v128.or(i8x16.eq(block, i8x16.splat(0x22)), i8x16.eq(block, i8x16.splat(0x5c))),
+    v128.or(i8x16.eq(block, i8x16.splat(0x2f)), i8x16.eq(block, i8x16.splat(0x6e))),
+  );
+  const controls = v128.or(
+    v128.or(i8x16.eq(block, i8x16.splat(0x74)), i8x16.eq(block, i8x16.splat(0x72))),
+    v128.or(i8x16.eq(block, i8x16.splat(0x62)), i8x16.eq(block, i8x16.splat(0x66))),
+  );
+  return v128.or(quoting, controls);
 }
 
 /** Where the escape goes on whose backslash is before `at`, or 0. */

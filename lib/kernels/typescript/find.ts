@@ -52,3 +52,35 @@ export function findLines(bytes: Uint8Array, ends: Int32Array, count: number, ne
   }
   return found;
 }
+
+export function countInSpans(
+  bytes: Uint8Array,
+  starts: Int32Array,
+  ends: Int32Array,
+  count: number,
+  picks: Int32Array,
+  pickCount: number,
+  needle: Needle,
+  most: number,
+  counts: Uint8Array,
+): void {
+  counts.fill(0, 0, count);
+  const length = needle.bytes.length;
+  // `hit` is the first occurrence at or behind `from`; past the end when there is none. Most often it says the same of several spans.
+  let from = Number.POSITIVE_INFINITY;
+  let hit = 0;
+  for (let k = 0; k < pickCount; k++) {
+    const i = picks[k]!;
+    let found = 0;
+    for (let at = starts[i]!; found < most; found++) {
+      if (at < from || hit < at) {
+        from = at;
+        const next = find(bytes, at, bytes.length, needle);
+        hit = next < 0 ? bytes.length : next;
+      }
+      if (hit + length > ends[i]!) break;
+      at = hit + 1;
+    }
+    counts[i] = found;
+  }
+}

@@ -8,6 +8,9 @@ export interface KernelModule {
   parseCri(...args: number[]): void;
   parseRfc3339(...args: number[]): void;
   scanJson(...args: number[]): void;
+  escapeJson(...args: number[]): number;
+  unescapeJson(...args: number[]): number;
+  scanStrictLogfmt(...args: number[]): void;
   scanLogfmt(...args: number[]): void;
   jsonFields(...args: number[]): void;
   encodeEntries(...args: number[]): number;
@@ -23,6 +26,7 @@ export interface KernelModule {
   setGrams(...args: number[]): void;
   find(...args: number[]): number;
   findLines(...args: number[]): number;
+  countInSpans(...args: number[]): void;
 }
 
 /** The little of WebAssembly's interface that is needed here; the compiler's library for Node lacks it. */

@@ -5,11 +5,12 @@ import { type KernelMemory, NEEDLE_BYTES_MAX, PAD_BYTES } from "../kernel-memory
 import type { Kernels, Needle } from "../kernels.ts";
 import { typescriptKernels as twin } from "../kernels-typescript.ts";
 import type { KernelModule } from "./module.ts";
+import { extentOf } from "./spans.ts";
 
 /** Bytes copied at a time when a text outside the module's memory is searched: what is behind a hit need not be copied. */
 const FIND_WINDOW_BYTES = 65_536;
 
-export function findKernels(module: KernelModule, memory: KernelMemory): Pick<Kernels, "find" | "findLines"> {
+export function findKernels(module: KernelModule, memory: KernelMemory): Pick<Kernels, "find" | "findLines" | "countInSpans"> {
   let placed: Needle | undefined;
 
   /** Brings the needle to its place, unless it is there from the call before. */
@@ -54,6 +55,24 @@ export function findKernels(module: KernelModule, memory: KernelMemory): Pick<Ke
       const n = module.findLines(base, to, lineEnds, count, memory.needleAt, length, probeA, probeB, fold, found, most);
       memory.leave(n);
       return n;
+    },
+
+    countInSpans(bytes, starts, ends, count, picks, pickCount, needle, most, counts): void {
+      const length = needle.bytes.length;
+      const spans = length > 0 && length <= NEEDLE_BYTES_MAX ? extentOf(bytes, starts, ends, count, picks, pickCount) : undefined;
+      const need = spans === undefined ? 0 : spans.to - spans.from + 9 * count + 4 * pickCount;
+      if (spans === undefined || !memory.enter(need, 5, bytes, starts, ends, picks, counts)) {
+        twin.countInSpans(bytes, starts, ends, count, picks, pickCount, needle, most, counts);
+        return;
+      }
+      place(needle);
+      const base = memory.placeBytes(bytes, spans.from, spans.to) - spans.from;
+      const [from, to, picked] = [memory.placeWords(starts, count), memory.placeWords(ends, count), memory.placeWords(picks, pickCount)];
+      const { probeA, probeB } = needle;
+      const fold = needle.ignoreCase ? 1 : 0;
+      const out = memory.result(counts, count);
+      module.countInSpans(base, from, to, count, picked, pickCount, memory.needleAt, length, probeA, probeB, fold, most, out);
+      memory.leave();
     },
   };
 }

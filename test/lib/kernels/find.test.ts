@@ -79,3 +79,33 @@ describe("findLines", () => {
       expect(got).toEqual(want.slice(0, most));
     }));
 });
+
+describe("countInSpans", () => {
+  test("flavours agree with the plainest search", () =>
+    fuzz(3_000, (random) => {
+      const { bytes, needle } = haystack(random);
+      if (needle.length === 0) return;
+      // Spans in any order, some over each other, some not asked for.
+      const spans = Array.from({ length: random.below(12) }, () => {
+        const from = random.below(bytes.length + 1);
+        return [from, from + random.below(Math.min(bytes.length - from, random.pick([6, 600])) + 1)] as const;
+      });
+      const [starts, ends] = [Int32Array.from(spans, ([from]) => from), Int32Array.from(spans, ([, to]) => to)];
+      const picks = Int32Array.from(spans.flatMap((_, i) => (random.chance(0.8) ? [i] : [])));
+      const ignoreCase = random.chance(0.3);
+      const most = 1 + random.below(3);
+      const got = agree((flavour) => {
+        const counts = new Uint8Array(spans.length + 1).fill(9);
+        const prepared = prepareNeedle(needle, ignoreCase);
+        flavour.countInSpans(bytes, starts, ends, spans.length, picks, picks.length, prepared, most, counts);
+        return [...counts];
+      });
+      const want = spans.map(([from, to], i) => {
+        if (!picks.includes(i)) return 0;
+        let found = 0;
+        for (let at = from; found < most && (at = plainFind(bytes, at, to, needle, ignoreCase)) >= 0; at++) found++;
+        return found;
+      });
+      expect(got).toEqual([...want, 9]);
+    }));
+});

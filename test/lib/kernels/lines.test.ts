@@ -268,6 +268,44 @@ describe("scanJson", () => {
       });
     }));
 
+  test("lines of one shape, of nearly one, and others between them", () =>
+    fuzz(800, (random) => {
+      const names = Array.from({ length: 1 + random.below(6) }, () => random.pick(NAMES));
+      const space = random.pick(["", "", " ", "\t"]);
+      const shaped = (): string => {
+        const kept = random.chance(0.2) ? names.filter(() => random.chance(0.7)) : names;
+        const members = kept.map((name) => `"${name}":${space}${JSON.stringify(value(random, 3))}`);
+        if (random.chance(0.1)) members.push('"level":1');
+        return `{${members.join(`,${space}`)}}${random.chance(0.1) ? " " : ""}`;
+      };
+      const lines = Array.from({ length: random.below(30) }, () =>
+        random.chance(0.1) ? mutate(random, shaped()) : encoder.encode(shaped()),
+      );
+      const laid = lay(random, lines);
+      const wanted = keys.slice(0, random.below(keys.length + 1));
+      // A key asked for twice is found twice.
+      const asked = random.chance(0.1) && wanted.length > 0 ? [...wanted, wanted[0]!] : wanted;
+      const rules = random.chance(0.3) ? JSON_TRIMMED_KEYS : 0;
+      agree((flavour) => json(flavour, laid.bytes, laid.starts, laid.ends, asked, rules));
+    }));
+
+  test("strings full of escapes end where JSON.parse has them end", () =>
+    fuzz(1_500, (random) => {
+      const pieces = ["\\\\", '\\"', "\\/", "\\n", "\\u0041", "\\u004", "\\x", "abc", "twenty plain letters", "\\\\\\\\"];
+      const likely = random.chance(0.5) ? pieces.filter((piece) => !["\\x", "\\u004"].includes(piece)) : pieces;
+      const text = Array.from({ length: random.below(20) }, () => random.pick(likely)).join("");
+      const line = `{"k":"${text}${random.pick(["", "", "\\", "\u0001"])}","x":"\\""}`;
+      const laid = lay(random, [encoder.encode(line)]);
+      const got = agree((flavour) => json(flavour, laid.bytes, laid.starts, laid.ends, [encoder.encode("k")]));
+      if (typeof got === "string") throw new Error(got);
+      let want: { k: string } | undefined;
+      try {
+        want = JSON.parse(line) as { k: string };
+      } catch {}
+      expect(got.verdict[0]).toBe(want === undefined ? 0 : 1);
+      if (want !== undefined) expect(JSON.parse(`"${Buffer.from(laid.bytes.subarray(got.from[0], got.to[0])).toString()}"`)).toBe(want.k);
+    }));
+
   const scans = (name: string, text: string, verdict: number, kind: number, span: string, rules = 0) =>
     test(name, () => {
       const bytes = encoder.encode(text);
