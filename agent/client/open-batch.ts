@@ -113,7 +113,10 @@ export class OpenBatch {
 
   /** Ends the filling. The batch must not be used afterwards. */
   seal(): SealedBatch {
-    const parts = [...this.#streams].map(([stream, { bytes, used }]) => ({ labels: stream.text, entries: bytes.subarray(0, used) }));
+    const parts = [...this.#streams].map(([{ sent }, { bytes, used }]) => ({
+      labels: Buffer.from(String(sent)),
+      entries: bytes.subarray(0, used),
+    }));
     const compressed = compressRequest(parts, this.#pool);
     for (const { bytes } of this.#streams.values()) this.#pool.give(bytes);
     const { entryCount, lineBytes } = this;

@@ -6,19 +6,20 @@ export const TENANT_LABEL = "__tenant_id__";
 /** A set of labels as one client sends it. */
 export interface ResolvedStream {
   readonly tenant: string;
-  /** Canonical text in UTF-8: `{a="x", b="y"}`. */
-  readonly text: Uint8Array;
+  /** What is sent, in its canonical text: `{a="x", b="y"}`. */
+  readonly sent: LabelSet;
+  /** What is sent, with the tenant if it is not the client's own. As long as somebody has the stream, it is the only one of its key. */
+  readonly key: LabelSet;
 }
 
-/** Sets remembered; past this the memory is emptied, which costs time and never correctness: streams are compared by their text then. */
-const REMEMBERED_MAX = 20_000;
-
-/** Resolves labels to streams: external labels put in, the tenant (which may be one of them) taken out. The same labels give the same object. */
+/**
+ * Resolves labels to streams: external labels put in, the tenant (which may be one of them) taken out. The same labels give the same
+ * object. Streams are remembered as long as somebody has their labels: on a node whose pods come and go, others would only pile up.
+ */
 export class StreamLabels {
   readonly #tenantId: string;
   readonly #external: readonly (readonly [string, string])[];
-  readonly #byLabels = new Map<LabelSet, ResolvedStream>();
-  readonly #byText = new Map<string, ResolvedStream>();
+  readonly #streams = new WeakMap<LabelSet, ResolvedStream>();
 
   constructor(tenantId: string, externalLabels: Readonly<Record<string, string>>) {
     this.#tenantId = tenantId;
@@ -26,25 +27,19 @@ export class StreamLabels {
   }
 
   resolve(labels: LabelSet): ResolvedStream {
-    let stream = this.#byLabels.get(labels);
-    if (stream !== undefined) return stream;
-    if (this.#byLabels.size >= REMEMBERED_MAX) this.#byLabels.clear();
-    stream = this.#make(labels);
-    this.#byLabels.set(labels, stream);
+    let stream = this.#streams.get(labels);
+    if (stream === undefined) this.#streams.set(labels, (stream = this.#make(labels)));
     return stream;
   }
 
   #make(labels: LabelSet): ResolvedStream {
     let all = labels;
     for (const [name, value] of this.#external) if (!all.has(name)) all = all.with(name, value);
-    const text = String(all.without(TENANT_LABEL));
+    const sent = all.without(TENANT_LABEL);
     const tenant = all.get(TENANT_LABEL) || this.#tenantId;
-    const key = `${tenant}\0${text}`;
-    let stream = this.#byText.get(key);
-    if (stream === undefined) {
-      if (this.#byText.size >= REMEMBERED_MAX) this.#byText.clear();
-      this.#byText.set(key, (stream = { tenant, text: Buffer.from(text) }));
-    }
+    const key = tenant === this.#tenantId ? sent : sent.with(TENANT_LABEL, tenant);
+    let stream = this.#streams.get(key);
+    if (stream === undefined) this.#streams.set(key, (stream = { tenant, sent, key }));
     return stream;
   }
 }
