@@ -14,11 +14,34 @@ export interface TicketEvents {
   readonly onDone?: (sizeBytes: number) => void;
 }
 
-interface IssuedTicket extends Ticket {
+/** Several are in memory for each file that is written to, so it is one small object. */
+class IssuedTicket implements Ticket {
   readonly end: number;
   readonly sizeBytes: number;
   readonly mark: string;
-  readonly holdCount: number;
+  holdCount = 1;
+  readonly #ledger: TicketLedger;
+
+  constructor(ledger: TicketLedger, end: number, sizeBytes: number, mark: string) {
+    this.#ledger = ledger;
+    this.end = end;
+    this.sizeBytes = sizeBytes;
+    this.mark = mark;
+  }
+
+  hold(): void {
+    invariant(this.holdCount > 0, "a ticket is not held after its last release");
+    this.holdCount++;
+  }
+
+  release(): void {
+    invariant(this.holdCount > 0, "a ticket is released once per hold");
+    if (--this.holdCount === 0) this.#ledger.released(this.sizeBytes);
+  }
+
+  abandon(): void {
+    this.#ledger.abandoned();
+  }
 }
 
 /** The promises of one file generation (or any source with a growing position), in read order. */
@@ -48,31 +71,22 @@ export class TicketLedger {
    */
   issue(endPosition: number, mark = "", sizeBytes = endPosition - this.#issued): Ticket {
     invariant(endPosition >= this.#issued, `positions are issued in order: ${endPosition} after ${this.#issued}`);
-    let holds = 1;
-    const ticket: IssuedTicket = {
-      end: endPosition,
-      sizeBytes,
-      mark,
-      get holdCount() {
-        return holds;
-      },
-      hold: () => {
-        invariant(holds > 0, "a ticket is not held after its last release");
-        holds++;
-      },
-      release: () => {
-        invariant(holds > 0, "a ticket is released once per hold");
-        if (--holds > 0 || this.#discarded) return;
-        this.#events.onDone?.(sizeBytes);
-        this.#advance();
-      },
-      abandon: () => {
-        this.#abandoned = true;
-      },
-    };
+    const ticket = new IssuedTicket(this, endPosition, sizeBytes, mark);
     this.#issued = endPosition;
     this.#queue.push(ticket);
     return ticket;
+  }
+
+  /** The last hold of one of its tickets is gone. */
+  released(sizeBytes: number): void {
+    if (this.#discarded) return;
+    this.#events.onDone?.(sizeBytes);
+    this.#advance();
+  }
+
+  /** A holder of one of its tickets has given up. */
+  abandoned(): void {
+    this.#abandoned = true;
   }
 
   /** End of the longest prefix of tickets whose holds are all gone. */

@@ -104,13 +104,15 @@ export function readAt(fd: number, position: number, bytes: number): Buffer {
  * from pieces of 8 KiB, and the last one of an idle file would keep its whole piece in memory.
  */
 export class ReadTrace {
-  #head: string;
+  /** Taken for its digest as soon as it will not grow any more: of a thousand files, the texts are a megabyte. */
+  #head = "";
+  #headBytes = 0;
   #headDigest: string | undefined;
   #mark: string;
 
   /** @param head the file's first bytes, at most HEAD_BYTES_MAX of those before the offset; @param mark the bytes before the offset */
   constructor(head: Uint8Array = new Uint8Array(), mark: Uint8Array = head) {
-    this.#head = textOf(head, 0, head.length);
+    this.#addHead(textOf(head, 0, head.length));
     this.#mark = textOf(mark, 0, mark.length);
   }
 
@@ -125,12 +127,21 @@ export class ReadTrace {
   }
 
   get headBytes(): number {
-    return this.#head.length;
+    return this.#headBytes;
   }
 
   get headDigest(): string {
     this.#headDigest ??= digest(Buffer.from(this.#head, "latin1"));
     return this.#headDigest;
+  }
+
+  #addHead(text: string): void {
+    this.#head += text;
+    this.#headBytes = this.#head.length;
+    this.#headDigest = undefined;
+    if (this.#headBytes < HEAD_BYTES_MAX) return;
+    this.#headDigest = this.headDigest;
+    this.#head = "";
   }
 
   markDigest(): string {
@@ -139,12 +150,11 @@ export class ReadTrace {
 
   /** Notes that `bytes[start, end)` was read from `offset` on: `mark` and `headDigest` speak of the new offset from now. */
   advance(offset: number, bytes: Uint8Array, start: number, end: number): void {
-    if (this.#head.length < HEAD_BYTES_MAX && offset === this.#head.length) {
-      this.#head += textOf(bytes, start, Math.min(end, start + HEAD_BYTES_MAX - this.#head.length));
-      this.#headDigest = undefined;
+    if (this.#headBytes < HEAD_BYTES_MAX && offset === this.#headBytes) {
+      this.#addHead(textOf(bytes, start, Math.min(end, start + HEAD_BYTES_MAX - this.#headBytes)));
     }
     const fresh = textOf(bytes, Math.max(start, end - MARK_BYTES_MAX), end);
-    this.#mark = fresh.length === MARK_BYTES_MAX ? fresh : (this.#mark + fresh).slice(-MARK_BYTES_MAX);
+    this.#mark = fresh.length === MARK_BYTES_MAX ? fresh : ownText((this.#mark + fresh).slice(-MARK_BYTES_MAX));
   }
 
   /** Notes that the offset has moved over bytes that were not looked at. */
@@ -161,6 +171,11 @@ export class ReadTrace {
 /** The trace of a file that is gone on with at `offset`. */
 export function traceAt(fd: number, offset: number): ReadTrace {
   return new ReadTrace(readAt(fd, 0, Math.min(HEAD_BYTES_MAX, offset)), readMark(fd, offset));
+}
+
+/** A copy of a text that is a part of a larger one or a sum of smaller ones, which would all stay in memory with it. */
+function ownText(text: string): string {
+  return Buffer.from(text, "latin1").toString("latin1");
 }
 
 function textOf(bytes: Uint8Array, start: number, end: number): string {

@@ -6,7 +6,7 @@
 import { closeSync, fstatSync, read as readCallback, readSync } from "node:fs";
 import { promisify } from "node:util";
 import type { EntryBatch, Ticket } from "../../lib/wire/entry-batch.ts";
-import type { LabelSet } from "../../lib/wire/labels.ts";
+import { LabelSet } from "../../lib/wire/labels.ts";
 import type { FileRecord } from "../file-records.ts";
 import { holdCountOf, TicketLedger } from "../tickets.ts";
 import { appendLines, BATCH_LINES_MAX, batchLines, cleanText } from "./batch-lines.ts";
@@ -120,8 +120,12 @@ export class FileTail implements FileHolder {
   }
 
   #newLedger(offset: number, mark: string): TicketLedger {
-    const { budget } = this.setting.pool;
-    return new TicketLedger(offset, mark, { onDone: (bytes) => budget.release(bytes) });
+    return new TicketLedger(offset, mark, this.setting.pool.budget.ledgerEvents);
+  }
+
+  /** Read to its end, and acknowledged. */
+  get isDone(): boolean {
+    return this.finished && this.ledger.settled;
   }
 
   get idKey(): string {
@@ -129,7 +133,8 @@ export class FileTail implements FileHolder {
   }
 
   get labels(): LabelSet {
-    this.#labels ??= this.setting.labels.with("filename", this.name);
+    // Not by `with`: the target's labels would remember those of all files it ever had.
+    this.#labels ??= LabelSet.of([...this.setting.labels, ["filename", this.name]]);
     return this.#labels;
   }
 

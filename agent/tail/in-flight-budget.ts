@@ -1,10 +1,14 @@
 // One bound for the memory of everything that has been read and is not acknowledged, over all files. Who wants to read waits here
 // when it is used up, so that a remote that is away stops the reading instead of filling the memory.
 
+import type { TicketEvents } from "../tickets.ts";
+
 export const IN_FLIGHT_BYTES_MAX = 32 * 1024 * 1024;
 
 export class InFlightBudget {
   readonly limitBytes: number;
+  /** For the ledgers of what is read: what is done with makes room. */
+  readonly ledgerEvents: TicketEvents = { onDone: (bytes) => this.release(bytes) };
   #usedBytes = 0;
   #waiting: (() => void)[] = [];
 

@@ -122,7 +122,7 @@ export class PathFollower {
     }
     for (const tail of [...this.chain]) if (tail.rotated) changed = this.#lookRotated(tail, nowMs) || changed;
     if (this.current !== undefined) this.#seenMs = nowMs;
-    this.chain = this.chain.filter((tail) => !(tail.finished && tail.ledger.settled));
+    if (this.chain.some((tail) => tail.isDone)) this.chain = this.chain.filter((tail) => !tail.isDone);
     return changed;
   }
 

@@ -55,7 +55,7 @@ export class CloudflareTarget implements Target, PositionSource {
     this.#options = options;
     this.labels = labels;
     const startMs = startOf(positions.get(keyOf(settings.zone)), settings.pullRangeMs) ?? clock.nowMs() - DELAY_MS - settings.pullRangeMs;
-    this.#ledger = new TicketLedger(startMs, "", { onDone: (sizeBytes) => this.#budget.release(sizeBytes) });
+    this.#ledger = new TicketLedger(startMs, "", this.#budget.ledgerEvents);
     this.#reader = new RangeReader({
       logpull,
       labels,

@@ -64,7 +64,7 @@ export class JournalTarget implements Target, PositionSource {
     this.#entries = entries;
     this.labels = options.labels;
     this.#cursor = positions.get(positionKey) ?? positions.get(legacyPositionKey);
-    this.#ledger = new TicketLedger(0, this.#cursor ?? "", { onDone: (sizeBytes) => this.#budget.release(sizeBytes) });
+    this.#ledger = new TicketLedger(0, this.#cursor ?? "", this.#budget.ledgerEvents);
   }
 
   /** @throws Error when journalctl cannot be started */
