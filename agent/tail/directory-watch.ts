@@ -6,14 +6,21 @@
 // files, is watched by polling for a while.
 
 import { type FSWatcher, watch } from "node:fs";
+import { join } from "node:path";
 import type { Log } from "../../lib/runtime/log.ts";
 
 const STORM_REPEATS_PER_S = 400;
 const STORM_NOTICES_PER_S = 5_000;
 const STORM_PAUSE_MS = 30_000;
 
-/** `undefined`: something in the folder changed, look at all of it. */
-export type FolderListener = (fileName: string | undefined, created: boolean) => void;
+export interface FolderListener {
+  /**
+   * Something of a watched folder has changed: what is at `path`, or, where `path` is undefined, anything in it.
+   *
+   * @param created whether it may have come or gone
+   */
+  noticed(folder: string, path: string | undefined, created: boolean): void;
+}
 
 export class DirectoryWatch {
   readonly #log: Log;
@@ -29,22 +36,21 @@ export class DirectoryWatch {
     return this.#folders.get(folder)?.watcher === undefined;
   }
 
-  /** @returns a function that ends the subscription */
-  subscribe(folder: string, listener: FolderListener): () => void {
+  subscribe(folder: string, listener: FolderListener): void {
     let watched = this.#folders.get(folder);
     if (watched === undefined) {
       watched = { listeners: new Set(), watcher: undefined, pause: undefined, windowStartMs: 0, noticeCount: 0, seen: new Set() };
       this.#folders.set(folder, watched);
       this.#start(folder, watched);
     }
-    const kept = watched;
-    kept.listeners.add(listener);
-    return () => {
-      kept.listeners.delete(listener);
-      if (kept.listeners.size > 0 || this.#folders.get(folder) !== kept) return;
-      this.#stop(kept);
-      this.#folders.delete(folder);
-    };
+    watched.listeners.add(listener);
+  }
+
+  unsubscribe(folder: string, listener: FolderListener): void {
+    const watched = this.#folders.get(folder);
+    if (watched?.listeners.delete(listener) !== true || watched.listeners.size > 0) return;
+    this.#stop(watched);
+    this.#folders.delete(folder);
   }
 
   #start(folder: string, watched: WatchedFolder): void {
@@ -85,13 +91,13 @@ export class DirectoryWatch {
       this.#stop(watched);
       watched.pause = setTimeout(() => {
         this.#start(folder, watched);
-        for (const listener of watched.listeners) listener(undefined, true);
+        tell(folder, watched, undefined, true);
       }, STORM_PAUSE_MS);
       watched.pause.unref();
       // Listeners count on notices, and look seldom by themselves.
-      for (const listener of watched.listeners) listener(undefined, true);
+      tell(folder, watched, undefined, true);
     }
-    for (const listener of watched.listeners) listener(name, kind === "rename");
+    tell(folder, watched, name, kind === "rename");
   }
 
   #stop(watched: WatchedFolder): void {
@@ -99,6 +105,12 @@ export class DirectoryWatch {
     watched.watcher?.close();
     watched.watcher = undefined;
   }
+}
+
+/** The path is made once for all listeners: with a target per container, each pod's folder is told to hundreds. */
+function tell(folder: string, { listeners }: WatchedFolder, name: string | undefined, created: boolean): void {
+  const path = name === undefined ? undefined : join(folder, name);
+  for (const listener of listeners) listener.noticed(folder, path, created);
 }
 
 interface WatchedFolder {

@@ -24,41 +24,66 @@ const OPTIONS = { dot: true, noextglob: true, nonegate: true, nobracket: false, 
 export function openGlob(pattern: string): PathGlob {
   const absolute = resolve("/", pattern) === pattern ? pattern : resolve(pattern);
   checkBrackets(absolute);
-  const alternatives = splitSegments(absolute);
-  return {
-    pattern: absolute,
-    matches: (path) => path === absolute || alternatives.some((segments) => matchesAll(segments, namesOf(path))),
-    leadsThrough: (folder) => alternatives.some((segments) => leadsThrough(segments, namesOf(folder))),
-    list: () => {
-      if (isFile(absolute)) return { files: [absolute], folders: [join(absolute, "..")] };
-      const files = new Set<string>();
-      const folders = new Set<string>();
-      for (const segments of alternatives) walk("/", segments, 0, { files, folders, depth: 0 });
-      return { files: [...files].sort(), folders: [...folders] };
-    },
-  };
+  return new SegmentGlob(absolute);
 }
 
-const namesOf = (path: string): string[] => path.split("/").filter((name) => name !== "");
+class SegmentGlob implements PathGlob {
+  readonly pattern: string;
+  readonly #alternatives: readonly (readonly Segment[])[];
 
-/** Thousands of targets have patterns of their own that end alike, and a compiled one takes several kilobytes. */
-const COMPILED_MAX = 1_000;
-const compiled = new Map<string, (name: string) => boolean>();
+  constructor(pattern: string) {
+    this.pattern = pattern;
+    this.#alternatives = splitSegments(pattern);
+  }
 
-/** Compiles one segment. */
-function compile(text: string): (name: string) => boolean {
-  const known = compiled.get(text);
-  if (known !== undefined) return known;
-  const matches = picomatch(text.replace(/\[!/g, "[^"), OPTIONS);
-  if (compiled.size >= COMPILED_MAX) compiled.clear();
-  compiled.set(text, matches);
-  return matches;
+  matches(path: string): boolean {
+    return path === this.pattern || this.#alternatives.some((segments) => matchesAll(segments, namesOf(path)));
+  }
+
+  leadsThrough(folder: string): boolean {
+    return this.#alternatives.some((segments) => leadsThrough(segments, namesOf(folder)));
+  }
+
+  list(): { readonly files: string[]; readonly folders: string[] } {
+    if (isFile(this.pattern)) return { files: [this.pattern], folders: [join(this.pattern, "..")] };
+    const files = new Set<string>();
+    const folders = new Set<string>();
+    for (const segments of this.#alternatives) walk("/", segments, 0, { files, folders, depth: 0 });
+    return { files: [...files].sort(), folders: [...folders] };
+  }
+}
+
+/** The path that was asked about last: of each file that comes to a folder, hundreds of targets ask one after the other. */
+let asked: { readonly path: string; readonly names: readonly string[] } = { path: "", names: [] };
+
+function namesOf(path: string): readonly string[] {
+  if (path !== asked.path) asked = { path, names: path.split("/").filter((name) => name !== "") };
+  return asked.names;
 }
 
 interface Segment {
   readonly text: string;
   readonly kind: "plain" | "glob" | "any-depth";
-  readonly matches: (name: string) => boolean;
+  /** What a `glob` matches. */
+  readonly regex: RegExp | undefined;
+}
+
+const isMatch = ({ text, regex }: Segment, name: string): boolean => name === text || regex?.test(name) === true;
+
+/** Thousands of targets have patterns that begin alike and end alike. */
+const SEGMENTS_MAX = 1_000;
+const known = new Map<string, Segment>();
+
+function segmentOf(text: string): Segment {
+  let segment = known.get(text);
+  if (segment !== undefined) return segment;
+  if (text === "**") segment = { text, kind: "any-depth", regex: undefined };
+  else if (!/[*?[{\\]/.test(text)) segment = { text, kind: "plain", regex: undefined };
+  // Only the expression, and not picomatch's own matcher: that keeps all that was found out about the pattern, several kilobytes.
+  else segment = { text, kind: "glob", regex: picomatch.makeRe(text.replace(/\[!/g, "[^"), OPTIONS) };
+  if (known.size >= SEGMENTS_MAX) known.clear();
+  known.set(text, segment);
+  return segment;
 }
 
 /** Splits at slashes outside braces; a brace group with slashes in it makes the rest one pattern per alternative. */
@@ -67,11 +92,7 @@ function splitSegments(pattern: string): Segment[][] {
     alternative
       .split("/")
       .filter((text) => text !== "")
-      .map((text): Segment => {
-        if (text === "**") return { text, kind: "any-depth", matches: () => true };
-        if (!/[*?[{\\]/.test(text)) return { text, kind: "plain", matches: (name) => name === text };
-        return { text, kind: "glob", matches: compile(text) };
-      }),
+      .map(segmentOf),
   );
 }
 
@@ -80,7 +101,7 @@ function matchesAll(segments: readonly Segment[], names: readonly string[], s = 
   const segment = segments[s];
   if (segment === undefined) return n === names.length;
   if (n === names.length) return false;
-  if (segment.kind !== "any-depth") return segment.matches(names[n]!) && matchesAll(segments, names, s + 1, n + 1);
+  if (segment.kind !== "any-depth") return isMatch(segment, names[n]!) && matchesAll(segments, names, s + 1, n + 1);
   if (s === segments.length - 1) return true;
   for (let next = n; next < names.length; next++) if (matchesAll(segments, names, s + 1, next)) return true;
   return false;
@@ -91,7 +112,7 @@ function leadsThrough(segments: readonly Segment[], names: readonly string[]): b
     const segment = segments[i];
     if (segment?.kind === "any-depth") return true;
     if (segment === undefined || i === segments.length - 1) return false;
-    if (segment.text !== name && !segment.matches(name)) return false;
+    if (!isMatch(segment, name)) return false;
   }
   return true;
 }
@@ -127,7 +148,7 @@ function walk(folder: string, segments: readonly Segment[], at: number, found: F
       // `**` stands for no folder as well.
       if (isFolderEntry(entry, path)) walk(path, segments, at, { ...found, depth: found.depth + 1 });
       else if (last && isFileEntry(entry, path)) found.files.add(path);
-    } else if (segment.matches(entry.name)) {
+    } else if (isMatch(segment, entry.name)) {
       const path = join(folder, entry.name);
       if (last) {
         if (isFileEntry(entry, path)) found.files.add(path);

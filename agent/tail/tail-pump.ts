@@ -12,6 +12,7 @@ import { reportLoss } from "./loss-ledger.ts";
 import type { PathFollower } from "./path-follower.ts";
 import type { TailMetrics } from "./tail-metrics.ts";
 import type { TailPool } from "./tail-pool.ts";
+import type { Ticking } from "./ticker.ts";
 
 /** What a target needs of a pipeline (pipelines/pipeline.ts). */
 export interface EntryPipeline {
@@ -32,11 +33,13 @@ export interface PumpContext {
 /** Reading from the page cache never waits, so other work is let in after this long. */
 const TURN_MS = 8;
 
-export class TailPump {
+export class TailPump implements Ticking {
   readonly #context: PumpContext;
   /** In order of their turn. */
   readonly #ready = new Set<PathFollower>();
-  readonly #stop = new AbortController();
+  /** Made when there is something to wait for, which most of hundreds of targets never have. */
+  #stop: AbortController | undefined;
+  #stopped = false;
   #running: Promise<void> | undefined;
   #turnStartedMs = 0;
   #flushing = false;
@@ -47,11 +50,11 @@ export class TailPump {
 
   /** Gives a file its turn to be read. */
   add(follower: PathFollower): void {
-    if (this.#stop.signal.aborted) return;
+    if (this.#stopped) return;
     this.#ready.add(follower);
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
-      if (this.#ready.size > 0 && !this.#stop.signal.aborted) this.add([...this.#ready][0]!);
+      if (this.#ready.size > 0 && !this.#stopped) this.add([...this.#ready][0]!);
     });
   }
 
@@ -66,8 +69,19 @@ export class TailPump {
 
   /** Ends reading after the block in hand. What the sink has no room for yet it has all the same. */
   async stop(): Promise<void> {
-    this.#stop.abort();
+    this.#stopped = true;
+    this.#stop?.abort();
     await this.#running;
+  }
+
+  get #stopSignal(): AbortSignal {
+    this.#stop ??= new AbortController();
+    if (this.#stopped) this.#stop.abort();
+    return this.#stop.signal;
+  }
+
+  tick(): void {
+    this.flush(false);
   }
 
   /** Hands on what the pipeline has held back and is due. */
@@ -82,12 +96,12 @@ export class TailPump {
   }
 
   async #run(): Promise<void> {
-    const { signal } = this.#stop;
+    const { budget } = this.#context.pool;
     this.#turnStartedMs = performance.now();
-    while (this.#ready.size > 0 && !signal.aborted) {
+    while (this.#ready.size > 0 && !this.#stopped) {
       await this.#letOthersWork();
-      await this.#context.pool.budget.room(signal);
-      if (signal.aborted) return;
+      if (!budget.hasRoom) await budget.room(this.#stopSignal);
+      if (this.#stopped) return;
       const follower = this.#ready.values().next().value!;
       this.#ready.delete(follower);
       try {
@@ -150,7 +164,7 @@ export class TailPump {
     pipeline.process(batch);
     await this.#consume(batch, afterPipeline?.());
     const delayMs = pipeline.delayMs?.(clock.nowMs()) ?? 0;
-    if (delayMs > 0) await clock.sleep(delayMs, this.#stop.signal);
+    if (delayMs > 0) await clock.sleep(delayMs, this.#stopSignal);
   }
 
   /** Hands a batch to the sink and waits for room, at most until the stop; the batch's holds go when the sink is done with it. */
@@ -162,6 +176,6 @@ export class TailPump {
     const room = batch.liveCount === 0 ? undefined : this.#context.sink.consume(batch);
     if (room === undefined) return release();
     const released = room.then(release);
-    await orAborted(released, this.#stop.signal);
+    await orAborted(released, this.#stopSignal);
   }
 }

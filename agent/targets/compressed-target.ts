@@ -17,7 +17,6 @@ import { openEncoding, type TextEncoding } from "../tail/text-encoding.ts";
 import { TicketLedger } from "../tickets.ts";
 import type { Decompression, FileDetails, FileTarget, FileTargetOptions } from "./file-target-options.ts";
 
-const FLUSH_PERIOD_MS = 250;
 const LOOK_AGAIN_MS = 1_000;
 const DRAIN_MS = 30_000;
 
@@ -56,7 +55,6 @@ class CompressedTarget implements FileTarget, PositionSource {
   readonly #pump: TailPump;
   readonly #files = new Map<string, CompressedFile>();
   readonly #stop = new AbortController();
-  #flushTimer: NodeJS.Timeout | undefined;
   #loop: Promise<void> = Promise.resolve();
   #stopped = false;
 
@@ -76,7 +74,7 @@ class CompressedTarget implements FileTarget, PositionSource {
   start(): void {
     this.#reconcile();
     this.#options.positions.addSource(this);
-    this.#flushTimer = setInterval(() => this.#pump.flush(false), FLUSH_PERIOD_MS);
+    this.#pool.flushes.add(this.#pump);
     this.#loop = this.#run();
   }
 
@@ -103,7 +101,7 @@ class CompressedTarget implements FileTarget, PositionSource {
     this.#stopped = true;
     this.#stop.abort();
     await Promise.all([this.#pump.stop(), this.#loop]);
-    clearInterval(this.#flushTimer);
+    this.#pool.flushes.remove(this.#pump);
     this.#pump.flush(true);
     const { fileBytes, readLines, encodingFailures, filesActive } = this.#options.metrics;
     for (const { name } of this.#files.values())
@@ -190,7 +188,7 @@ class CompressedTarget implements FileTarget, PositionSource {
     // A position by path is this file's only if nothing else is known of the path.
     const byPath = noted.length === 0 ? Number(positions.get(name) ?? 0) : 0;
     const line = record?.offset ?? (Number.isSafeInteger(byPath) && byPath > 0 ? byPath : 0);
-    const ledger = new TicketLedger(line, "", { onDone: (bytes) => this.#pool.budget.release(bytes) });
+    const ledger = new TicketLedger(line, "", this.#pool.budget.ledgerEvents);
     const dueMs = clock.nowMs() + this.#initialDelayMs;
     const identity = { ...id, headBytes: head.length, headDigest: digest(head) };
     return { name, ...identity, ledger, sizeBytes: Number(stat.size), modifiedNs: stat.mtimeNs, dueMs, readNs: undefined };

@@ -1,10 +1,12 @@
 // A file target: all files that a pattern matches, now and later, followed and read from where earlier runs have got acknowledged.
 
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { TIMER_MS_MAX } from "../../lib/runtime/clock.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import { digest, type FileRecord } from "../file-records.ts";
 import type { PositionSource } from "../positions.ts";
+import type { Sleeper } from "../tail/alarms.ts";
+import type { FolderListener } from "../tail/directory-watch.ts";
 import { statFile } from "../tail/file-identity.ts";
 import { type FileTail, LINE_BYTES_MAX } from "../tail/file-tail.ts";
 import type { FollowContext } from "../tail/follow-context.ts";
@@ -21,7 +23,6 @@ export type { Decompression, FileDetails, FileReading, FileTarget, FileTargetOpt
 const ROTATED_IDLE_MS = 10_000;
 const PARTIAL_IDLE_MS = 2_000;
 const STALL_MS = 60_000;
-const FLUSH_PERIOD_MS = 250;
 /** A watched file that is idle is looked at this seldom, many files more seldom still: notices wake it earlier. */
 const WATCHED_LOOK_MS = 2_000;
 const LOOKS_PER_S_MAX = 2_000;
@@ -30,6 +31,7 @@ const WAKE_GAP_MS = 20;
 const POLLED_FOLDER_MS = 1_000;
 const TICK_GAP_MS = 5;
 const FILES_PER_TICK_MS = 1_000;
+const TURNS_PER_PERIOD = 10;
 const DRAIN_MS = 30_000;
 /** Rotated files of a stopped target are kept open this long for a target that goes on with them (a reload). */
 const LEAVING_MS = 30_000;
@@ -45,7 +47,7 @@ export async function openFileTarget(options: FileTargetOptions): Promise<FileTa
   return target;
 }
 
-class GlobTarget implements FileTarget, PositionSource {
+class GlobTarget implements FileTarget, PositionSource, FolderListener, Sleeper {
   readonly #options: FileTargetOptions;
   readonly #glob: PathGlob;
   readonly #exclude: PathGlob | undefined;
@@ -59,10 +61,8 @@ class GlobTarget implements FileTarget, PositionSource {
   readonly #wakeByPath = new Map<string, PathFollower>();
   /** Paths of a follower in there that are not its name. */
   readonly #linked = new Map<PathFollower, Set<string>>();
-  readonly #folders = new Map<string, () => void>();
+  readonly #folders = new Set<string>();
   readonly #active = new Set<PathFollower>();
-  #timer: NodeJS.Timeout | undefined;
-  #flushTimer: NodeJS.Timeout | undefined;
   #wakesAtMs = Number.POSITIVE_INFINITY;
   #nextReconcileMs = 0;
   #reconcileCostMs = 0;
@@ -108,7 +108,7 @@ class GlobTarget implements FileTarget, PositionSource {
     for (const name of names) this.#look(this.#followers.get(name)!);
     this.#reconcile();
     this.#options.positions.addSource(this);
-    this.#flushTimer = setInterval(() => this.#pump.flush(false), FLUSH_PERIOD_MS);
+    this.#pool.flushes.add(this.#pump);
     this.#schedule();
   }
 
@@ -132,12 +132,11 @@ class GlobTarget implements FileTarget, PositionSource {
   async stop(how: { readonly drain: boolean; readonly drainMs?: number }): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
-    clearTimeout(this.#timer);
-    for (const unsubscribe of this.#folders.values()) unsubscribe();
-    this.#folders.clear();
+    this.#pool.alarms.cancel(this);
+    this.#watchFolders(new Set());
     if (how.drain) await this.#drain(how.drainMs ?? DRAIN_MS);
     await this.#pump.stop();
-    clearInterval(this.#flushTimer);
+    this.#pool.flushes.remove(this.#pump);
     this.#pump.flush(true);
     this.#leave();
     for (const follower of this.#followers.values()) this.#retire(follower);
@@ -175,9 +174,7 @@ class GlobTarget implements FileTarget, PositionSource {
 
   *records(): Iterable<FileRecord> {
     for (const follower of this.#followers.values()) {
-      const records = follower.chain
-        .filter((tail) => this.#isOurs(tail) && !(tail.finished && tail.ledger.settled))
-        .map((tail) => tail.record());
+      const records = follower.chain.filter((tail) => this.#isOurs(tail) && !tail.isDone).map((tail) => tail.record());
       const { unpacking } = follower;
       if (unpacking === undefined) yield* records;
       // Until it is over, what is looked for is still to be found after a restart.
@@ -188,7 +185,8 @@ class GlobTarget implements FileTarget, PositionSource {
   }
 
   *positions(): Iterable<readonly [key: string, value: string]> {
-    for (const tail of this.#tails()) if (this.#isOurs(tail) && !tail.rotated) yield [tail.name, String(tail.ledger.committed())];
+    for (const { chain } of this.#followers.values())
+      for (const tail of chain) if (this.#isOurs(tail) && !tail.rotated) yield [tail.name, String(tail.ledger.committed())];
   }
 
   settled(): boolean {
@@ -328,26 +326,24 @@ class GlobTarget implements FileTarget, PositionSource {
   // When to look.
 
   #watchFolders(wanted: ReadonlySet<string>): void {
-    for (const [folder, unsubscribe] of this.#folders) {
+    const { watch } = this.#pool;
+    for (const folder of this.#folders) {
       if (wanted.has(folder)) continue;
-      unsubscribe();
+      watch.unsubscribe(folder, this);
       this.#folders.delete(folder);
     }
     for (const folder of wanted) {
       if (this.#folders.has(folder)) continue;
-      this.#folders.set(
-        folder,
-        this.#pool.watch.subscribe(folder, (name, created) => this.#notice(folder, name, created)),
-      );
+      this.#folders.add(folder);
+      watch.subscribe(folder, this);
     }
   }
 
-  #notice(folder: string, fileName: string | undefined, created: boolean): void {
+  noticed(folder: string, path: string | undefined, created: boolean): void {
     if (this.#stopped) return;
-    const path = fileName === undefined ? folder : join(folder, fileName);
+    if (path === undefined) return this.#lookSoonIn(folder);
     const follower = this.#wakeByPath.get(path);
-    if (fileName === undefined) this.#lookSoonIn(folder);
-    else if (follower !== undefined) {
+    if (follower !== undefined) {
       const nowMs = this.#options.clock.nowMs();
       if (nowMs - follower.lookedMs >= WAKE_GAP_MS) this.#look(follower);
       else follower.nextLookMs = Math.min(follower.nextLookMs, follower.lookedMs + WAKE_GAP_MS);
@@ -387,18 +383,20 @@ class GlobTarget implements FileTarget, PositionSource {
     const nowMs = this.#options.clock.nowMs();
     const gapMs = Math.max(TICK_GAP_MS, this.#followers.size / FILES_PER_TICK_MS);
     this.#wakesAtMs = Math.max(ms, nowMs + gapMs);
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#tick(), Math.min(this.#wakesAtMs - nowMs, TIMER_MS_MAX));
+    this.#pool.alarms.wakeIn(this, Math.min(this.#wakesAtMs - nowMs, TIMER_MS_MAX));
   }
 
-  #tick(): void {
+  /** The tick: looks at what is due. */
+  wake(): void {
     const nowMs = this.#options.clock.nowMs();
     if (nowMs >= this.#nextReconcileMs) {
       this.#reconcile();
-      const polled = [...this.#folders.keys()].some((folder) => this.#pool.watch.isPolled(folder));
+      const polled = [...this.#folders].some((folder) => this.#pool.watch.isPolled(folder));
       const { syncPeriodMs } = this.#options.options;
       const periodMs = polled ? Math.min(syncPeriodMs, Math.max(POLLED_FOLDER_MS, this.#reconcileCostMs * 20)) : syncPeriodMs;
-      this.#nextReconcileMs = nowMs + periodMs;
+      // Turns fall together, so that targets that look into the same folder read it once (glob.ts).
+      const turnMs = periodMs / TURNS_PER_PERIOD;
+      this.#nextReconcileMs = Math.ceil((nowMs + periodMs) / turnMs) * turnMs;
       this.#options.metrics.inFlightBytes.set(this.#pool.budget.usedBytes);
     }
     for (const follower of [...this.#followers.values()]) if (follower.nextLookMs <= nowMs) this.#look(follower);

@@ -108,8 +108,8 @@ describe("folders that a match could lie below", () => {
     ["/a/b.log", ["/a"], ["/a/b.log", "/a/c"]],
   ] as const) {
     test(pattern, () => {
-      const { leadsThrough } = openGlob(pattern);
-      expect([through.filter((folder) => !leadsThrough(folder)), not.filter((folder) => leadsThrough(folder))]).toEqual([[], []]);
+      const glob = openGlob(pattern);
+      expect([through.filter((folder) => !glob.leadsThrough(folder)), not.filter((folder) => glob.leadsThrough(folder))]).toEqual([[], []]);
     });
   }
 });
