@@ -74,20 +74,30 @@ function quoteYaml(text: string): string {
 
 /** Order of keys: by character, digits before letters, runs of digits by their number (`f.2` before `f.10`). */
 export function compareNaturally(a: string, b: string): number {
+  const from = commonLength(a, b);
+  if (from === a.length || from === b.length) return a.length - b.length;
+  // Nearly all keys: a thousand of them are put in order each time that positions are written.
+  if (a.charCodeAt(from) < 0x80 && b.charCodeAt(from) < 0x80) return compareAt(a, b, from);
   // Of what both begin with only the last character counts; one of two code units may stand before that.
-  const from = Math.max(0, commonLength(a, b) - 2);
-  const x = [...a.slice(from)];
-  const y = [...b.slice(from)];
-  for (let i = 0; i < x.length && i < y.length; i++) {
-    if (x[i] === y[i]) continue;
-    const xLetter = /\p{L}/u.test(x[i]!);
-    const yLetter = /\p{L}/u.test(y[i]!);
-    if (xLetter && yLetter) return x[i]! < y[i]! ? -1 : 1;
-    if (xLetter || yLetter) return yLetter ? -1 : 1;
-    return compareNumbersAt(x, y, i);
-  }
-  return x.length - y.length;
+  const x = [...a.slice(Math.max(0, from - 2))];
+  const y = [...b.slice(Math.max(0, from - 2))];
+  const at = x.findIndex((char, i) => char !== y[i]);
+  return compareAt(x, y, at);
 }
+
+/** A text by its characters: of ASCII text that is the text itself. */
+type Characters = string | readonly string[];
+
+/** By the first characters that differ. */
+function compareAt(x: Characters, y: Characters, at: number): number {
+  const xLetter = isLetter(x[at]!);
+  const yLetter = isLetter(y[at]!);
+  if (xLetter && yLetter) return x[at]! < y[at]! ? -1 : 1;
+  if (xLetter || yLetter) return yLetter ? -1 : 1;
+  return compareNumbersAt(x, y, at);
+}
+
+const isLetter = (char: string): boolean => (char < "\x80" ? /[A-Za-z]/.test(char) : /\p{L}/u.test(char));
 
 function commonLength(a: string, b: string): number {
   let length = 0;
@@ -95,15 +105,9 @@ function commonLength(a: string, b: string): number {
   return length;
 }
 
-function compareNumbersAt(x: readonly string[], y: readonly string[], at: number): number {
-  const isDigit = (char: string | undefined): boolean => char !== undefined && char >= "0" && char <= "9";
-  const run = (text: readonly string[]): string => {
-    let end = at;
-    while (isDigit(text[end])) end++;
-    return text.slice(at, end).join("");
-  };
-  const xDigits = run(x);
-  const yDigits = run(y);
+function compareNumbersAt(x: Characters, y: Characters, at: number): number {
+  const xDigits = digitsAt(x, at);
+  const yDigits = digitsAt(y, at);
   // A difference behind equal leading digits is one of the same number: the longer run is the larger.
   const inNumber = at > 0 && isDigit(x[at - 1]) && x[at - 1] !== "0";
   if (inNumber && xDigits.length !== yDigits.length) return xDigits.length - yDigits.length;
@@ -111,4 +115,12 @@ function compareNumbersAt(x: readonly string[], y: readonly string[], at: number
   if (difference !== 0) return difference;
   if (xDigits.length !== yDigits.length) return xDigits.length - yDigits.length;
   return x[at]! < y[at]! ? -1 : 1;
+}
+
+const isDigit = (char: string | undefined): boolean => char !== undefined && char >= "0" && char <= "9";
+
+function digitsAt(text: Characters, at: number): string {
+  let digits = "";
+  for (let i = at; isDigit(text[i]); i++) digits += text[i]!;
+  return digits;
 }

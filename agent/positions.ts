@@ -61,6 +61,14 @@ export interface Positions {
 /** Records nobody took over are kept this long, for a target that discovery brings later or a configuration that comes back. */
 const UNCLAIMED_RECORD_MS = 24 * 3_600_000;
 
+/**
+ * Of files that this run has seen, not for this long, and whose folders are gone, nothing will be found any more: deleted pods leave such
+ * records, by the hundred. What an earlier run has seen may be on a disk that is not mounted yet.
+ */
+const FOLDERLESS_RECORD_MS = 60_000;
+/** How often folders are looked for. */
+const FOLDERS_CHECK_MS = 15_000;
+
 const SOON_MS = 50;
 const SOON_GAP_MS = 1_000;
 
@@ -115,7 +123,11 @@ class PositionStore implements Positions {
   readonly #values: Map<string, string>;
   readonly #unclaimed = new RecordStore();
   readonly #sources = new Set<PositionSource>();
-  readonly #listedBySource = new Map<PositionSource, Set<string>>();
+  /** What the sources gave when they were last asked; of a key that several gave, what counts. */
+  #listed = new Map<string, string>();
+  /** Keys that several gave then, and sources that were not there. */
+  readonly #shared = new Set<string>();
+  readonly #unasked = new Set<PositionSource>();
   readonly #failures: { inc(): void } | undefined;
   readonly #closing = new AbortController();
   readonly #loop: Promise<void>;
@@ -126,9 +138,13 @@ class PositionStore implements Positions {
   #syncing: Promise<void> | undefined;
   #soon: NodeJS.Timeout | undefined;
   #syncedMs = 0;
+  readonly #startedMs: number;
+  #foldersCheckedMs: number;
 
   constructor(options: PositionsOptions, values: Map<string, string>, text: string, sidecar: Sidecar | undefined) {
     this.#options = options;
+    this.#startedMs = options.clock.nowMs();
+    this.#foldersCheckedMs = this.#startedMs;
     this.#values = values;
     this.#writtenText = text;
     for (const record of sidecar === undefined ? [] : trustedRecords(sidecar, values, text)) this.#unclaimed.add(record);
@@ -164,12 +180,27 @@ class PositionStore implements Positions {
 
   addSource(source: PositionSource): void {
     this.#sources.add(source);
+    this.#unasked.add(source);
   }
 
   removeSource(source: PositionSource): void {
     if (!this.#sources.delete(source)) return;
-    this.#collectPositions([source, ...this.#sources]);
-    this.#listedBySource.delete(source);
+    this.#unasked.delete(source);
+    const last = new Map(source.positions());
+    // On a busy node targets end all the time: only those are asked that may say something else of the same keys.
+    const isShared = [...last.keys()].some((key) => this.#shared.has(key));
+    const listed = new Set<string>();
+    for (const other of isShared ? this.#sources : this.#unasked) {
+      for (const [key, value] of other.positions()) {
+        if (!last.has(key)) continue;
+        putPosition(last, key, value);
+        listed.add(key);
+      }
+    }
+    for (const [key, value] of last) {
+      this.#values.set(key, value);
+      if (!listed.has(key)) this.#listed.delete(key);
+    }
     for (const record of source.records()) this.#unclaimed.add(record);
   }
 
@@ -208,8 +239,9 @@ class PositionStore implements Positions {
   }
 
   async #write(): Promise<void> {
-    this.#collectPositions(this.#sources);
+    this.#collectPositions();
     await this.#pruneGone();
+    await this.#pruneFolderless();
     const records = this.#collectRecords();
     for (const source of this.#sources) if (source.settled()) this.removeSource(source);
     if (this.#options.readOnly) return;
@@ -243,22 +275,19 @@ class PositionStore implements Positions {
     this.#writtenText = text;
   }
 
-  /** A key that several sources list gets the smallest of their positions (a file read by two targets); of cursors, the last source's. */
-  #collectPositions(sources: Iterable<PositionSource>): void {
+  #collectPositions(): void {
     const now = new Map<string, string>();
-    const gone = new Set<string>();
-    for (const source of sources) {
-      const listed = new Set<string>();
+    this.#shared.clear();
+    for (const source of this.#sources) {
       for (const [key, value] of source.positions()) {
-        listed.add(key);
-        const other = now.get(key);
-        if (other === undefined || !(Number(value) >= Number(other))) now.set(key, value);
+        if (now.has(key)) this.#shared.add(key);
+        putPosition(now, key, value);
       }
-      for (const key of this.#listedBySource.get(source) ?? []) if (!listed.has(key)) gone.add(key);
-      this.#listedBySource.set(source, listed);
     }
-    for (const key of gone) this.#values.delete(key);
+    for (const key of this.#listed.keys()) if (!now.has(key)) this.#values.delete(key);
     for (const [key, value] of now) this.#values.set(key, value);
+    this.#listed = now;
+    this.#unasked.clear();
   }
 
   #collectRecords(): FileRecord[] {
@@ -271,12 +300,34 @@ class PositionStore implements Positions {
 
   /** Positions of files that are gone go, as with Promtail; cursors and journal positions stay, and what a reader lists is its affair. */
   async #pruneGone(): Promise<void> {
-    const listed = [...this.#listedBySource.values()];
     for (const key of [...this.#values.keys()]) {
-      if (key.startsWith("cursor-") || key.startsWith("journal-") || listed.some((keys) => keys.has(key))) continue;
+      if (key.startsWith("cursor-") || key.startsWith("journal-") || this.#listed.has(key)) continue;
       if (await isGone(key)) this.#values.delete(key);
     }
   }
+
+  async #pruneFolderless(): Promise<void> {
+    const nowMs = this.#options.clock.nowMs();
+    if (nowMs - this.#foldersCheckedMs < FOLDERS_CHECK_MS) return;
+    this.#foldersCheckedMs = nowMs;
+    const goneByFolder = new Map<string, boolean>();
+    const isFolderGone = async (path: string): Promise<boolean> => {
+      const folder = dirname(path);
+      const gone = goneByFolder.get(folder) ?? (await isGone(folder));
+      goneByFolder.set(folder, gone);
+      return gone;
+    };
+    for (const record of [...this.#unclaimed]) {
+      if (record.seenMs < this.#startedMs || nowMs - record.seenMs < FOLDERLESS_RECORD_MS) continue;
+      if ((await isFolderGone(record.path)) && (await isFolderGone(record.name))) this.#unclaimed.delete(record);
+    }
+  }
+}
+
+/** A key that several sources list gets the smallest of their positions (a file read by two targets); of cursors, the last source's. */
+function putPosition(positions: Map<string, string>, key: string, value: string): void {
+  const other = positions.get(key);
+  if (other === undefined || !(Number(value) >= Number(other))) positions.set(key, value);
 }
 
 /** True only when the file system says so; a folder that cannot be read is no reason to forget. */

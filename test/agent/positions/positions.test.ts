@@ -224,6 +224,46 @@ describe("store", () => {
     expect(positions.records()).toEqual([]);
   });
 
+  for (const [name, synced] of [
+    ["that were asked before", true],
+    ["that were never asked", false],
+  ] as const) {
+    test(`of two sources with one file, ${name}, the smaller position stays when one ends, and goes with the other`, async () => {
+      const positions = await start();
+      const file = join(folder, "a.log");
+      const [one, records] = [source([record({ offset: 9 })]), [record({ offset: 4, owner: "p" })]];
+      positions.addSource(one);
+      positions.addSource(source(records));
+      if (synced) await positions.sync();
+      positions.removeSource(one);
+      expect(positions.get(file)).toBe("4");
+      await positions.sync();
+      records.pop();
+      await positions.sync();
+      expect(positions.get(file)).toBeUndefined();
+    });
+  }
+
+  test("records of files that nobody has seen for a minute are forgotten when their folders are gone, but for those of earlier runs", async () => {
+    const clock = manualClock(1e12);
+    const positions = await start({ clock });
+    const at = (name: string, over: Partial<FileRecord> = {}): FileRecord =>
+      record({ path: join(folder, name), name: join(folder, name), ...over });
+    const one = source([
+      at("a.log"),
+      at("gone/deleted.log"),
+      at("gone/seen.log", { seenMs: 1e12 + 30_000 }),
+      at("gone/renamed.log", { path: join(folder, "renamed.log") }),
+      at("gone/earlier.log", { seenMs: 1e12 - 1 }),
+    ]);
+    positions.addSource(one);
+    positions.removeSource(one);
+    await clock.advance(60_000);
+    await positions.sync();
+    const left = positions.records().map(({ name }) => name.slice(folder.length + 1));
+    expect(left).toEqual(["a.log", "gone/seen.log", "gone/renamed.log", "gone/earlier.log"]);
+  });
+
   test("positions somebody else has written count more than the sidecar", async () => {
     writeFileSync(join(folder, "a.log"), "x");
     const positions = await start();
