@@ -19,6 +19,9 @@ for (const flag of ["--enable-experimental-regexp-engine-on-excessive-backtracks
 }
 // Entries live in buffers and are done with soon: room for young objects that grows to 48 MB would only be resident memory.
 setFlagsFromString("--semi-space-growth-factor=1");
+// On a busy node what lives long comes to lie between what is gone soon: pages that are partly free are cleared and given back, where by
+// default they are kept until nearly nothing is left on them, and the heap grows by 15 MB in ten minutes.
+setFlagsFromString("--optimize-for-size");
 
 const file = fileURLToPath(new URL("agent.cjs", import.meta.url));
 
