@@ -211,8 +211,7 @@ export class PathFollower {
 
   /** Of content that is gone, what is on its way to the remote is remembered, so that a kill before the answer does not go unnoticed. */
   #keepUntilSettled(tail: FileTail): void {
-    if (tail.ledger.settled) return;
-    this.chain.splice(Math.max(0, this.chain.indexOf(tail)), 0, formerContent(tail));
+    if (!tail.ledger.settled) this.chain.splice(Math.max(0, this.chain.indexOf(tail)), 0, formerContent(tail));
   }
 
   /** The file is no longer at the path: it is read to its end by its descriptor, and its new place is noted for a restart. */
