@@ -2,6 +2,7 @@
 // compression, pruning and scanning. Storage makes and finds pages; the query engine reads them, in workers or on the main thread.
 
 import type { LogExpr, Matcher } from "../lib/logql/ast.ts";
+import type { TakeTurn } from "../lib/runtime/turns.ts";
 import type { MetadataPair } from "../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../lib/wire/labels.ts";
 import { lineStart } from "../lib/wire/push-columns.ts";
@@ -81,10 +82,23 @@ export interface TimeRange {
   readonly endNs: bigint;
 }
 
-/** What a query sees of a tenant's data: one consistent moment of catalogue and head. */
+/** What a query sees of a tenant's data: everything that was there when it asked. */
 export interface LogView {
-  /** Streams that satisfy every matcher and have a page that overlaps `range`. */
-  select(tenant: string, matchers: readonly Matcher[], range: TimeRange): StreamPages[];
+  /** Streams that satisfy every matcher and have a page that overlaps `range`. There may be a hundred thousand: it takes turns. */
+  select(
+    tenant: string,
+    matchers: readonly Matcher[],
+    range: TimeRange,
+    takeTurn?: TakeTurn,
+  ): readonly StreamPages[] | Promise<readonly StreamPages[]>;
+}
+
+/** How much there is, by the pages' statistics. */
+export interface IndexStats {
+  readonly streams: number;
+  readonly chunks: number;
+  readonly bytes: number;
+  readonly entries: number;
 }
 
 /** A decoded page. Columns are decoded when first asked for; arrays and views are valid until the next page is opened with the same reader. */

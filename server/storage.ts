@@ -8,16 +8,17 @@ import type { Clock } from "../lib/runtime/clock.ts";
 import { type Disk, systemDisk } from "../lib/runtime/disk.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import type { Log } from "../lib/runtime/log.ts";
+import { createTurns, forEachInTurns, type TakeTurn } from "../lib/runtime/turns.ts";
 import type { LabelSet } from "../lib/wire/labels.ts";
 import { split } from "./block/block-index.ts";
 import { writeBlock } from "./block/block-writer.ts";
 import { Blocks } from "./block/blocks.ts";
 import { BlockFiles, openPageReader } from "./block/page-reader.ts";
 import { newBlockKey, settleStrayBlocks } from "./block/stray-blocks.ts";
-import { Head } from "./head/head.ts";
+import { Head, type HeadStream } from "./head/head.ts";
 import type { AcceptedPush } from "./ingest/accepted-push.ts";
 import { HEAD_BYTES_FLUSH, HEAD_BYTES_MAX, HEAD_BYTES_REFUSE, HEAD_RAW_BYTES_FLUSH, RESIDENT_READERS_MAX } from "./limits.ts";
-import { countedBytes, type LogView, type PageReader, type PageRef, type StreamPages, type TimeRange } from "./page.ts";
+import { countedBytes, type IndexStats, type LogView, type PageReader, type PageRef, type StreamPages, type TimeRange } from "./page.ts";
 import { createStorageMetrics, type StorageMetrics, type StorageSizes } from "./storage-metrics.ts";
 import type { BlockMeta, Catalog } from "./store/catalog.ts";
 import { openFileCatalog } from "./store/file-catalog.ts";
@@ -177,29 +178,25 @@ export class Storage implements LogView {
     return () => this.#listeners.delete(listener);
   }
 
-  select(tenant: string, matchers: readonly Matcher[], range: TimeRange): StreamPages[] {
-    const accepts = judgeOnce(matchers);
-    const byLabels = new Map<LabelSet, PageRef[]>();
-    const add = (labels: LabelSet, pages: readonly PageRef[]): void => {
+  async select(tenant: string, matchers: readonly Matcher[], range: TimeRange, takeTurn: TakeTurn = createTurns()): Promise<StreamPages[]> {
+    const byLabels = new Map<LabelSet, { readonly labels: LabelSet; pages: PageRef[] }>();
+    const add = (labels: LabelSet, pages: PageRef[]): void => {
       if (pages.length === 0) return;
       const known = byLabels.get(labels);
-      if (known === undefined) byLabels.set(labels, [...pages]);
-      else known.push(...pages);
+      if (known === undefined) byLabels.set(labels, { labels, pages });
+      else known.pages = [...known.pages, ...pages];
     };
-    for (const { index, stream } of this.#parts.blocks.select(tenant, matchers, accepts, range))
-      add(stream.labels, index.pagesOf(stream, range));
+    const { stored, inMemory } = this.#selected(tenant, matchers, range);
+    await forEachInTurns(stored, takeTurn, ({ index, stream }) => add(stream.labels, index.pagesOf(stream, range)));
     const [startSec] = split(range.startNs);
     const [endSec] = split(range.endNs);
-    for (const head of this.#heads()) {
-      for (const stream of head.streams(tenant)) {
-        if (accepts(stream.labels) && stream.overlaps(startSec, endSec))
-          add(
-            stream.labels,
-            stream.pages().filter(({ stats }) => stats.maxSec >= startSec && stats.minSec <= endSec),
-          );
-      }
-    }
-    return [...byLabels].map(([labels, pages]) => ({ labels, pages }));
+    await forEachInTurns(inMemory(false), takeTurn, (stream) =>
+      add(
+        stream.labels,
+        stream.pages().filter(({ stats }) => stats.maxSec >= startSec && stats.minSec <= endSec),
+      ),
+    );
+    return [...byLabels.values()];
   }
 
   /**
@@ -207,37 +204,54 @@ export class Storage implements LogView {
    *
    * @param anyTimeInHead streams in the head count whatever the time of their entries, as label names and values of Loki's ingesters do
    */
-  streams(tenant: string, matchers: readonly Matcher[], range: TimeRange, anyTimeInHead = false): readonly LabelSet[] {
-    const accepts = judgeOnce(matchers);
+  async streams(
+    tenant: string,
+    matchers: readonly Matcher[],
+    range: TimeRange,
+    anyTimeInHead = false,
+    takeTurn: TakeTurn = createTurns(),
+  ): Promise<readonly LabelSet[]> {
     const found = new Set<LabelSet>();
-    for (const { index, stream } of this.#parts.blocks.select(tenant, matchers, accepts, range)) {
+    const { stored, inMemory } = this.#selected(tenant, matchers, range);
+    await forEachInTurns(stored, takeTurn, ({ index, stream }) => {
       if (!found.has(stream.labels) && index.pagesOf(stream, range).length > 0) found.add(stream.labels);
-    }
-    const [startSec] = split(range.startNs);
-    const [endSec] = split(range.endNs);
-    for (const head of this.#heads())
-      for (const stream of head.streams(tenant))
-        if (accepts(stream.labels) && (anyTimeInHead || stream.overlaps(startSec, endSec))) found.add(stream.labels);
+    });
+    await forEachInTurns(inMemory(anyTimeInHead), takeTurn, ({ labels }) => found.add(labels));
     return [...found];
   }
 
   /** Sums over the stored pages that meet the range, as Loki's index has them: what is still in the head does not count. */
-  stats(
-    tenant: string,
-    matchers: readonly Matcher[],
-    range: TimeRange,
-  ): { streams: number; chunks: number; bytes: number; entries: number } {
+  async stats(tenant: string, matchers: readonly Matcher[], range: TimeRange, takeTurn: TakeTurn = createTurns()): Promise<IndexStats> {
     const streams = new Set<LabelSet>();
     const sum = { chunks: 0, bytes: 0, entries: 0 };
-    for (const { index, stream } of this.#parts.blocks.select(tenant, matchers, judgeOnce(matchers), range)) {
+    await forEachInTurns(this.#selected(tenant, matchers, range).stored, takeTurn, ({ index, stream }) => {
       for (const { stats } of index.pagesOf(stream, range)) {
         streams.add(stream.labels);
         sum.chunks++;
         sum.bytes += countedBytes(stats);
         sum.entries += stats.entryCount;
       }
-    }
+    });
     return { streams: streams.size, ...sum };
+  }
+
+  /**
+   * Streams of blocks and heads as they are now, to be gone through in turns: what is flushed meanwhile is found where it was, and what is
+   * replaced stays readable for a while (`BlockSwap`).
+   */
+  #selected(tenant: string, matchers: readonly Matcher[], range: TimeRange) {
+    const accepts = judgeOnce(matchers);
+    const heads = this.#heads();
+    const [startSec] = split(range.startNs);
+    const [endSec] = split(range.endNs);
+    return {
+      stored: this.#parts.blocks.select(tenant, matchers, accepts, range),
+      *inMemory(anyTime: boolean): Iterable<HeadStream> {
+        for (const head of heads)
+          for (const stream of head.streams(tenant))
+            if (accepts(stream.labels) && (anyTime || stream.overlaps(startSec, endSec))) yield stream;
+      },
+    };
   }
 
   /** For who rewrites blocks: in the catalogue, a new one takes the place of an old one. */

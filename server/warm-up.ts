@@ -48,7 +48,7 @@ export async function warmUp(parts: WarmUpParts): Promise<number> {
   if (newest === undefined || newest.lineBytes < SAMPLE_BYTES) return 0;
   const range = { startNs: BigInt(newest.minSec) * NS_PER_SECOND, endNs: (BigInt(newest.maxSec) + 1n) * NS_PER_SECOND };
   let done = 0;
-  const samples = await samplesOf(parts.view.select(newest.tenant, [], range), parts.openReader());
+  const samples = await samplesOf(await parts.view.select(newest.tenant, [], range), parts.openReader());
   for (let round = 0; round < ROUNDS; round++) {
     for (const sample of samples) {
       const engine = parts.engine.over({ select: () => sample.streams });

@@ -1,9 +1,10 @@
 // A tenant's data without what delete requests hide: the view that every read goes through.
 
 import type { Matcher } from "../../lib/logql/ast.ts";
+import { createTurns, forEachInTurns } from "../../lib/runtime/turns.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { StreamIndex } from "../http/label-routes.ts";
-import { countedBytes, type LogView, type StreamPages, type TimeRange } from "../page.ts";
+import { countedBytes, type IndexStats, type LogView, type StreamPages, type TimeRange } from "../page.ts";
 import type { PendingDeletes } from "./pending-deletes.ts";
 import { pagesLeft } from "./stream-deletes.ts";
 
@@ -21,32 +22,39 @@ export class VisibleView implements LogView, StreamIndex {
     this.#deletes = deletes;
   }
 
-  select(tenant: string, matchers: readonly Matcher[], range: TimeRange): StreamPages[] {
-    const found = this.#all.select(tenant, matchers, range);
+  async select(tenant: string, matchers: readonly Matcher[], range: TimeRange, takeTurn = createTurns()): Promise<readonly StreamPages[]> {
+    const found = await this.#all.select(tenant, matchers, range, takeTurn);
     if (!this.#deletes.any(tenant)) return found;
-    return found.flatMap(({ labels, pages }) => {
+    const visible: StreamPages[] = [];
+    await forEachInTurns(found, takeTurn, ({ labels, pages }) => {
       const left = pagesLeft(this.#deletes.of(tenant, labels), pages);
-      return left.length === 0 ? [] : [{ labels, pages: left }];
+      if (left.length > 0) visible.push({ labels, pages: left });
     });
+    return visible;
   }
 
-  streams(tenant: string, matchers: readonly Matcher[], range: TimeRange, anyTimeInHead = false): readonly LabelSet[] {
-    const found = this.#all.streams(tenant, matchers, range, anyTimeInHead);
-    const mayBeGone = found.filter((labels) => this.#deletes.of(tenant, labels).some(({ log }) => log === null));
-    if (mayBeGone.length === 0) return found;
-    const left = new Set(this.select(tenant, matchers, range).map(({ labels }) => labels));
-    const gone = new Set(mayBeGone.filter((labels) => !left.has(labels)));
-    return found.filter((labels) => !gone.has(labels));
-  }
-
-  stats(
+  async streams(
     tenant: string,
     matchers: readonly Matcher[],
     range: TimeRange,
-  ): { streams: number; chunks: number; bytes: number; entries: number } {
-    if (!this.#deletes.any(tenant)) return this.#all.stats(tenant, matchers, range);
+    anyTimeInHead = false,
+    takeTurn = createTurns(),
+  ): Promise<readonly LabelSet[]> {
+    const found = await this.#all.streams(tenant, matchers, range, anyTimeInHead, takeTurn);
+    if (!this.#deletes.any(tenant)) return found;
+    const mayBeGone = new Set<LabelSet>();
+    await forEachInTurns(found, takeTurn, (labels) => {
+      if (this.#deletes.of(tenant, labels).some(({ log }) => log === null)) mayBeGone.add(labels);
+    });
+    if (mayBeGone.size === 0) return found;
+    for (const { labels } of await this.select(tenant, matchers, range, takeTurn)) mayBeGone.delete(labels);
+    return found.filter((labels) => !mayBeGone.has(labels));
+  }
+
+  async stats(tenant: string, matchers: readonly Matcher[], range: TimeRange, takeTurn = createTurns()): Promise<IndexStats> {
+    if (!this.#deletes.any(tenant)) return this.#all.stats(tenant, matchers, range, takeTurn);
     const sum = { streams: 0, chunks: 0, bytes: 0, entries: 0 };
-    for (const { pages } of this.select(tenant, matchers, range)) {
+    await forEachInTurns(await this.select(tenant, matchers, range, takeTurn), takeTurn, ({ pages }) => {
       const stored = pages.filter(({ location }) => location.kind === "block");
       if (stored.length > 0) sum.streams++;
       sum.chunks += stored.length;
@@ -54,7 +62,7 @@ export class VisibleView implements LogView, StreamIndex {
         sum.bytes += countedBytes(stats);
         sum.entries += stats.entryCount;
       }
-    }
+    });
     return sum;
   }
 }

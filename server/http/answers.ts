@@ -1,11 +1,13 @@
 // How handlers answer: JSON, compressed when the client takes it, and errors in Loki's form.
 
+import { once } from "node:events";
 import type { ServerResponse } from "node:http";
-import { gzip } from "node:zlib";
+import { createGzip, gzip } from "node:zlib";
 import { LogqlError } from "../../lib/logql/errors.ts";
 import { plain, type Request } from "../../lib/runtime/http-server.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
+import { createTurns } from "../../lib/runtime/turns.ts";
 import { RequestError } from "../errors.ts";
 
 /** Smaller answers are not worth compressing. */
@@ -35,6 +37,50 @@ export function body(request: Request, response: ServerResponse, status: number,
     });
     response.end(packed);
   });
+}
+
+/**
+ * Writes JSON text in pieces as the client takes them, compressed when it wants that. Others get their turn between pieces; an empty one
+ * says that making the next takes a while.
+ */
+export async function jsonInPieces(request: Request, response: ServerResponse, pieces: Iterable<string>): Promise<void> {
+  if (response.destroyed) return;
+  const gzip = acceptsGzip(request) ? createGzip({ level: 1 }) : undefined;
+  response.writeHead(200, {
+    "content-type": JSON_TYPE,
+    ...(gzip === undefined ? {} : { "content-encoding": "gzip", vary: "Accept-Encoding" }),
+  });
+  gzip?.pipe(response);
+  const out = gzip ?? response;
+  const closed = new AbortController();
+  response.once("close", () => closed.abort());
+  const takeTurn = createTurns();
+  for (const piece of gathered(pieces)) {
+    if (response.destroyed) break;
+    // A client that stops reading ends the wait by closing.
+    if (piece !== "" && !out.write(piece)) await once(out, "drain", { signal: closed.signal }).catch(() => {});
+    const turn = takeTurn();
+    if (turn instanceof Promise) await turn;
+  }
+  out.end();
+}
+
+/** A piece is handed on when it has grown past this. */
+const PIECE_UNITS = 64 * 1024;
+/** Parts after which it is time to look at the clock, though the piece is small. */
+const PARTS_PER_LOOK = 64;
+
+function* gathered(parts: Iterable<string>): Generator<string> {
+  let piece = "";
+  let count = 0;
+  for (const part of parts) {
+    piece += part;
+    if (piece.length >= PIECE_UNITS) {
+      yield piece;
+      piece = "";
+    } else if (part === "" || ++count % PARTS_PER_LOOK === 0) yield "";
+  }
+  yield piece;
 }
 
 export function acceptsGzip(request: Request): boolean {

@@ -57,9 +57,9 @@ export function detectedRoutes({ engine, index, tenants, limitsOf, clock, patter
     const streams: LabelSet[] = [];
     for (const tenant of chosen.tenants) {
       const allowed = allowedRange(range, limitsOf(tenant), clock);
-      if (allowed !== undefined) for (const one of index.streams(tenant, chosen.matchers, allowed)) streams.push(one);
+      if (allowed !== undefined) for (const one of await index.streams(tenant, chosen.matchers, allowed)) streams.push(one);
     }
-    const found = detectLabels(streams);
+    const found = await detectLabels(streams);
     json(request, response, found.length === 0 ? {} : { detectedLabels: found });
   }
 

@@ -4,14 +4,15 @@ import type { Matcher } from "../../lib/logql/ast.ts";
 import { parseMatchers } from "../../lib/logql/index.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import type { Route } from "../../lib/runtime/http-server.ts";
+import { createTurns, forEachInTurns, sortInTurns, type TakeTurn } from "../../lib/runtime/turns.ts";
 import { printGoDuration, printPrometheusDuration } from "../../lib/text/duration.ts";
 import { compareCodePoints } from "../../lib/text/go-quote.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { Limits } from "../config/limits.ts";
 import { RequestError } from "../errors.ts";
-import type { TimeRange } from "../page.ts";
+import type { IndexStats, TimeRange } from "../page.ts";
 import { clampLookback, queryLimitsOf } from "../query/limits.ts";
-import { json, parametersOf } from "./answers.ts";
+import { json, jsonInPieces, parametersOf } from "./answers.ts";
 import { parseRangeParams, parseTimes } from "./query-params.ts";
 import { allowedRange } from "./read-range.ts";
 import type { TenantResolver } from "./tenant.ts";
@@ -19,13 +20,15 @@ import type { TenantResolver } from "./tenant.ts";
 /** The part of storage that these routes ask. */
 export interface StreamIndex {
   /** Streams that satisfy the matchers and may have entries in the range. */
-  streams(tenant: string, matchers: readonly Matcher[], range: TimeRange, anyTimeInHead?: boolean): readonly LabelSet[];
-  /** Sums over the pages in the range. */
-  stats(
+  streams(
     tenant: string,
     matchers: readonly Matcher[],
     range: TimeRange,
-  ): { streams: number; chunks: number; bytes: number; entries: number };
+    anyTimeInHead?: boolean,
+    takeTurn?: TakeTurn,
+  ): readonly LabelSet[] | Promise<readonly LabelSet[]>;
+  /** Sums over the pages in the range. */
+  stats(tenant: string, matchers: readonly Matcher[], range: TimeRange, takeTurn?: TakeTurn): IndexStats | Promise<IndexStats>;
 }
 
 export interface LabelRouteOptions {
@@ -64,7 +67,9 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
         const { ids, parameters } = await read(request);
         const range = rangeOf(parameters, ids);
         const found = new Set<string>(ids.length > 1 ? [TENANT_LABEL] : []);
-        for (const labels of streamsOf(ids, selectorOf(parameters), range)) for (const name of labels.names) found.add(name);
+        await forEachStream(ids, selectorOf(parameters), range, ({ names }) => {
+          for (const name of names) found.add(name);
+        });
         answerList(request, response, [...found].sort(compareCodePoints), legacy);
       },
     };
@@ -79,8 +84,10 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
         const { ids, parameters } = await read(request);
         const range = rangeOf(parameters, ids);
         const found = new Set<string>(ids.length > 1 && name === TENANT_LABEL ? ids : []);
-        for (const labels of streamsOf(ids, selectorOf(parameters), range)) if (labels.has(name)) found.add(labels.get(name));
-        answerList(request, response, [...found].sort(compareCodePoints), legacy);
+        await forEachStream(ids, selectorOf(parameters), range, (labels) => {
+          if (labels.has(name)) found.add(labels.get(name));
+        });
+        answerList(request, response, await sortInTurns([...found], createTurns(), compareCodePoints), legacy);
       },
     };
   }
@@ -93,16 +100,14 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
         const { ids, parameters } = await read(request);
         const range = rangeOf(parameters, ids);
         const matchers = selectorsOf([...parameters.getAll("match[]"), ...parameters.getAll("match")]);
-        const found = new Map<string, Record<string, string>>();
+        // By label set, which is one object for equal sets.
+        const found = new Map<string, Set<LabelSet>>();
         for (const tenant of ids) {
-          for (const one of matchers) {
-            for (const labels of streamsOfTenant(tenant, one, range, false)) {
-              const object = ids.length > 1 ? { ...labels.toObject(), [TENANT_LABEL]: tenant } : labels.toObject();
-              found.set(`${ids.length > 1 ? tenant : ""}${labels}`, object);
-            }
-          }
+          const ofTenant = new Set<LabelSet>();
+          found.set(tenant, ofTenant);
+          for (const one of matchers) for (const labels of await streamsOfTenant(tenant, one, range, false)) ofTenant.add(labels);
         }
-        json(request, response, { status: "success", data: [...found.values()] });
+        await jsonInPieces(request, response, seriesJson(found));
       },
     };
   }
@@ -119,7 +124,7 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
         for (const tenant of ids) {
           const visible = allowedRange(range, limitsOf(tenant), clock);
           if (visible === undefined) continue;
-          const part = index.stats(tenant, matchers, visible);
+          const part = await index.stats(tenant, matchers, visible);
           total.streams += part.streams;
           total.chunks += part.chunks;
           total.bytes += part.bytes;
@@ -148,15 +153,39 @@ export function labelRoutes({ index, tenants, limitsOf, clock }: LabelRouteOptio
     return { startNs, endNs };
   }
 
-  /** Streams of all tenants that match in the range, as far back as the tenant may look. */
-  function streamsOf(ids: readonly string[], matchers: readonly Matcher[], range: TimeRange): readonly LabelSet[] {
-    return ids.flatMap((id) => streamsOfTenant(id, matchers, range, true));
+  /** Visits streams of all tenants that match in the range, as far back as the tenant may look. */
+  async function forEachStream(
+    ids: readonly string[],
+    matchers: readonly Matcher[],
+    range: TimeRange,
+    visit: (labels: LabelSet) => void,
+  ): Promise<void> {
+    for (const id of ids) await forEachInTurns(await streamsOfTenant(id, matchers, range, true), createTurns(), visit);
   }
 
-  function streamsOfTenant(id: string, matchers: readonly Matcher[], range: TimeRange, anyTimeInHead: boolean): readonly LabelSet[] {
+  async function streamsOfTenant(
+    id: string,
+    matchers: readonly Matcher[],
+    range: TimeRange,
+    anyTimeInHead: boolean,
+  ): Promise<readonly LabelSet[]> {
     const visible = clampLookback(range, queryLimitsOf(limitsOf(id)), clock.nowMs());
     return visible === undefined ? [] : index.streams(id, matchers, visible, anyTimeInHead);
   }
+}
+
+/** Tenants are named in the series when several were asked. */
+function* seriesJson(found: ReadonlyMap<string, ReadonlySet<LabelSet>>): Generator<string> {
+  yield '{"status":"success","data":[';
+  let separator = "";
+  for (const [tenant, sets] of found) {
+    const more = found.size > 1 ? { [TENANT_LABEL]: tenant } : {};
+    for (const labels of sets) {
+      yield `${separator}${JSON.stringify({ ...labels.toObject(), ...more })}`;
+      separator = ",";
+    }
+  }
+  yield "]}";
 }
 
 /** No selector at all, or `{}` alone, is every stream; anything else is held to the rules of selectors. */

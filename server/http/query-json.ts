@@ -1,5 +1,6 @@
 // Answers of queries as Loki's JSON, in pieces, so that a large answer is never one string.
 
+import { sortInSteps } from "../../lib/runtime/turns.ts";
 import type { QueryAnswer, QueryData } from "../query/engine.ts";
 import type { KeptEntry, LogPartial } from "../query/entry-keeper.ts";
 import { formatGoFloat } from "../query/go-number.ts";
@@ -9,29 +10,19 @@ import { compareResultLabels, labelsKey, type ResultLabels } from "../query/seri
 
 export const CATEGORIZE_LABELS = "categorize-labels";
 
-/** A piece is handed on when it has grown past this. */
-const PIECE_UNITS = 64 * 1024;
-
-/** @param encodingFlags as the client sent them; `categorize-labels` changes the form of log results */
+/**
+ * In parts, to be joined; an empty one says that the next takes a while.
+ *
+ * @param encodingFlags as the client sent them; `categorize-labels` changes the form of log results
+ */
 export function* queryJson(answer: QueryAnswer, encodingFlags: readonly string[]): Generator<string> {
   yield '{"status":"success",';
   if (answer.warnings.length > 0) yield `"warnings":${JSON.stringify(answer.warnings)},`;
   yield `"data":{"resultType":"${answer.data.type}"`;
   if (answer.data.type === "streams" && encodingFlags.length > 0) yield `,"encodingFlags":${JSON.stringify(encodingFlags)}`;
   yield ',"result":';
-  yield* inPieces(resultJson(answer.data, encodingFlags.includes(CATEGORIZE_LABELS)));
+  yield* resultJson(answer.data, encodingFlags.includes(CATEGORIZE_LABELS));
   yield `,"stats":${JSON.stringify(statsObject(answer.stats, answer.execSeconds, returnedCount(answer.data)))}}}`;
-}
-
-function* inPieces(parts: Iterable<string>): Generator<string> {
-  let piece = "";
-  for (const part of parts) {
-    piece += part;
-    if (piece.length < PIECE_UNITS) continue;
-    yield piece;
-    piece = "";
-  }
-  yield piece;
 }
 
 function* resultJson(data: QueryData, categorized: boolean): Generator<string> {
@@ -84,7 +75,7 @@ function* matrixJson(series: readonly Series[], timesMs: Float64Array): Generato
 export function* streamsJson(entries: LogPartial, categorized: boolean): Generator<string> {
   let first = true;
   yield "[";
-  for (const { labels, members } of groupedByLabels(entries, categorized)) {
+  for (const { labels, members } of yield* groupedByLabels(entries, categorized)) {
     yield `${first ? "" : ","}{"stream":${labelsJson(labels)},"values":`;
     first = false;
     yield* listed(members, (entry) => entryJson(entry, categorized));
@@ -99,18 +90,25 @@ interface StreamGroup {
 }
 
 /** Entries by their final labels, or, categorized, by the labels of their stream. Their order within a group stays. */
-function groupedByLabels(entries: LogPartial, categorized: boolean): StreamGroup[] {
+function* groupedByLabels(entries: LogPartial, categorized: boolean): Generator<string, StreamGroup[]> {
   const groups = new Map<string, StreamGroup>();
   const keys = new Map<ResultLabels, string>();
   for (const entry of entries) {
     const labels = categorized ? entry.labels.stream : entry.labels.all;
     let key = keys.get(labels);
-    if (key === undefined) keys.set(labels, (key = labelsKey(labels)));
+    if (key === undefined) {
+      keys.set(labels, (key = labelsKey(labels)));
+      yield "";
+    }
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { labels, members: [entry] });
     else group.members.push(entry);
   }
-  return [...groups.values()].sort((a, b) => compareResultLabels(a.labels, b.labels));
+  const steps = sortInSteps([...groups.values()], (a, b) => compareResultLabels(a.labels, b.labels));
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done === true) return step.value;
+    yield "";
+  }
 }
 
 function entryJson({ sec, nanos, line, labels }: KeptEntry, categorized: boolean): string {

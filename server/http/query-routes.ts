@@ -1,19 +1,15 @@
 // The query endpoints: /loki/api/v1/query, /loki/api/v1/query_range and the old /api/prom/query, by GET or posted form.
 
-import { once } from "node:events";
 import type { ServerResponse } from "node:http";
-import { createGzip } from "node:zlib";
 import { parseForFormat } from "../../lib/logql/index.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import type { Request, Route } from "../../lib/runtime/http-server.ts";
 import type { QueryAnswer, QueryEngine } from "../query/engine.ts";
 import { QueryError } from "../query/errors.ts";
-import { acceptsGzip, parametersOf } from "./answers.ts";
+import { jsonInPieces, parametersOf } from "./answers.ts";
 import { queryJson } from "./query-json.ts";
 import { parseInstantParams, parseRangeParams } from "./query-params.ts";
 import type { TenantResolver } from "./tenant.ts";
-
-const JSON_TYPE = "application/json; charset=UTF-8";
 
 /** Errors are thrown as they are (`QueryError` with a status, `LogqlError`): the server's error handler answers them as plain text. */
 export function queryRoutes(engine: QueryEngine, tenants: TenantResolver, clock: Clock): Route[] {
@@ -27,13 +23,13 @@ export function queryRoutes(engine: QueryEngine, tenants: TenantResolver, clock:
   async function instant(request: Request, response: ServerResponse): Promise<void> {
     const common = commonOf(request);
     const params = parseInstantParams(await parametersOf(request), clock.nowMs());
-    await answerJson(request, response, queryJson(await engine.instant({ ...common, ...params }), encodingFlagsOf(request)));
+    await jsonInPieces(request, response, queryJson(await engine.instant({ ...common, ...params }), encodingFlagsOf(request)));
   }
 
   async function range(request: Request, response: ServerResponse): Promise<void> {
     const common = commonOf(request);
     const params = parseRangeParams(await parametersOf(request), clock.nowMs());
-    await answerJson(request, response, queryJson(await engine.range({ ...common, ...params }), encodingFlagsOf(request)));
+    await jsonInPieces(request, response, queryJson(await engine.range({ ...common, ...params }), encodingFlagsOf(request)));
   }
 
   /** Log queries only, in the shape that Loki had before 1.0. */
@@ -45,7 +41,7 @@ export function queryRoutes(engine: QueryEngine, tenants: TenantResolver, clock:
     const params = parseRangeParams(parameters, clock.nowMs());
     const query = regexp === "" ? params.query : `${params.query} |~ ${JSON.stringify(regexp)}`;
     if (parseForFormat(query).kind !== "log") throw new QueryError(400, "legacy endpoints only support streams result type");
-    await answerJson(request, response, legacyJson(await engine.range({ ...common, ...params, query })));
+    await jsonInPieces(request, response, legacyJson(await engine.range({ ...common, ...params, query })));
   }
 
   function commonOf(request: Request): { tenants: readonly string[]; signal: AbortSignal; tags: string; noCache: boolean } {
@@ -78,24 +74,4 @@ function* legacyJson({ data }: QueryAnswer): Generator<string> {
     else entries.push(entry);
   }
   yield JSON.stringify({ streams: [...streams].map(([labels, entries]) => ({ labels, entries })) });
-}
-
-/** Writes the pieces as the client takes them, compressed when it wants that. */
-async function answerJson(request: Request, response: ServerResponse, pieces: Iterable<string>): Promise<void> {
-  if (response.destroyed) return;
-  const gzip = acceptsGzip(request) ? createGzip({ level: 1 }) : undefined;
-  response.writeHead(200, {
-    "content-type": JSON_TYPE,
-    ...(gzip === undefined ? {} : { "content-encoding": "gzip", vary: "Accept-Encoding" }),
-  });
-  gzip?.pipe(response);
-  const out = gzip ?? response;
-  const closed = new AbortController();
-  response.once("close", () => closed.abort());
-  for (const piece of pieces) {
-    if (response.destroyed) break;
-    // A client that stops reading ends the wait by closing.
-    if (piece !== "" && !out.write(piece)) await once(out, "drain", { signal: closed.signal }).catch(() => {});
-  }
-  out.end();
 }

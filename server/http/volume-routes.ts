@@ -20,7 +20,7 @@ import {
   VolumeSums,
   withTargets,
 } from "../query/volume.ts";
-import { json, parametersOf } from "./answers.ts";
+import { json, jsonInPieces, parametersOf } from "./answers.ts";
 import type { StreamIndex } from "./label-routes.ts";
 import { parseInstantParams, parseRange, parseRangeParams } from "./query-params.ts";
 import { allowedRange, parseWhole } from "./read-range.ts";
@@ -68,9 +68,9 @@ export function volumeRoutes({ view, index, tenants, limitsOf, clock }: VolumeRo
       const limits = limitsOf(tenant);
       const allowed = allowedRange(range, limits, clock);
       if (allowed !== undefined)
-        sums.add(view.select(tenant, withTargets(chosen.matchers, targetLabels), allowed), limits.volume_max_series);
+        await sums.add(await view.select(tenant, withTargets(chosen.matchers, targetLabels), allowed), limits.volume_max_series);
     }
-    json(request, response, { status: "success", data: volumeData(sums.finish(limit)) });
+    await jsonInPieces(request, response, volumeJson(await sums.finish(limit)));
   }
 
   /** One shard that holds everything: Skald spreads a query over its workers by itself, so a client gains nothing by cutting it up. */
@@ -85,7 +85,7 @@ export function volumeRoutes({ view, index, tenants, limitsOf, clock }: VolumeRo
     for (const tenant of chosen.tenants) {
       const allowed = allowedRange(range, limitsOf(tenant), clock);
       if (allowed === undefined) continue;
-      const part = index.stats(tenant, chosen.matchers, allowed);
+      const part = await index.stats(tenant, chosen.matchers, allowed);
       stats.streams += part.streams;
       stats.chunks += part.chunks;
       stats.bytes += part.bytes;
@@ -96,11 +96,15 @@ export function volumeRoutes({ view, index, tenants, limitsOf, clock }: VolumeRo
 }
 
 /** A matrix as soon as a series has more than one sample, else a vector: so Loki tells them apart, on both paths. */
-function volumeData(series: readonly VolumeSeries[]): unknown {
-  if (!series.some(({ samples }) => samples.length > 1)) {
-    return { resultType: "vector", result: series.map(({ metric, samples }) => ({ metric, value: sampleOf(samples[0]!) })) };
+function* volumeJson(series: readonly VolumeSeries[]): Generator<string> {
+  const isMatrix = series.some(({ samples }) => samples.length > 1);
+  yield `{"status":"success","data":{"resultType":"${isMatrix ? "matrix" : "vector"}","result":[`;
+  let separator = "";
+  for (const { metric, samples } of series) {
+    yield separator + JSON.stringify({ metric, ...(isMatrix ? { values: samples.map(sampleOf) } : { value: sampleOf(samples[0]!) }) });
+    separator = ",";
   }
-  return { resultType: "matrix", result: series.map(({ metric, samples }) => ({ metric, values: samples.map(sampleOf) })) };
+  yield "]}}";
 }
 
 function sampleOf({ timeMs, bytes }: { readonly timeMs: number; readonly bytes: number }): [number, string] {

@@ -3,8 +3,9 @@
 
 import type { BinaryExpr, BinaryOp, VectorMatching } from "../../lib/logql/ast.ts";
 import { foldBinary } from "../../lib/logql/fold.ts";
+import { forEachInTurns, mapInTurns, NO_TURNS, type TakeTurn } from "../../lib/runtime/turns.ts";
 import { queryErrors } from "./errors.ts";
-import { newSeries, type Series } from "./range-aggregate.ts";
+import { newSeries, refuseTooManyValues, type Series } from "./range-aggregate.ts";
 import { labelsKey, type ResultLabels, sortedLabels } from "./series-table.ts";
 
 /** Operators that compute a value from two. */
@@ -20,9 +21,10 @@ export function vectorWithNumber(
   number: number,
   numberIsLeft: boolean,
   returnBool: boolean,
-): Series[] {
+  takeTurn: TakeTurn = NO_TURNS,
+): Promise<Series[]> {
   const compares = COMPARISONS.has(op);
-  return series.map(({ labels, values, present }) => {
+  return mapInTurns(series, takeTurn, ({ labels, values, present }) => {
     const out = newSeries(labels, values.length);
     for (let k = 0; k < values.length; k++) {
       if (present[k] === 0) continue;
@@ -36,15 +38,22 @@ export function vectorWithNumber(
   });
 }
 
-export function vectorWithVector(expr: BinaryExpr, left: readonly Series[], right: readonly Series[], stepCount: number): Series[] {
+/** @throws QueryError when series meet that may not, or too many do */
+export function vectorWithVector(
+  expr: BinaryExpr,
+  left: readonly Series[],
+  right: readonly Series[],
+  stepCount: number,
+  takeTurn: TakeTurn = NO_TURNS,
+): Promise<Series[]> {
   const matching = expr.matching ?? ONE_TO_ONE;
   switch (expr.op) {
     case "and":
     case "or":
     case "unless":
-      return combineSets(expr.op, matching, left, right, stepCount);
+      return combineSets(expr.op, matching, left, right, stepCount, takeTurn);
     default:
-      return combineValues(expr.op, expr.returnBool, matching, left, right, stepCount);
+      return new ValuePairs(expr.op, expr.returnBool, matching, stepCount).combine(left, right, takeTurn);
   }
 }
 
@@ -56,37 +65,49 @@ function signatureOf({ on, labels: listed }: VectorMatching, { names, values }: 
   return key;
 }
 
-function bySignature(matching: VectorMatching, series: readonly Series[]): Map<string, Series[]> {
+async function bySignature(matching: VectorMatching, series: readonly Series[], takeTurn: TakeTurn): Promise<Map<string, Series[]>> {
   const groups = new Map<string, Series[]>();
-  for (const one of series) {
+  await forEachInTurns(series, takeTurn, (one) => {
     const key = signatureOf(matching, one.labels);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [one]);
     else group.push(one);
-  }
+  });
   return groups;
 }
 
-function combineSets(
+/** By signature, at which steps any of its series has a value: however many there are, each is looked at once. */
+async function stepsBySignature(
+  matching: VectorMatching,
+  series: readonly Series[],
+  stepCount: number,
+  takeTurn: TakeTurn,
+): Promise<Map<string, Uint8Array>> {
+  const steps = new Map<string, Uint8Array>();
+  await forEachInTurns(series, takeTurn, ({ labels, present }) => {
+    const key = signatureOf(matching, labels);
+    const known = steps.get(key);
+    if (known === undefined) steps.set(key, present.slice());
+    else for (let k = 0; k < stepCount; k++) if (present[k] === 1) known[k] = 1;
+  });
+  return steps;
+}
+
+async function combineSets(
   op: "and" | "or" | "unless",
   matching: VectorMatching,
   left: readonly Series[],
   right: readonly Series[],
   stepCount: number,
-): Series[] {
-  const rightBy = bySignature(matching, right);
-  const kept = left.map((one) => {
-    if (op === "or") return one;
-    const others = rightBy.get(signatureOf(matching, one.labels)) ?? [];
-    return onlyWhere(one, stepCount, (k) => others.some(({ present }) => present[k] === 1) === (op === "and"));
+  takeTurn: TakeTurn,
+): Promise<Series[]> {
+  const [kept, others] = op === "or" ? [right, left] : [left, right];
+  const steps = await stepsBySignature(matching, others, stepCount, takeTurn);
+  const chosen = await mapInTurns(kept, takeTurn, (one) => {
+    const taken = steps.get(signatureOf(matching, one.labels));
+    return onlyWhere(one, stepCount, (k) => (taken?.[k] === 1) === (op === "and"));
   });
-  if (op !== "or") return kept;
-  const leftBy = bySignature(matching, left);
-  const added = right.map((one) => {
-    const others = leftBy.get(signatureOf(matching, one.labels)) ?? [];
-    return onlyWhere(one, stepCount, (k) => !others.some(({ present }) => present[k] === 1));
-  });
-  return joinEqual([...kept, ...added], stepCount);
+  return op === "or" ? joinEqual([...left, ...chosen], stepCount, takeTurn) : chosen;
 }
 
 function onlyWhere(one: Series, stepCount: number, holds: (k: number) => boolean): Series {
@@ -100,10 +121,10 @@ function onlyWhere(one: Series, stepCount: number, holds: (k: number) => boolean
 }
 
 /** A series that comes from the left at some steps and from the right at others is one series. */
-function joinEqual(series: readonly Series[], stepCount: number): Series[] {
+async function joinEqual(series: readonly Series[], stepCount: number, takeTurn: TakeTurn): Promise<Series[]> {
   const byLabels = new Map<string, Series>();
   const apart: Series[] = [];
-  for (const one of series) {
+  await forEachInTurns(series, takeTurn, (one) => {
     const key = labelsKey(one.labels);
     const known = byLabels.get(key);
     if (known === undefined) byLabels.set(key, one);
@@ -119,58 +140,91 @@ function joinEqual(series: readonly Series[], stepCount: number): Series[] {
       }
       byLabels.set(key, both);
     }
-  }
+  });
   return [...byLabels.values(), ...apart];
 }
 
-function combineValues(
-  op: ValueOp,
-  returnBool: boolean,
-  matching: VectorMatching,
-  left: readonly Series[],
-  right: readonly Series[],
-  stepCount: number,
-): Series[] {
-  // With group_right the many are on the right: the sides change places, and each pair is turned back before it is computed.
-  const swapped = matching.group === "right";
-  const many = swapped ? right : left;
-  const ones = bySignature(matching, swapped ? left : right);
-  refuseSeveral(ones, stepCount, swapped ? "left" : "right");
-  const compares = COMPARISONS.has(op);
-  const results = new Map<string, { out: Series; taken: Uint8Array }>();
-  const oneToOneTaken = new Map<string, Uint8Array>();
-  for (const one of many) {
-    const signature = signatureOf(matching, one.labels);
-    for (const other of ones.get(signature) ?? []) {
-      const labels = resultLabels(one.labels, other.labels, matching);
-      const key = `${signature}\u0001${labelsKey(labels)}`;
-      let result = results.get(key);
-      if (result === undefined) results.set(key, (result = { out: newSeries(labels, stepCount), taken: new Uint8Array(stepCount) }));
-      let met = oneToOneTaken.get(signature);
-      if (met === undefined) oneToOneTaken.set(signature, (met = new Uint8Array(stepCount)));
-      for (let k = 0; k < stepCount; k++) {
-        if (one.present[k] === 0 || other.present[k] === 0) continue;
-        if (matching.group === null && met[k] === 1) throw queryErrors.manyToOne();
-        if (matching.group !== null && result.taken[k] === 1) throw queryErrors.groupingNotUnique();
-        met[k] = 1;
-        result.taken[k] = 1;
-        const a = swapped ? other.values[k]! : one.values[k]!;
-        const b = swapped ? one.values[k]! : other.values[k]!;
-        const value = foldBinary(op, a, b);
-        if (compares && !returnBool && value === 0) continue;
-        result.out.present[k] = 1;
-        result.out.values[k] = compares && !returnBool ? a : value;
+/** Arithmetic and comparison between the series that meet. */
+class ValuePairs {
+  readonly #op: ValueOp;
+  /** A comparison that keeps the left value where it holds. */
+  readonly #filters: boolean;
+  readonly #matching: VectorMatching;
+  readonly #stepCount: number;
+  readonly #results = new Map<string, { readonly out: Series; readonly taken: Uint8Array }>();
+  /** Steps at which a signature has met already, when it may do so once. */
+  readonly #met = new Map<string, Uint8Array>();
+
+  constructor(op: ValueOp, returnBool: boolean, matching: VectorMatching, stepCount: number) {
+    this.#op = op;
+    this.#filters = COMPARISONS.has(op) && !returnBool;
+    this.#matching = matching;
+    this.#stepCount = stepCount;
+  }
+
+  async combine(left: readonly Series[], right: readonly Series[], takeTurn: TakeTurn): Promise<Series[]> {
+    // With group_right the many are on the right: the sides change places, and each pair is turned back before it is computed.
+    const swapped = this.#matching.group === "right";
+    const many = swapped ? right : left;
+    const ones = await bySignature(this.#matching, swapped ? left : right, takeTurn);
+    await forEachInTurns(ones.values(), takeTurn, (group) => refuseSeveral(group, this.#stepCount, swapped ? "left" : "right"));
+    for (const one of many) {
+      const signature = signatureOf(this.#matching, one.labels);
+      for (const other of ones.get(signature) ?? []) {
+        this.#meet(signature, one, other, swapped);
+        const turn = takeTurn();
+        if (turn instanceof Promise) await turn;
       }
     }
+    return [...this.#results.values()].map(({ out }) => out);
   }
-  return [...results.values()].map(({ out }) => out);
+
+  #meet(signature: string, one: Series, other: Series, swapped: boolean): void {
+    const { group } = this.#matching;
+    const { out, taken } = this.#resultOf(signature, one, other);
+    const met = this.#metBy(signature);
+    for (let k = 0; k < this.#stepCount; k++) {
+      if (one.present[k] === 0 || other.present[k] === 0) continue;
+      if (group === null && met[k] === 1) throw queryErrors.manyToOne();
+      if (group !== null && taken[k] === 1) throw queryErrors.groupingNotUnique();
+      met[k] = 1;
+      taken[k] = 1;
+      const a = swapped ? other.values[k]! : one.values[k]!;
+      const b = swapped ? one.values[k]! : other.values[k]!;
+      const value = foldBinary(this.#op, a, b);
+      if (this.#filters && value === 0) continue;
+      out.present[k] = 1;
+      out.values[k] = this.#filters ? a : value;
+    }
+  }
+
+  #resultOf(signature: string, one: Series, other: Series): { readonly out: Series; readonly taken: Uint8Array } {
+    const labels = resultLabels(one.labels, other.labels, this.#matching);
+    const key = `${signature}\u0001${labelsKey(labels)}`;
+    let result = this.#results.get(key);
+    if (result === undefined) {
+      // Labels of the one side that are included can make more series than either side has.
+      refuseTooManyValues(this.#results.size + 1, this.#stepCount);
+      this.#results.set(key, (result = { out: newSeries(labels, this.#stepCount), taken: new Uint8Array(this.#stepCount) }));
+    }
+    return result;
+  }
+
+  #metBy(signature: string): Uint8Array {
+    let met = this.#met.get(signature);
+    if (met === undefined) this.#met.set(signature, (met = new Uint8Array(this.#stepCount)));
+    return met;
+  }
 }
 
-function refuseSeveral(ones: ReadonlyMap<string, readonly Series[]>, stepCount: number, side: "left" | "right"): void {
-  for (const group of ones.values()) {
-    if (group.length < 2) continue;
+function refuseSeveral(group: readonly Series[], stepCount: number, side: "left" | "right"): void {
+  if (group.length < 2) return;
+  const taken = new Uint8Array(stepCount);
+  for (const { present } of group) {
     for (let k = 0; k < stepCount; k++) {
-      if (group.filter(({ present }) => present[k] === 1).length > 1) throw queryErrors.duplicateSide(side);
+      if (present[k] === 0) continue;
+      if (taken[k] === 1) throw queryErrors.duplicateSide(side);
+      taken[k] = 1;
     }
   }
 }

@@ -1,7 +1,7 @@
 // Which fields a sample of entries has: structured metadata, what the query's own parsers found, and what JSON or logfmt in the line says,
 // each with its type, number of values and parsers. Rules: Loki's /loki/api/v1/detected_fields (reference §1.10).
 
-import { setImmediate } from "node:timers/promises";
+import { createTurns } from "../../lib/runtime/turns.ts";
 import { parseHumanBytes, printHumanBytes } from "../../lib/text/byte-size.ts";
 import { LogfmtScanner } from "../../lib/text/logfmt.ts";
 import type { KeptEntry, LogPartial } from "./entry-keeper.ts";
@@ -39,8 +39,6 @@ interface Gathered {
   path: readonly string[] | undefined;
 }
 
-/** Between two pauses in which other requests get their turn: 5000 lines of 256 KB take seconds to read. */
-const TURN_MS = 10;
 /** Objects nested deeper than this are left out, so that a hostile line cannot exhaust the stack. */
 const DEPTH_MAX = 128;
 const ERROR_NAMES: ReadonlySet<string> = new Set([ERROR_LABEL, ERROR_DETAILS_LABEL, PRESERVE_ERROR_LABEL]);
@@ -85,14 +83,14 @@ function forQuery(value: string): string {
   }
 }
 
+/** 5000 lines of 256 KB take seconds to read. */
 async function* inTurns(entries: LogPartial, signal: AbortSignal | undefined): AsyncGenerator<KeptEntry> {
-  let turnEnds = performance.now() + TURN_MS;
+  const takeTurn = createTurns(() => {
+    if (signal?.aborted) throw queryErrors.cancelled();
+  });
   for (const entry of entries) {
-    if (performance.now() > turnEnds) {
-      await setImmediate();
-      if (signal?.aborted) throw queryErrors.cancelled();
-      turnEnds = performance.now() + TURN_MS;
-    }
+    const turn = takeTurn();
+    if (turn instanceof Promise) await turn;
     yield entry;
   }
 }

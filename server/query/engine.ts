@@ -6,6 +6,7 @@ import { Histogram } from "prom-client";
 import { checkOps, type Expr, type LogExpr, LogqlError, logRangesOf, type MetricExpr, parseForFormat } from "../../lib/logql/index.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import type { Log } from "../../lib/runtime/log.ts";
+import { createTurns, forEachInTurns, sortInTurns } from "../../lib/runtime/turns.ts";
 
 import type { PageReader, LogView as PageView, TimeRange } from "../page.ts";
 import { answerFromCache, type CachedRange } from "./cache/cached-range.ts";
@@ -18,7 +19,7 @@ import { templateFault } from "./ops/formats.ts";
 import { type Direction, dataRange, type MetricPlan, planLog } from "./plan.ts";
 import type { Series } from "./range-aggregate.ts";
 import { type RunningQuery, startQuery } from "./running-query.ts";
-import { createScanControl, type ScanStats } from "./scan-control.ts";
+import type { ScanStats } from "./scan-control.ts";
 import type { MetricPartial } from "./scan-metric.ts";
 import { createScanner, type Scanner, type ScanWorkers } from "./scanner.ts";
 import { compareResultLabels } from "./series-table.ts";
@@ -177,7 +178,7 @@ async function runInstant(engine: Engine, request: InstantRequest, query: Runnin
   const limits = checkMetric(engine, request, expr, range);
   if (clampLookback(range, limits, engine.clock.nowMs()) === undefined) return { type: "vector", series: [], timeMs };
   const series = await runMetric(engine, request, expr, { startNs: request.timeNs, stepNs: 0n, count: 1 }, limits, query);
-  return { type: "vector", series: ordersByValue(expr) ? series : sortedByLabels(series), timeMs };
+  return { type: "vector", series: ordersByValue(expr) ? series : await sortedByLabels(series, query), timeMs };
 }
 
 async function runRange(engine: Engine, request: RangeRequest, query: RunningQuery): Promise<QueryData> {
@@ -189,9 +190,10 @@ async function runRange(engine: Engine, request: RangeRequest, query: RunningQue
   const steps = stepsOf(range, request.stepNs, engine.alignsWithStep === true);
   const evaluateSteps = (some: Steps): Promise<Series[]> => runMetric(engine, request, expr, some, limits, query);
   const cached = engine.cache === undefined || request.noCache === true ? undefined : cachedRange(engine, request, expr, steps, limits);
-  const series = cached === undefined ? await evaluateSteps(steps) : await answerFromCache(engine.cache!, cached, evaluateSteps);
+  const takeTurn = createTurns(() => query.throwIfStopped());
+  const series = cached === undefined ? await evaluateSteps(steps) : await answerFromCache(engine.cache!, cached, evaluateSteps, takeTurn);
   checkSeries(series, limits);
-  return { type: "matrix", series: sortedByLabels(series), timesMs: stepTimesMs(steps) };
+  return { type: "matrix", series: await sortedByLabels(series, query), timesMs: stepTimesMs(steps) };
 }
 
 function stepsOf({ startNs, endNs }: TimeRange, stepNs: bigint, aligns: boolean): Steps {
@@ -245,9 +247,12 @@ async function runMetric(
   limits: QueryLimits,
   query: RunningQuery,
 ): Promise<Series[]> {
-  const control = createScanControl(() => query.throwIfStopped(), true);
-  const evaluated = await evaluate(expr, { steps, scanSeriesMax: SCAN_SERIES_MAX, scan, takeTurn: () => control.betweenLines() });
-  const series = evaluated.filter(({ present }) => present.includes(1));
+  const takeTurn = createTurns(() => query.throwIfStopped());
+  const evaluated = await evaluate(expr, { steps, scanSeriesMax: SCAN_SERIES_MAX, scan, takeTurn });
+  const series: Series[] = [];
+  await forEachInTurns(evaluated, takeTurn, (one) => {
+    if (one.present.includes(1)) series.push(one);
+  });
   checkSeries(series, limits);
   return series;
 
@@ -255,7 +260,7 @@ async function runMetric(
     const partials: MetricPartial[] = [];
     const { tenants, matchers } = chooseTenants(request.tenants, plan.range.log.matchers, "metric");
     for (const tenant of tenants) {
-      const streams = engine.view.select(tenant, matchers, dataRange(windows));
+      const streams = await engine.view.select(tenant, matchers, dataRange(windows), takeTurn);
       checkBytesRead(limits, streams);
       const found = await engine.scanner.metric(plan, windows, streams, query);
       partials.push(...(request.tenants.length > 1 ? found.map((partial) => labelSeries(partial, tenant)) : found));
@@ -279,11 +284,12 @@ async function runLog(engine: Engine, request: RangeRequest, log: LogExpr, query
   const range = clampLookback(request, limits, engine.clock.nowMs());
   if (range === undefined || range.endNs <= range.startNs) return { type: "streams", entries: [], direction };
 
+  const takeTurn = createTurns(() => query.throwIfStopped());
   const keeper = new EntryKeeper(limit, direction);
   const { tenants, matchers } = chooseTenants(request.tenants, log.matchers, "log");
   let streamCount = 0;
   for (const tenant of tenants) {
-    const streams = engine.view.select(tenant, matchers, { startNs: range.startNs, endNs: range.endNs - 1n });
+    const streams = await engine.view.select(tenant, matchers, { startNs: range.startNs, endNs: range.endNs - 1n }, takeTurn);
     checkBytesRead(limits, streams);
     const found = await engine.scanner.log(planLog(log, range, direction, limit), streams, query);
     keeper.addAll(request.tenants.length > 1 ? labelEntries(found, tenant, streamCount) : found);
@@ -318,8 +324,9 @@ function ordersByValue(expr: MetricExpr): boolean {
   }
 }
 
-function sortedByLabels(series: readonly Series[]): Series[] {
-  return [...series].sort((a, b) => compareResultLabels(a.labels, b.labels));
+function sortedByLabels(series: readonly Series[], query: RunningQuery): Promise<Series[]> {
+  const takeTurn = createTurns(() => query.throwIfStopped());
+  return sortInTurns(series, takeTurn, (a, b) => compareResultLabels(a.labels, b.labels));
 }
 
 function durationHistogram(registry: Registry | undefined): Histogram | undefined {

@@ -1,13 +1,15 @@
 // A metric query over all of its steps at once: each node of the tree gives series, the leaves are scans.
 
 import type { BinaryExpr, Matcher, MetricExpr, RangeAggregation } from "../../lib/logql/ast.ts";
+import { logRangesOf } from "../../lib/logql/index.ts";
 import { unreachable } from "../../lib/runtime/invariant.ts";
+import type { TakeTurn } from "../../lib/runtime/turns.ts";
 import { type ValueOp, vectorWithNumber, vectorWithVector } from "./binary.ts";
 import { BucketState, stateKindOf } from "./bucket-state.ts";
 import { queryErrors } from "./errors.ts";
 import { replaceLabels } from "./functions.ts";
 import { groupingPushedDown, type MetricPlan, planRange, windowsOf } from "./plan.ts";
-import { finishAbsent, finishSeries, newSeries, type Series } from "./range-aggregate.ts";
+import { finishAbsent, finishSeries, newSeries, refuseTooManyValues, type Series } from "./range-aggregate.ts";
 import type { MetricPartial } from "./scan-metric.ts";
 import { NO_LABELS, type ResultLabels, SeriesTable, sortedLabels } from "./series-table.ts";
 import { aggregateVectors } from "./vector-aggregate.ts";
@@ -20,11 +22,13 @@ export interface EvaluationContext {
   /** Reads what one range aggregation needs. */
   readonly scan: (plan: MetricPlan, windows: Windows) => Promise<readonly MetricPartial[]>;
   /** To be awaited between series, and between steps of many of them: others get their turn. @throws when the query is stopped */
-  readonly takeTurn: () => Promise<void> | void;
+  readonly takeTurn: TakeTurn;
 }
 
-/** Series times steps of one range aggregation, at nine bytes each. */
-const VALUES_MAX = 48_000_000;
+/** Range aggregations of a query that are scanned at the same time: what each has read is in memory until its operator is done. */
+const SCANS_AT_ONCE_MAX = 4;
+/** Series that are merged between two looks at the clock. */
+const MERGED_AT_ONCE = 64;
 
 /** @throws QueryError */
 export async function evaluate(expr: MetricExpr, context: EvaluationContext): Promise<Series[]> {
@@ -44,7 +48,7 @@ export async function evaluate(expr: MetricExpr, context: EvaluationContext): Pr
       return evaluateBinary(expr, context);
     case "labelReplace":
       refuseLiteral(expr.of);
-      return replaceLabels(expr, await evaluate(expr.of, context));
+      return replaceLabels(expr, await evaluate(expr.of, context), context.takeTurn);
     case "vector":
     case "literal":
       return [constant(expr.value, context.steps.count)];
@@ -68,24 +72,26 @@ function refuseLiteral(expr: MetricExpr): void {
 }
 
 async function evaluateBinary(expr: BinaryExpr, context: EvaluationContext): Promise<Series[]> {
-  const { left, right } = expr;
-  if (right.kind === "literal")
-    return vectorWithNumber(expr.op as ValueOp, await evaluate(left, context), right.value, false, expr.returnBool);
-  if (left.kind === "literal")
-    return vectorWithNumber(expr.op as ValueOp, await evaluate(right, context), left.value, true, expr.returnBool);
-  const [a, b] = await Promise.all([evaluate(left, context), evaluate(right, context)]);
-  return vectorWithVector(expr, a, b, context.steps.count);
+  const { left, right, returnBool } = expr;
+  const { takeTurn, steps } = context;
+  const op = expr.op as ValueOp;
+  if (right.kind === "literal") return vectorWithNumber(op, await evaluate(left, context), right.value, false, returnBool, takeTurn);
+  if (left.kind === "literal") return vectorWithNumber(op, await evaluate(right, context), left.value, true, returnBool, takeTurn);
+  const atOnce = logRangesOf(expr).length <= SCANS_AT_ONCE_MAX;
+  const first = evaluate(left, context);
+  const [a, b] = atOnce ? await Promise.all([first, evaluate(right, context)]) : [await first, await evaluate(right, context)];
+  return vectorWithVector(expr, a, b, steps.count, takeTurn);
 }
 
 async function evaluateRange({ fn, parameter, range }: RangeAggregation, plan: MetricPlan, context: EvaluationContext): Promise<Series[]> {
   const windows = windowsOf(plan);
   const partials = await context.scan(plan, windows);
-  const { labels, state } = mergePartials(plan, partials, context.scanSeriesMax);
+  const { labels, state } = await mergePartials(plan, partials, context);
   const how = { fn, parameter, rangeSeconds: range.rangeMs / 1000 };
-  if (labels.length * plan.steps.count > VALUES_MAX) throw queryErrors.tooManyValues(labels.length, plan.steps.count, VALUES_MAX);
+  refuseTooManyValues(labels.length, plan.steps.count);
   const series: Series[] = [];
   for (const [id, own] of labels.entries()) {
-    const one = finishSeries(own, id, state, windows, how);
+    const one = await finishSeries(own, id, state, windows, how, context.takeTurn);
     if (one.present.includes(1)) series.push(one);
     const turn = context.takeTurn();
     if (turn instanceof Promise) await turn;
@@ -93,18 +99,20 @@ async function evaluateRange({ fn, parameter, range }: RangeAggregation, plan: M
   return fn === "absent_over_time" ? [finishAbsent(absentLabels(range.log.matchers), series, plan.steps.count)] : series;
 }
 
-function mergePartials(
+async function mergePartials(
   plan: MetricPlan,
   partials: readonly MetricPartial[],
-  seriesMax: number,
-): { labels: readonly ResultLabels[]; state: BucketState } {
-  const table = new SeriesTable(plan.grouping, seriesMax);
+  { scanSeriesMax, takeTurn }: EvaluationContext,
+): Promise<{ labels: readonly ResultLabels[]; state: BucketState }> {
+  const table = new SeriesTable(plan.grouping, scanSeriesMax);
   const state = new BucketState(stateKindOf(plan.fn, plan.range.unwrap !== null));
   for (const { labels, states } of partials) {
-    state.merge(
-      states,
-      labels.map((own) => table.add(own)),
-    );
+    for (let from = 0; from < labels.length; from += MERGED_AT_ONCE) {
+      const ids = labels.slice(from, from + MERGED_AT_ONCE).map((own) => table.add(own));
+      state.merge(states.slice(from, from + MERGED_AT_ONCE), ids);
+      const turn = takeTurn();
+      if (turn instanceof Promise) await turn;
+    }
   }
   return { labels: table.labels, state };
 }

@@ -1,14 +1,19 @@
 // label_replace (reference §2.10).
 
 import type { LabelReplace } from "../../lib/logql/ast.ts";
+import { mapInTurns, type TakeTurn } from "../../lib/runtime/turns.ts";
 import { compileRegex, expandTemplate } from "../../lib/text/regex.ts";
 import type { Series } from "./range-aggregate.ts";
 import { type ResultLabels, sortedLabels } from "./series-table.ts";
 
 /** Sets `dst` to the replacement where the whole of `src` matches; equal label sets that arise stay apart. */
-export function replaceLabels({ dst, src, pattern, replacement }: LabelReplace, series: readonly Series[]): Series[] {
+export function replaceLabels(
+  { dst, src, pattern, replacement }: LabelReplace,
+  series: readonly Series[],
+  takeTurn: TakeTurn,
+): Promise<Series[]> {
   const regex = compileRegex(pattern, { anchored: true });
-  return series.map((one) => {
+  return mapInTurns(series, takeTurn, (one) => {
     const match = regex.exec(labelValue(one.labels, src));
     if (match === null) return one;
     const pairs = new Map(one.labels.names.map((name, i) => [name, one.labels.values[i]!]));

@@ -2,7 +2,9 @@
 // integers by running totals, everything else by a queue of two stacks, so that the cost does not grow with range / step.
 
 import type { RangeFn } from "../../lib/logql/ast.ts";
+import { NO_TURNS, type TakeTurn } from "../../lib/runtime/turns.ts";
 import { type BucketState, combine, FIELDS, type Samples, type StateKind } from "./bucket-state.ts";
+import { queryErrors } from "./errors.ts";
 import type { ResultLabels } from "./series-table.ts";
 import { joinNs, type Windows } from "./windows.ts";
 
@@ -20,14 +22,30 @@ export interface RangeFunction {
   readonly rangeSeconds: number;
 }
 
+/** Series times steps that one node of a query may give, at nine bytes each. */
+const VALUES_MAX = 48_000_000;
+
+/** @throws QueryError */
+export function refuseTooManyValues(seriesCount: number, stepCount: number): void {
+  if (seriesCount * stepCount > VALUES_MAX) throw queryErrors.tooManyValues(seriesCount, stepCount, VALUES_MAX);
+}
+
 export function newSeries(labels: ResultLabels, stepCount: number): Series {
   return { labels, values: new Float64Array(stepCount), present: new Uint8Array(stepCount) };
 }
 
-export function finishSeries(labels: ResultLabels, id: number, state: BucketState, windows: Windows, how: RangeFunction): Series {
+/** @param takeTurn called between steps of what is made from single samples: a step may have to look at millions of them */
+export async function finishSeries(
+  labels: ResultLabels,
+  id: number,
+  state: BucketState,
+  windows: Windows,
+  how: RangeFunction,
+  takeTurn: TakeTurn = NO_TURNS,
+): Promise<Series> {
   const out = newSeries(labels, windows.stepCount);
   const samples = state.series[id]?.samples;
-  if (samples !== undefined) finishSamples(samples, windows, how, out);
+  if (samples !== undefined) await finishSamples(samples, windows, how, out, takeTurn);
   else finishBuckets(id, state, windows, how, out);
   return out;
 }
@@ -35,11 +53,9 @@ export function finishSeries(labels: ResultLabels, id: number, state: BucketStat
 /** absent_over_time: 1 wherever none of the series has a value. */
 export function finishAbsent(labels: ResultLabels, counts: readonly Series[], stepCount: number): Series {
   const out = newSeries(labels, stepCount);
-  for (let k = 0; k < stepCount; k++) {
-    if (counts.some(({ present }) => present[k] === 1)) continue;
-    out.values[k] = 1;
-    out.present[k] = 1;
-  }
+  out.present.fill(1);
+  for (const { present } of counts) for (let k = 0; k < stepCount; k++) if (present[k] === 1) out.present[k] = 0;
+  out.values.set(out.present);
   return out;
 }
 
@@ -140,7 +156,7 @@ class WindowQueue {
   }
 }
 
-function finishSamples(samples: Samples, windows: Windows, how: RangeFunction, out: Series): void {
+async function finishSamples(samples: Samples, windows: Windows, how: RangeFunction, out: Series, takeTurn: TakeTurn): Promise<void> {
   const { order, buckets } = how.fn === "rate_counter" ? sortedByTime(samples, windows) : sortedByBucket(samples, windows);
   const count = order.length;
   let from = 0;
@@ -155,6 +171,8 @@ function finishSamples(samples: Samples, windows: Windows, how: RangeFunction, o
       how.fn === "rate_counter"
         ? counterRate(samples, order, from, to, how.rangeSeconds)
         : quantileOf(samples, order, from, to, how.parameter ?? 0);
+    const turn = takeTurn();
+    if (turn instanceof Promise) await turn;
   }
 }
 

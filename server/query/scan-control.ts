@@ -1,6 +1,7 @@
 // What a scan tells the outside between pages: how much it has read, and whether it should go on. On the main thread it also lets other
 // requests have their turn.
 
+import { createTurns, type TakeTurn } from "../../lib/runtime/turns.ts";
 import type { PageStats } from "../page.ts";
 
 /** Counted while scanning; summed over workers for the answer's `stats`. */
@@ -35,29 +36,13 @@ export interface ScanControl {
   sawStatistics(page: PageStats): void;
 }
 
-/** How long a scan keeps the main thread before others get their turn. */
-const TURN_MS = 8;
+/** How often a worker's scan looks whether it is to stop. */
+const LOOK_MS = 8;
 
 /** @param throwIfStopped called between pages, and within one when it takes long */
 export function createScanControl(throwIfStopped: () => void, yields: boolean): ScanControl {
   const stats = noStats();
-  let turnStarted = performance.now();
-  const takeTurns = (): Promise<void> | void => {
-    throwIfStopped();
-    if (!yields) turnStarted = performance.now();
-    else {
-      return new Promise((resolve, reject) => {
-        setImmediate(() => {
-          turnStarted = performance.now();
-          try {
-            resolve(throwIfStopped());
-          } catch (error) {
-            reject(error);
-          }
-        });
-      });
-    }
-  };
+  const takeTurn = yields ? createTurns(throwIfStopped) : createLooks(throwIfStopped);
   return {
     stats,
     openedPage(page) {
@@ -66,15 +51,23 @@ export function createScanControl(throwIfStopped: () => void, yields: boolean): 
       stats.lines += page.entryCount;
       stats.metadataBytes += page.metadataBytes;
       throwIfStopped();
-      if (yields && performance.now() - turnStarted >= TURN_MS) return takeTurns();
+      return takeTurn();
     },
-    betweenLines() {
-      if (performance.now() - turnStarted >= TURN_MS) return takeTurns();
-    },
+    betweenLines: takeTurn,
     sawStatistics(page) {
       stats.pagesFromStatistics++;
       stats.lines += page.entryCount;
       stats.linesAfterOps += page.entryCount;
     },
+  };
+}
+
+/** Nobody else wants a worker's thread. */
+function createLooks(throwIfStopped: () => void): TakeTurn {
+  let lookedMs = performance.now();
+  return () => {
+    if (performance.now() - lookedMs < LOOK_MS) return;
+    lookedMs = performance.now();
+    throwIfStopped();
   };
 }

@@ -2,6 +2,7 @@
 // hold a better entry than the worst one kept.
 
 import type { Kernels } from "../../lib/kernels/kernels.ts";
+import { sortInTurns, type TakeTurn } from "../../lib/runtime/turns.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { Page, PageReader, PageRef, StreamPages } from "../page.ts";
 import { DeletedLines } from "./deleted-lines.ts";
@@ -23,10 +24,10 @@ export interface LogPage {
 }
 
 /** All pages of the streams, those that can hold the best entries first. */
-export function pagesInOrder(streams: readonly StreamPages[], direction: Direction): LogPage[] {
+export function pagesInOrder(streams: readonly StreamPages[], direction: Direction, takeTurn: TakeTurn): Promise<LogPage[]> {
   const pages = streams.flatMap(({ labels, pages }, stream) => pages.map((page): LogPage => ({ labels, stream, page })));
   const backward = direction === "backward";
-  return pages.sort((a, b) => (backward ? byEnd(b, a) : byStart(a, b)) || a.stream - b.stream);
+  return sortInTurns(pages, takeTurn, (a, b) => (backward ? byEnd(b, a) : byStart(a, b)) || a.stream - b.stream);
 }
 
 /** The best time of a page's entries. */

@@ -2,6 +2,7 @@
 
 import { kernels } from "../../lib/kernels/index.ts";
 import type { Log } from "../../lib/runtime/log.ts";
+import { createTurns, type TakeTurn } from "../../lib/runtime/turns.ts";
 import { WorkerPool, WorkerTaskError } from "../../lib/runtime/worker-pool.ts";
 import type { PageReader, PageRef, StreamPages } from "../page.ts";
 import { EntryKeeper, type LogPartial } from "./entry-keeper.ts";
@@ -55,7 +56,7 @@ export function createScanner(options: {
       readers.use(async (reader) => {
         const control = createScanControl(() => query.throwIfStopped(), true);
         const scan = new MetricScan(plan, windows, reader, kernels, control);
-        const work = await splitMetricWork(scan, streams, pool?.size ?? 0);
+        const work = await splitMetricWork(scan, streams, pool?.size ?? 0, control.betweenLines);
         const id = ++queries;
         const remote = work.tasks.map((task) => runRemote(pool!, metricTask(id, plan, task), query));
         // A failure of one is the query's; the others are stopped by then and their failures nobody's concern.
@@ -71,7 +72,11 @@ export function createScanner(options: {
         return partials;
       }),
     async log(plan, streams, query) {
-      const pages = pagesInOrder(streams, plan.direction);
+      const pages = await pagesInOrder(
+        streams,
+        plan.direction,
+        createTurns(() => query.throwIfStopped()),
+      );
       if (pool === undefined || !wantsWorkers(plan, pages)) return scanLogHere(plan, pages, readers, query);
       return scanLogRemotely(pool, plan, pages, readers, query);
     },
@@ -97,7 +102,12 @@ interface MetricWork {
 }
 
 /** What statistics do not answer: tasks of stored pages for workers, the rest for this thread. */
-async function splitMetricWork(scan: MetricScan, streams: readonly StreamPages[], workers: number): Promise<MetricWork> {
+async function splitMetricWork(
+  scan: MetricScan,
+  streams: readonly StreamPages[],
+  workers: number,
+  takeTurn: TakeTurn,
+): Promise<MetricWork> {
   const inline: { labels: StreamPages["labels"]; group: readonly PageRef[] }[] = [];
   const stored: { labels: StreamPages["labels"]; group: readonly PageRef[]; bytes: number }[] = [];
   const pageCount = streams.reduce((sum, { pages }) => sum + pages.length, 0);
@@ -106,6 +116,8 @@ async function splitMetricWork(scan: MetricScan, streams: readonly StreamPages[]
       if (group.some(({ location }) => location.kind === "memory")) inline.push({ labels, group });
       else if (pageCount > PRUNED_PAGES_MAX || (await scan.mayMatchAny(group))) stored.push({ labels, group, bytes: bytesOf(group) });
     }
+    const turn = takeTurn();
+    if (turn instanceof Promise) await turn;
   }
   const total = stored.reduce((sum, { bytes }) => sum + bytes, 0);
   if (workers === 0 || total < TASK_BYTES_MIN) return { inline: [...inline, ...stored], tasks: [] };

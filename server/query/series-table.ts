@@ -168,8 +168,8 @@ const RAW_KEYS_MAX = 100_000;
 export function compareResultLabels(a: ResultLabels, b: ResultLabels): number {
   const shorter = Math.min(a.names.length, b.names.length);
   for (let i = 0; i < shorter; i++) {
-    const byName = compareCodePoints(a.names[i]!, b.names[i]!) || compareCodePoints(a.values[i]!, b.values[i]!);
-    if (byName !== 0) return byName;
+    if (a.names[i] !== b.names[i]) return compareCodePoints(a.names[i]!, b.names[i]!);
+    if (a.values[i] !== b.values[i]) return compareCodePoints(a.values[i]!, b.values[i]!);
   }
   return a.names.length - b.names.length;
 }

@@ -1,25 +1,24 @@
 // Aggregations over the series of one step: sum avg min max count stddev stdvar, topk bottomk, sort (reference §2.9).
 
 import type { Grouping, VectorAggregation, VectorFn } from "../../lib/logql/ast.ts";
+import { forEachInTurns, NO_TURNS, sortInTurns, type TakeTurn } from "../../lib/runtime/turns.ts";
 import { newSeries, type Series } from "./range-aggregate.ts";
 import { labelsKey, type ResultLabels } from "./series-table.ts";
 
-/** Steps of a fold before somebody looks at the clock, less one: a power of two. */
-const STEPS_PER_TURN_MASK = 15;
+/** Samples that are folded between two looks at the clock. */
+const SAMPLES_PER_LOOK = 4096;
 
-type TakeTurn = () => Promise<void> | void;
-
-/** @param takeTurn called between steps: a step of many series takes a millisecond, and there may be thousands of steps */
+/** @param takeTurn called between steps and groups: a step of many series takes a millisecond, and there may be thousands of either */
 export async function aggregateVectors(
   { fn, parameter, grouping }: VectorAggregation,
   series: readonly Series[],
   stepCount: number,
-  takeTurn: TakeTurn = () => {},
+  takeTurn: TakeTurn = NO_TURNS,
 ): Promise<Series[]> {
   switch (fn) {
     case "sort":
     case "sort_desc":
-      return sortByValue(series, fn === "sort_desc");
+      return sortByValue(series, fn === "sort_desc", takeTurn);
     case "topk":
     case "bottomk":
     case "approx_topk":
@@ -46,15 +45,15 @@ interface Group {
   readonly members: Series[];
 }
 
-function groupsOf(series: readonly Series[], grouping: Grouping | null): Group[] {
+async function groupsOf(series: readonly Series[], grouping: Grouping | null, takeTurn: TakeTurn): Promise<Group[]> {
   const groups = new Map<string, Group>();
-  for (const one of series) {
+  await forEachInTurns(series, takeTurn, (one) => {
     const labels = groupLabels(one.labels, grouping);
     const key = labelsKey(labels);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { labels, members: [one] });
     else group.members.push(one);
-  }
+  });
   return [...groups.values()];
 }
 
@@ -68,11 +67,14 @@ async function fold(
   takeTurn: TakeTurn,
 ): Promise<Series[]> {
   const folded: Series[] = [];
-  for (const { labels, members } of groupsOf(series, grouping)) {
+  let samples = 0;
+  for (const { labels, members } of await groupsOf(series, grouping, takeTurn)) {
     const out = newSeries(labels, stepCount);
     for (let k = 0; k < stepCount; k++) {
       foldStep(fn, members, k, out);
-      if ((k & STEPS_PER_TURN_MASK) !== STEPS_PER_TURN_MASK) continue;
+      samples += members.length;
+      if (samples < SAMPLES_PER_LOOK) continue;
+      samples = 0;
       const turn = takeTurn();
       if (turn instanceof Promise) await turn;
     }
@@ -117,11 +119,11 @@ async function selectBest(
 ): Promise<Series[]> {
   const sign = fn === "bottomk" ? -1 : 1;
   const kept = new Map<Series, Series>();
-  for (const { members } of groupsOf(series, grouping)) {
+  for (const { members } of await groupsOf(series, grouping, takeTurn)) {
     for (let step = 0; step < stepCount; step++) {
       const present = members.filter((one) => one.present[step] === 1);
-      present.sort((a, b) => byValue(b.values[step]!, a.values[step]!, sign));
-      for (const one of present.slice(0, k)) {
+      const sorted = await sortInTurns(present, takeTurn, (a, b) => byValue(b.values[step]!, a.values[step]!, sign));
+      for (const one of sorted.slice(0, k)) {
         let out = kept.get(one);
         if (out === undefined) kept.set(one, (out = newSeries(one.labels, stepCount)));
         out.values[step] = one.values[step]!;
@@ -131,12 +133,12 @@ async function selectBest(
       if (turn instanceof Promise) await turn;
     }
   }
-  return stepCount === 1 ? sortByValue([...kept.values()], sign > 0) : [...kept.values()];
+  return stepCount === 1 ? sortByValue([...kept.values()], sign > 0, takeTurn) : [...kept.values()];
 }
 
 /** Order of an instant vector by its values; NaN comes last either way. */
-function sortByValue(series: readonly Series[], descending: boolean): Series[] {
-  return [...series].sort((a, b) =>
+function sortByValue(series: readonly Series[], descending: boolean, takeTurn: TakeTurn): Promise<Series[]> {
+  return sortInTurns(series, takeTurn, (a, b) =>
     byValue(descending ? b.values[0]! : a.values[0]!, descending ? a.values[0]! : b.values[0]!, 1, descending),
   );
 }

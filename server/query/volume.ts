@@ -2,6 +2,7 @@
 // cuts, the part counts that its time has in the range. Rules: Loki's /loki/api/v1/index/volume (reference §1.8).
 
 import type { Matcher } from "../../lib/logql/ast.ts";
+import { createTurns, forEachInTurns, mapInTurns, sortInTurns } from "../../lib/runtime/turns.ts";
 import { compareCodePoints } from "../../lib/text/go-quote.ts";
 import { LabelSet } from "../../lib/wire/labels.ts";
 import { countedBytes, type PageStats, type StreamPages, type TimeRange } from "../page.ts";
@@ -72,6 +73,7 @@ export class VolumeSums {
   readonly #buckets: VolumeBuckets;
   readonly #groups = new Map<string, Group>();
   readonly #byLabels = new Map<LabelSet, readonly Group[]>();
+  readonly #takeTurn = createTurns();
 
   constructor(grouping: VolumeGrouping, buckets: VolumeBuckets) {
     this.#grouping = grouping;
@@ -82,9 +84,9 @@ export class VolumeSums {
    * @param seriesMax groups that stored blocks may give; what is still in memory is not held against it, as in Loki
    * @throws QueryError
    */
-  add(streams: readonly StreamPages[], seriesMax: number): void {
+  async add(streams: readonly StreamPages[], seriesMax: number): Promise<void> {
     const stored = new Set<Group>();
-    for (const { labels, pages } of streams) {
+    await forEachInTurns(streams, this.#takeTurn, ({ labels, pages }) => {
       const groups = this.#groupsOf(labels);
       for (const { stats, location } of pages) {
         for (const group of groups) {
@@ -93,12 +95,13 @@ export class VolumeSums {
         }
       }
       if (stored.size > seriesMax) throw new QueryError(500, `the query hit the max number of series limit (limit: ${seriesMax} series)`);
-    }
+    });
   }
 
   /** The `limit` largest of each bucket, the largest series first. */
-  finish(limit: number): VolumeSeries[] {
-    const all = [...this.#groups].map(([name, { metric, cells }]) => ({
+  async finish(limit: number): Promise<VolumeSeries[]> {
+    const takeTurn = this.#takeTurn;
+    const groups = await mapInTurns(this.#groups, takeTurn, ([name, { metric, cells }]) => ({
       name,
       metric,
       cells,
@@ -106,17 +109,26 @@ export class VolumeSums {
       total: 0,
     }));
     // By name, so that a stable sort by size leaves equal ones in that order.
-    all.sort((a, b) => compareCodePoints(a.name, b.name));
+    const all = await sortInTurns(groups, takeTurn, (a, b) => compareCodePoints(a.name, b.name));
     for (let bucket = 0; bucket < this.#buckets.timesMs.length; bucket++) {
       let found = all.filter(({ cells }) => cells[bucket]! >= 1);
-      if (found.length > limit) found = found.sort((a, b) => Math.floor(b.cells[bucket]!) - Math.floor(a.cells[bucket]!)).slice(0, limit);
+      if (found.length > limit) {
+        const bySize = await sortInTurns(found, takeTurn, (a, b) => Math.floor(b.cells[bucket]!) - Math.floor(a.cells[bucket]!));
+        found = bySize.slice(0, limit);
+      }
       for (const one of found) {
         const bytes = Math.floor(one.cells[bucket]!);
         one.samples.push({ timeMs: this.#buckets.timesMs[bucket]!, bytes });
         one.total += bytes;
       }
+      const turn = takeTurn();
+      if (turn instanceof Promise) await turn;
     }
-    return all.filter(({ total }) => total > 0).sort((a, b) => b.total - a.total);
+    return sortInTurns(
+      all.filter(({ total }) => total > 0),
+      takeTurn,
+      (a, b) => b.total - a.total,
+    );
   }
 
   #groupsOf(labels: LabelSet): readonly Group[] {

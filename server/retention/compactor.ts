@@ -161,11 +161,10 @@ export class Compactor {
   /** Entries that are still in memory would outlive the request: they become a block first. */
   async #flushWhatMatches(tenant: string, { deletes, range }: Batch): Promise<void> {
     const { storage } = this.#options;
-    const inMemory = storage
-      .select(tenant, [], range)
-      .some(
-        ({ labels, pages }) => pages.some(({ location }) => location.kind === "memory") && deletes.some(({ accepts }) => accepts(labels)),
-      );
+    const streams = await storage.select(tenant, [], range);
+    const inMemory = streams.some(
+      ({ labels, pages }) => pages.some(({ location }) => location.kind === "memory") && deletes.some(({ accepts }) => accepts(labels)),
+    );
     if (inMemory) await storage.flush();
   }
 

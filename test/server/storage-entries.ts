@@ -49,7 +49,7 @@ export const ALL_TIME = { startNs: -(2n ** 62n), endNs: 2n ** 62n };
 export async function readAll(storage: Storage, tenant: string): Promise<ModelEntry[]> {
   const reader = storage.openReader();
   const found: ModelEntry[] = [];
-  for (const { labels, pages } of storage.select(tenant, [], ALL_TIME)) {
+  for (const { labels, pages } of await storage.select(tenant, [], ALL_TIME)) {
     for (const ref of pages) found.push(...entriesOf(await reader.open(ref), labels));
   }
   return found;

@@ -98,7 +98,7 @@ describe("selecting", () => {
         await put(storage, ...SERVICES);
         if (flushed) await storage.flush();
         const matchers = parseSelector(selector);
-        const selected = storage.select("t", matchers, ALL_TIME);
+        const selected = await storage.select("t", matchers, ALL_TIME);
         const reader = storage.openReader();
         const lines: string[] = [];
         for (const { pages } of selected) {
@@ -110,17 +110,18 @@ describe("selecting", () => {
             );
         }
         expect(lines.sort()).toEqual(want);
-        expect(storage.streams("t", matchers, ALL_TIME)).toHaveLength(want.length);
+        expect(await storage.streams("t", matchers, ALL_TIME)).toHaveLength(want.length);
       });
 
     test(`a range ${where} takes pages that meet it, bounds included`, async () => {
       const { storage } = await open(newFolder());
       await put(storage, ...SERVICES);
       if (flushed) await storage.flush();
-      const streamsIn = (startNs: bigint, endNs: bigint): number => storage.select("t", [], { startNs, endNs }).length;
-      expect(streamsIn(200n * NS, 300n * NS)).toBe(2);
-      expect(streamsIn(101n * NS, 199n * NS)).toBe(0);
-      expect(storage.streams("t", [], { startNs: 400n * NS, endNs: 500n * NS }).map(String)).toEqual(['{other="x"}']);
+      const streamsIn = async (startNs: bigint, endNs: bigint): Promise<number> =>
+        (await storage.select("t", [], { startNs, endNs })).length;
+      expect(await streamsIn(200n * NS, 300n * NS)).toBe(2);
+      expect(await streamsIn(101n * NS, 199n * NS)).toBe(0);
+      expect((await storage.streams("t", [], { startNs: 400n * NS, endNs: 500n * NS })).map(String)).toEqual(['{other="x"}']);
     });
   }
 
@@ -129,7 +130,7 @@ describe("selecting", () => {
     await put(storage, entry("1"));
     await storage.flush();
     await put(storage, entry("2"));
-    const selected = storage.select("t", [], ALL_TIME);
+    const selected = await storage.select("t", [], ALL_TIME);
     expect(selected).toHaveLength(1);
     expect(selected[0]!.pages).toHaveLength(2);
   });
@@ -148,7 +149,7 @@ describe("selecting", () => {
   test("a view taken while more is appended shows what was there", async () => {
     const { storage } = await open(newFolder());
     await put(storage, entry("1"));
-    const before = storage.select("t", [], ALL_TIME);
+    const before = await storage.select("t", [], ALL_TIME);
     await put(storage, entry("2"));
     const page = await storage.openReader().open(before[0]!.pages[0]!);
     expect(page.stats.entryCount).toBe(1);
@@ -284,8 +285,8 @@ describe("flushing", () => {
     const { storage } = await open(newFolder());
     await put(storage, ...SERVICES);
     await storage.flush();
-    expect(storage.stats("t", [], ALL_TIME)).toMatchObject({ streams: 4, chunks: 4, entries: 4, bytes: 4 });
-    expect(storage.stats("t", parseSelector('{app="b"}'), ALL_TIME)).toMatchObject({ streams: 2, entries: 2 });
+    expect(await storage.stats("t", [], ALL_TIME)).toMatchObject({ streams: 4, chunks: 4, entries: 4, bytes: 4 });
+    expect(await storage.stats("t", parseSelector('{app="b"}'), ALL_TIME)).toMatchObject({ streams: 2, entries: 2 });
   });
 });
 

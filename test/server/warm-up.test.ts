@@ -32,13 +32,20 @@ function storeOf(lines: readonly string[], { lineBytes = 32 * MIB, fails = false
     tally: () => undefined,
     open: ({ location }) => pageOf(lines[location.kind === "block" ? location.page : -1]!),
   };
-  const ask = (over: LogView, { query, tenants }: InstantRequest | RangeRequest, endNs: bigint, startNs?: bigint): Promise<QueryAnswer> => {
-    const bytes = over
-      .select("", [], { startNs: 0n, endNs: 0n })
-      .reduce((sum, stream) => sum + stream.pages.reduce((of, { stats }) => of + stats.lineBytes, 0), 0);
+  const ask = async (
+    over: LogView,
+    { query, tenants }: InstantRequest | RangeRequest,
+    endNs: bigint,
+    startNs?: bigint,
+  ): Promise<QueryAnswer> => {
+    const bytes = (await over.select("", [], { startNs: 0n, endNs: 0n })).reduce(
+      (sum, stream) => sum + stream.pages.reduce((of, { stats }) => of + stats.lineBytes, 0),
+      0,
+    );
     asked.push({ query, tenant: tenants.join(), bytes, startNs, endNs });
     onQuery();
-    return fails ? Promise.reject(new Error("refused")) : Promise.resolve(NOTHING);
+    if (fails) throw new Error("refused");
+    return NOTHING;
   };
   const engine = {
     over: (sample: LogView) => ({

@@ -2,6 +2,7 @@
 // of them that are old enough are kept. Each step is evaluated as it would be alone, so how a query is cut does not show in its values
 // (beyond the order in which fractions are added up).
 
+import { forEachInTurns, NO_TURNS, type TakeTurn } from "../../../lib/runtime/turns.ts";
 import { newSeries, type Series } from "../range-aggregate.ts";
 import { labelsKey } from "../series-table.ts";
 import type { Steps } from "../windows.ts";
@@ -30,6 +31,7 @@ export async function answerFromCache(
   cache: ResultsCache,
   range: CachedRange,
   evaluate: (steps: Steps) => Promise<readonly Series[]>,
+  takeTurn: TakeTurn = NO_TURNS,
 ): Promise<Series[]> {
   const grid = gridOf(range);
   const lastKept = Math.min(grid.last, grid.stepAt(range.newestMs - range.aheadMs));
@@ -37,15 +39,15 @@ export async function answerFromCache(
   try {
     const known = extentsOf(cache, grid);
     const runs = missingRuns(grid, known);
-    const answer = new Stitched(grid, range.steps.count);
-    for (const extent of known) answer.addExtent(extent);
+    const answer = new Stitched(grid, range.steps.count, takeTurn);
+    for (const extent of known) await answer.addExtent(extent);
     for (const { first, last } of runs) {
       const series = await evaluate(grid.stepsOf(first, last));
       if (runs.length === 1 && known.length === 0) {
         keep(cache, ticket, grid, series, first, Math.min(last, lastKept), range.nowMs);
         return [...series];
       }
-      answer.add(series, first);
+      await answer.add(series, first);
       keep(cache, ticket, grid, series, first, Math.min(last, lastKept), range.nowMs);
     }
     return answer.finish();
@@ -116,6 +118,8 @@ function keep(
   last: number,
   storedMs: number,
 ): void {
+  // An extent of them would be put together only to be thrown away.
+  if (series.length > cache.extentSeriesMax) return;
   for (let from = first; from <= last; ) {
     const piece = pieceOf(grid, from);
     const to = Math.min(last, (piece + 1) * grid.pieceSteps - 1);
@@ -133,22 +137,24 @@ function pieceOf({ pieceSteps }: Grid, step: number): number {
 class Stitched {
   readonly #grid: Grid;
   readonly #count: number;
+  readonly #takeTurn: TakeTurn;
   readonly #series = new Map<string, Series>();
 
-  constructor(grid: Grid, count: number) {
+  constructor(grid: Grid, count: number, takeTurn: TakeTurn) {
     this.#grid = grid;
     this.#count = count;
+    this.#takeTurn = takeTurn;
   }
 
   /** @param first number of the first step of the series */
-  add(series: readonly Series[], first: number): void {
-    for (const one of series) this.#copy(labelsKey(one.labels), one, first, 0, one.values.length);
+  add(series: readonly Series[], first: number): Promise<void> {
+    return forEachInTurns(series, this.#takeTurn, (one) => this.#copy(labelsKey(one.labels), one, first, 0, one.values.length));
   }
 
-  addExtent({ series, first, last }: Extent): void {
+  addExtent({ series, first, last }: Extent): Promise<void> {
     const from = Math.max(first, this.#grid.first);
     const to = Math.min(last, this.#grid.last);
-    for (const one of series) this.#copy(one.key, one, from, from - first, to - first + 1);
+    return forEachInTurns(series, this.#takeTurn, (one) => this.#copy(one.key, one, from, from - first, to - first + 1));
   }
 
   finish(): Series[] {

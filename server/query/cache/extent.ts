@@ -26,7 +26,7 @@ export interface Extent {
 
 /** Of a value and whether it is there. */
 const STEP_BYTES = 9;
-const SERIES_BYTES = 300;
+export const SERIES_BYTES = 300;
 
 /** The bounds of the steps' entries and the time of storing are the caller's. */
 export type ExtentFacts = Pick<Extent, "oldestSec" | "newestSec" | "storedMs">;

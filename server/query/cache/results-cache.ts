@@ -7,7 +7,7 @@
 import type { Registry } from "prom-client";
 import type { Clock } from "../../../lib/runtime/clock.ts";
 import { type CacheMetrics, createCacheMetrics } from "./cache-metrics.ts";
-import { type Extent, joined, reaches } from "./extent.ts";
+import { type Extent, joined, reaches, SERIES_BYTES } from "./extent.ts";
 
 export interface ResultsCacheOptions {
   readonly bytesMax: number;
@@ -55,6 +55,11 @@ export class ResultsCache {
   constructor(options: ResultsCacheOptions) {
     this.#options = options;
     this.#metrics = createCacheMetrics(options.registry, () => ({ pieces: this.#pieces.size, bytes: this.#bytes }));
+  }
+
+  /** Of more series than this no extent is kept. */
+  get extentSeriesMax(): number {
+    return Math.floor((this.#options.bytesMax * EXTENT_SHARE_MAX) / SERIES_BYTES);
   }
 
   /** Before the entries are looked up that a query reads. To be ended, whatever happens. */

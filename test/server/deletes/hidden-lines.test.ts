@@ -82,7 +82,7 @@ for (const [place, store] of places) {
           expect(await at.value('sum(count_over_time({app="a"} | logfmt | level!="" [200s]))')).toBe(count);
           const bytes = (await at.lines('{app="a"}')).reduce((sum, line) => sum + line.length, 0);
           expect(await at.value('sum(bytes_over_time({app="a"}[200s]))')).toBe(bytes);
-          const apps = at.view.streams("t", [], ALL_TIME).map((labels) => labels.get("app"));
+          const apps = (await at.view.streams("t", [], ALL_TIME)).map((labels) => labels.get("app"));
           expect(apps.includes("a"), "a is among the series").toBe(left !== "");
         };
         await check();
@@ -133,7 +133,7 @@ test("index statistics leave out pages that are hidden wholly, and count others 
   await at.storage.flush();
   await at.remove('{app="a"}', -100, -1);
   await at.remove('{app="b"}', -95, -93);
-  expect(at.view.stats("t", [], ALL_TIME)).toMatchObject({ streams: 1, chunks: 1, entries: 9 });
+  expect(await at.view.stats("t", [], ALL_TIME)).toMatchObject({ streams: 1, chunks: 1, entries: 9 });
 });
 
 test("a tail does not show late entries that a pending request selects", async () => {

@@ -2,10 +2,8 @@ import { expect, test } from "vitest";
 import { parseLabels } from "../../../lib/wire/parse-labels.ts";
 import { detectLabels } from "../../../server/query/detected-labels.ts";
 
-const detected = (...streams: string[]): string =>
-  detectLabels(streams.map(parseLabels))
-    .map(({ label, cardinality }) => `${label}:${cardinality}`)
-    .join(" ");
+const detected = async (...streams: string[]): Promise<string> =>
+  (await detectLabels(streams.map(parseLabels))).map(({ label, cardinality }) => `${label}:${cardinality}`).join(" ");
 
 test.each([
   ["labels and their numbers of values", ['{app="a", env="x"}', '{app="b", env="x"}'], "app:2 env:1"],
@@ -20,6 +18,6 @@ test.each([
   ],
   ["a pod stays whatever it is called", ['{pod="1"}'], "pod:1"],
   ["no streams, no labels", [], ""],
-])("%s", (_, streams, expected) => {
-  expect(detected(...streams)).toBe(expected);
+])("%s", async (_, streams, expected) => {
+  expect(await detected(...streams)).toBe(expected);
 });

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { kernels } from "../../../lib/kernels/index.ts";
 import { parseExpr } from "../../../lib/logql/index.ts";
+import { NO_TURNS } from "../../../lib/runtime/turns.ts";
 import { LabelSet } from "../../../lib/wire/labels.ts";
 import { planLog, planRange, windowsOf } from "../../../server/query/plan.ts";
 import { createScanControl } from "../../../server/query/scan-control.ts";
@@ -52,7 +53,7 @@ describe("a scan by way of a task", () => {
     const expr = parseExpr('{app=~".+"} |= "error" | logfmt | v > 5');
     if (expr.kind !== "log") throw new Error("not a log query");
     const plan = planLog(expr, { startNs: 0n, endNs: 10n ** 12n }, "backward", 7);
-    const pages = pagesInOrder(streams, plan.direction);
+    const pages = await pagesInOrder(streams, plan.direction, NO_TURNS);
     const task = structuredClone(logTask(plan, pages));
     if (task.kind !== "log") throw new Error("not a log task");
     const direct = await new LogScan(plan, data.openReader(), kernels, control()).scan(pages);

@@ -36,15 +36,15 @@ interface Asked {
 }
 
 /** `{"a":"x"} time=bytes …` of each series. */
-function volumes(
+async function volumes(
   streams: readonly StreamPages[],
   { matchers = [], targets = [], by = "series", buckets = oneBucket({ startNs: 0n, endNs: 100n * NS }), limit = 100 }: Asked = {},
-): string[] {
+): Promise<string[]> {
   const sums = new VolumeSums(groupingOf(matchers, targets, by), buckets);
-  sums.add(streams, 1000);
-  return sums
-    .finish(limit)
-    .map(({ metric, samples }) => [JSON.stringify(metric), ...samples.map(({ timeMs, bytes }) => `${timeMs}=${bytes}`)].join(" "));
+  await sums.add(streams, 1000);
+  return (await sums.finish(limit)).map(({ metric, samples }) =>
+    [JSON.stringify(metric), ...samples.map(({ timeMs, bytes }) => `${timeMs}=${bytes}`)].join(" "),
+  );
 }
 
 const TWO = [stream('{app="x", pod="1"}', page(0, 10, 100)), stream('{app="x", pod="2"}', page(0, 10, 200))];
@@ -106,31 +106,31 @@ test.each<[string, StreamPages[], Asked, string[]]>([
     { buckets: bucketsOf({ startNs: 0n, endNs: 20n * NS }, 10n * NS), limit: 1 },
     ['{"a":"2"} 20000=9', '{"a":"1"} 9999=8'],
   ],
-])("%s", (_, streams, asked, expected) => {
-  expect(volumes(streams, asked)).toEqual(expected);
+])("%s", async (_, streams, asked, expected) => {
+  expect(await volumes(streams, asked)).toEqual(expected);
 });
 
 test("target labels must be there, unless the selector speaks of them", () => {
   expect(withTargets([equal("app")], ["app", "pod"])).toEqual([equal("app"), { name: "pod", op: "=~", value: ".+" }]);
 });
 
-test("more series than allowed fail when they come from blocks", () => {
+test("more series than allowed fail when they come from blocks", async () => {
   const sums = new VolumeSums(groupingOf([], [], "series"), oneBucket({ startNs: 0n, endNs: 100n * NS }));
   const streams = [1, 2, 3].map((i) => stream(`{a="${i}"}`, page(0, 1, 5, "block")));
-  expect(() => sums.add(streams, 2)).toThrow("the query hit the max number of series limit (limit: 2 series)");
+  await expect(sums.add(streams, 2)).rejects.toThrow("the query hit the max number of series limit (limit: 2 series)");
 });
 
-test("more series than allowed pass when they are in memory", () => {
+test("more series than allowed pass when they are in memory", async () => {
   const sums = new VolumeSums(groupingOf([], [], "series"), oneBucket({ startNs: 0n, endNs: 100n * NS }));
-  sums.add(
+  await sums.add(
     [1, 2, 3].map((i) => stream(`{a="${i}"}`, page(0, 1, 5))),
     2,
   );
-  expect(sums.finish(10)).toHaveLength(3);
+  expect(await sums.finish(10)).toHaveLength(3);
 });
 
-test("steps times series are bounded", () => {
+test("steps times series are bounded", async () => {
   const sums = new VolumeSums(groupingOf([], [], "series"), bucketsOf({ startNs: 0n, endNs: 11_000n * NS }, NS));
   const streams = Array.from({ length: 1000 }, (_, i) => stream(`{a="${i}"}`, page(0, 1, 5)));
-  expect(() => sums.add(streams, 10_000)).toThrow(/use a longer step/);
+  await expect(sums.add(streams, 10_000)).rejects.toThrow(/use a longer step/);
 });

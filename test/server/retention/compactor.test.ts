@@ -146,7 +146,7 @@ describe("delete requests", () => {
       );
     const fields = async (): Promise<string[]> => {
       const names: string[] = [];
-      for (const { pages } of at.storage.select("t", [], ALL_TIME)) {
+      for (const { pages } of await at.storage.select("t", [], ALL_TIME)) {
         for (const ref of pages) for (const { name } of (await at.storage.openReader().open(ref)).fields ?? []) names.push(name);
       }
       return names;
