@@ -7,10 +7,14 @@
 //   bounded   a JavaScript RegExp the linear engine does not know, but without loops and with few ways to match
 //   re2       re2js
 //
+// For a text so long that the pattern's size times its length is millions of steps, none of these may be begun, for they cannot be
+// stopped: an automaton of our own answers, and one that finds groups, both of which count their steps and refuse to take too many.
+//
 // Matches are leftmost-first, as RE2's and Go's. Where JavaScript would differ (empty rounds of a loop, groups that keep their text from
 // an earlier round, half surrogate pairs, line ends), re2js answers.
 
 import { type Matcher, RE2JS } from "re2js";
+import { CountedRegex } from "./regex-counted.ts";
 import {
   type RegexLiteral,
   type RegexShape,
@@ -21,8 +25,10 @@ import {
   trimForTest,
 } from "./regex-literals.ts";
 import { pivotsOf } from "./regex-pivots.ts";
+import { programSize } from "./regex-program.ts";
 import { matchesDiffer, type Plan, planFor, runnerFor } from "./regex-runner.ts";
 import { type Instrumented, instrumentSpans } from "./regex-spans.ts";
+import { createDeadline } from "./regex-steps.ts";
 import { parseRegex, type RegexNode, type RegexTree } from "./regex-syntax.ts";
 
 export type { RegexLiteral, RegexShape, RequiredLiterals } from "./regex-literals.ts";
@@ -139,6 +145,9 @@ interface SpanPlan {
   readonly instrumented: Instrumented;
 }
 
+/** Size of a pattern times length of a text up to which an engine may run that cannot be stopped: at worst, about 50 ms. */
+const UNCOUNTED_STEPS_MAX = 1_000_000;
+
 /** A literal shorter than this is not worth a search of its own before the regex runs. */
 const PREFILTER_UNITS_MIN = 3;
 class CompiledRegex implements Regex {
@@ -154,12 +163,15 @@ class CompiledRegex implements Regex {
   readonly #re2Pattern: string;
   readonly #re2Flags: number;
   readonly #prefilter: string | null;
+  /** Texts longer than this are for the engines that count their steps. */
+  readonly #unitsMax: number;
   readonly #tiedToStart: boolean;
   #execPlans: ExecPlans | undefined;
   #pivotPlans: ExecPlans | undefined;
   #spanPlan: SpanPlan | undefined;
   #tiedSpanPlan: SpanPlan | undefined;
   #re2: RE2JS | undefined;
+  #countedRegex: CountedRegex | undefined;
 
   constructor(pattern: string, anchored: boolean, dotAll: boolean) {
     this.source = pattern;
@@ -179,6 +191,7 @@ class CompiledRegex implements Regex {
     this.#testing = planFor(testRoot, false);
     this.#prefilter = prefilterOf(this.literals, testRoot);
     this.#tiedToStart = !anchored && startsWithAnyText(tree.root);
+    this.#unitsMax = UNCOUNTED_STEPS_MAX / programSize(tree.root);
   }
 
   get engine(): "shape" | "guarded" | "bounded" | "re2" {
@@ -194,6 +207,7 @@ class CompiledRegex implements Regex {
       if (verdict !== null) return verdict;
     }
     if (this.#prefilter !== null && !text.includes(this.#prefilter)) return false;
+    if (text.length > this.#unitsMax) return this.#counted().test(text);
     const runner = runnerFor(this.#testing, text);
     if (runner === null) return this.#matcher(text).find();
     runner.regexp.lastIndex = 0;
@@ -210,8 +224,9 @@ class CompiledRegex implements Regex {
   }
 
   #run(plans: ExecPlans, text: string, from: number): RegexMatch | null {
+    if (text.length - from > this.#unitsMax) return matchOf(this.#counted().spans(text, from), text);
     const runner = runnerFor(this.#startsAtText(text, from) ? plans.tied : plans.free, text);
-    if (runner === null) return this.#execRe2(text, from);
+    if (runner === null) return matchOf(this.#spansRe2(text, from), text);
     runner.regexp.lastIndex = from;
     return runner.regexp.exec(text) as RegexMatch | null;
   }
@@ -222,6 +237,7 @@ class CompiledRegex implements Regex {
       return match === null ? null : Int32Array.of(match.index, match.index + match[0].length);
     }
     if (this.#prefilter !== null && !text.includes(this.#prefilter, from)) return null;
+    if (text.length - from > this.#unitsMax) return this.#counted().spans(text, from);
     const { plan, instrumented } = this.#planForSpans(text, from);
     const runner = runnerFor(plan, text);
     if (runner === null) return this.#spansRe2(text, from);
@@ -269,9 +285,11 @@ class CompiledRegex implements Regex {
   #eachMatch<M>(text: string, find: (from: number) => { match: M; start: number; end: number } | null, keep: (match: M) => void): void {
     let from = 0;
     let lastEnd = -1;
+    const checkTime = createDeadline(this.source, text.length);
     while (from <= text.length) {
       const found = find(from);
       if (found === null) return;
+      checkTime();
       const { match, start, end } = found;
       if (end > from || start !== lastEnd) keep(match);
       from = end > from ? end : from + (text.codePointAt(from)! > 0xffff ? 2 : 1);
@@ -304,12 +322,8 @@ class CompiledRegex implements Regex {
     return spans;
   }
 
-  #execRe2(text: string, from: number): RegexMatch | null {
-    const spans = this.#spansRe2(text, from);
-    if (spans === null) return null;
-    const groups: (string | undefined)[] = [];
-    for (let i = 0; i <= this.groupCount; i++) groups.push(spans[2 * i]! < 0 ? undefined : text.slice(spans[2 * i], spans[2 * i + 1]));
-    return Object.assign(groups, { index: spans[0]! }) as unknown as RegexMatch;
+  #counted(): CountedRegex {
+    return (this.#countedRegex ??= new CountedRegex(this.#tree.root, this.source, this.groupCount));
   }
 }
 
@@ -337,6 +351,13 @@ function groupsAsInRe2(root: RegexNode): Plan {
 }
 
 const tied = (root: RegexNode): RegexNode => ({ kind: "concat", of: [{ kind: "assert", what: "textStart" }, group(root)] });
+
+function matchOf(spans: Int32Array | null, text: string): RegexMatch | null {
+  if (spans === null) return null;
+  const groups: (string | undefined)[] = [];
+  for (let i = 0; i < spans.length; i += 2) groups.push(spans[i]! < 0 ? undefined : text.slice(spans[i], spans[i + 1]));
+  return Object.assign(groups, { index: spans[0]! }) as unknown as RegexMatch;
+}
 
 function instrument(root: RegexNode): SpanPlan {
   const instrumented = instrumentSpans(root);

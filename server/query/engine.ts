@@ -12,7 +12,7 @@ import type { PageReader, LogView as PageView, TimeRange } from "../page.ts";
 import { answerFromCache, type CachedRange } from "./cache/cached-range.ts";
 import type { ResultsCache } from "./cache/results-cache.ts";
 import { EntryKeeper, type LogPartial } from "./entry-keeper.ts";
-import { QueryError, queryErrors } from "./errors.ts";
+import { queryErrors } from "./errors.ts";
 import { evaluate } from "./evaluate.ts";
 import { checkBytesRead, checkLimits, clampLookback, type QueryLimits } from "./limits.ts";
 import { templateFault } from "./ops/formats.ts";
@@ -159,7 +159,9 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
 
 function statusOf(error: unknown): number {
   if (error === undefined) return 200;
-  return error instanceof QueryError ? error.status : error instanceof LogqlError ? 400 : 500;
+  if (error instanceof LogqlError) return 400;
+  const { status } = error as { readonly status?: unknown };
+  return typeof status === "number" ? status : 500;
 }
 
 /** Parses a query as it is going to run. @throws LogqlError */
