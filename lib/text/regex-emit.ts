@@ -24,6 +24,10 @@ export interface Emitted {
 
 /** Nodes a pattern with its counts written out may have. */
 const EXPANDED_NODES_MAX = 3_000;
+/** Characters of a pattern as JavaScript has it: a class of letters alone takes eight thousand, and V8 makes code of each. */
+const SOURCE_UNITS_MAX = 2_000_000;
+/** `\u1234-` in the worst case. */
+const UNITS_PER_BOUND = 7;
 const SURROGATES = /[\ud800-\udfff]/;
 /** Line ends to JavaScript's `m` flag and not to RE2's. */
 const FOREIGN_LINE_ENDS = /[\r\u2028\u2029]/;
@@ -47,12 +51,22 @@ export function emitRegex(root: RegexNode, options: EmitOptions): Emitted | null
   const emptyAnywhere = isNullable(root) && !startsAtText(root);
   if (options.wide && (emptyAnywhere || hasNotWord(root))) return null;
   if (options.expandCounts && expandedNodes(root) > EXPANDED_NODES_MAX) return null;
+  if (sourceUnits(root) > SOURCE_UNITS_MAX) return null;
   const surrogates = beyondUnits || emptyAnywhere;
   return {
     source: emit(root, options),
     flags: lineAnchors ? "m" : "",
     hazard: options.wide || !surrogates ? (lineAnchors ? FOREIGN_LINE_ENDS : null) : lineAnchors ? BOTH_HAZARDS : SURROGATES,
   };
+}
+
+/** About how long the text will be, counts not written out. */
+function sourceUnits(root: RegexNode): number {
+  let units = 0;
+  walk(root, (node) => {
+    units += node.kind === "char" ? 1 + node.set.length * UNITS_PER_BOUND : 4;
+  });
+  return units;
 }
 
 function hasNotWord(root: RegexNode): boolean {

@@ -52,6 +52,8 @@ class RegexParser {
   readonly #pattern: string;
   #at = 0;
   #flags: Flags;
+  /** A pattern may be a hundred thousand letters, and they are not that many different ones. */
+  readonly #foldedSets = new Map<string, CharSet>();
 
   constructor(pattern: string, dotAll: boolean) {
     this.#pattern = pattern;
@@ -259,7 +261,11 @@ class RegexParser {
   }
 
   #folded(set: CharSet): CharSet {
-    return this.#flags.fold ? foldCase(set) : set;
+    if (!this.#flags.fold) return set;
+    const key = set.join();
+    let folded = this.#foldedSets.get(key);
+    if (folded === undefined) this.#foldedSets.set(key, (folded = foldCase(set)));
+    return folded;
   }
 
   #next(): number {
