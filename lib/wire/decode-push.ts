@@ -21,7 +21,7 @@ export async function decodePush<T>(
   const encoding = String(headers["content-encoding"] ?? "");
   const plain = encoding === "" || encoding === "snappy" ? body : await inflate(body, encoding, ["gzip", "deflate"], options.limitBytes);
   const isJson = parseMediaType(headers["content-type"]) === "application/json";
-  return await take(isJson ? decodePushJson(plain, options.legacyPath) : decodePushProtobuf(plain, options.limitBytes));
+  return await take(isJson ? await decodePushJson(plain, options.legacyPath) : decodePushProtobuf(plain, options.limitBytes));
 }
 
 /** Go's mime.ParseMediaType, as far as its errors are seen: the type in lower case, without its parameters. */

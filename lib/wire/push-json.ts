@@ -1,10 +1,14 @@
 // The JSON form of a push: `{"streams": [{"stream": {"a": "b"}, "values": [["<ns>", "line", {"name": "value"}]]}]}`. Decoding has the
 // leniencies and refusals of Loki's decoder.
 
+import { createTurns, forEachInTurns, type TakeTurn } from "../runtime/turns.ts";
 import { compareCodePoints, quoteGo } from "../text/go-quote.ts";
 import { jsonKind } from "../text/json-kind.ts";
 import type { MetadataPair } from "./entry-batch.ts";
 import { PushBuilder, type PushColumns, PushError, type PushStreamEntries } from "./push-columns.ts";
+
+/** Entries that are added between two looks at the clock, less one. */
+const ENTRIES_PER_LOOK_MASK = 63;
 
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
@@ -25,18 +29,17 @@ export function encodePushJson(streams: readonly PushStreamEntries[]): string {
  * @param legacyPath `/api/prom/push`, whose bodies name the labels as one text; a body of the other form there stores nothing
  * @throws PushError naming the place in the body
  */
-export function decodePushJson(body: Buffer, legacyPath: boolean): PushColumns {
+export async function decodePushJson(body: Buffer, legacyPath: boolean, takeTurn: TakeTurn = createTurns()): Promise<PushColumns> {
   const request = parse(body);
   const builder = new PushBuilder();
   if (request === null) return builder.finish();
   if (!isObject(request)) throw refused("the body", "an object", request);
   const streams = Object.entries(request).findLast(([name]) => name.toLowerCase() === "streams")?.[1] ?? [];
   if (!Array.isArray(streams)) throw refused("streams", "an array", streams);
-  streams.forEach((stream: unknown, s) => {
+  for (const [s, stream] of streams.entries() as Iterable<[number, unknown]>) {
     if (!isObject(stream)) throw refused(`streams[${s}]`, "an object", stream);
-    if (legacyPath) addLegacyStream(builder, stream, s);
-    else addStream(builder, stream, s);
-  });
+    await forEachInTurns(legacyPath ? addLegacyStream(builder, stream, s) : addStream(builder, stream, s), takeTurn, () => {});
+  }
   return builder.finish();
 }
 
@@ -74,15 +77,17 @@ function endOfObject(text: string): number {
   return text.length;
 }
 
-function addStream(builder: PushBuilder, stream: Record<string, unknown>, s: number): void {
+/** Yields now and then. */
+function* addStream(builder: PushBuilder, stream: Record<string, unknown>, s: number): Generator<void> {
   const { stream: labels = {} } = stream;
   if (!isObject(labels)) throw refused(`streams[${s}].stream`, "an object", labels);
   builder.beginStream(labelsText(labels));
   const values = stream.values ?? [];
   if (!Array.isArray(values)) throw refused(`streams[${s}].values`, "an array", values);
-  values.forEach((entry, i) => {
-    if (entry !== null) addEntry(builder, entry, `streams[${s}].values[${i}]`);
-  });
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] !== null) addEntry(builder, values[i], `streams[${s}].values[${i}]`);
+    if ((i & ENTRIES_PER_LOOK_MASK) === 0) yield;
+  }
 }
 
 function addEntry(builder: PushBuilder, entry: unknown, where: string): void {
@@ -103,12 +108,12 @@ function metadataPairs(metadata: unknown, where: string): MetadataPair[] {
 }
 
 /** `{"labels": "{a=\"b\"}", "entries": [{"ts": RFC 3339, "line": …}]}` */
-function addLegacyStream(builder: PushBuilder, stream: Record<string, unknown>, s: number): void {
+function* addLegacyStream(builder: PushBuilder, stream: Record<string, unknown>, s: number): Generator<void> {
   const { labels = "", entries = [] } = stream;
   if (typeof labels !== "string") throw refused(`streams[${s}].labels`, "a text", labels);
   if (!Array.isArray(entries)) throw refused(`streams[${s}].entries`, "an array", entries);
   builder.beginStream(labels);
-  entries.forEach((entry: unknown, i) => {
+  for (const [i, entry] of entries.entries() as Iterable<[number, unknown]>) {
     const where = `streams[${s}].entries[${i}]`;
     if (!isObject(entry)) throw refused(where, "an object", entry);
     const { ts, line = "" } = entry;
@@ -116,7 +121,8 @@ function addLegacyStream(builder: PushBuilder, stream: Record<string, unknown>, 
     if (typeof line !== "string") throw refused(`${where}.line`, "a text", line);
     const fraction = /\.(\d{1,9})/.exec(ts)?.[1] ?? "";
     builder.add(Math.floor(Date.parse(ts) / 1000), Number(fraction.padEnd(9, "0")), line, undefined);
-  });
+    if ((i & ENTRIES_PER_LOOK_MASK) === 0) yield;
+  }
 }
 
 /** Values that are no texts count by their JSON. */

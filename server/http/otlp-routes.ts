@@ -47,7 +47,7 @@ export function otlpRoutes(ingester: Ingester, tenants: TenantResolver, options:
           const resources = await decodeOtlpBody(body, request.raw.headers, options.decodedBytes);
           await ingester.push(
             tenant,
-            otlpToPush(resources, {
+            await otlpToPush(resources, {
               actions: actionsOf(limits),
               discoverServiceName: limits.discover_service_name,
               severityTextAsLabel: limits.otlp_config.severity_text_as_label,

@@ -2,6 +2,7 @@
 // counted and answered.
 
 import type { Clock } from "../../lib/runtime/clock.ts";
+import { createTurns, mapInTurns, type TakeTurn } from "../../lib/runtime/turns.ts";
 import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
 import { lineStart, type PushColumns, type PushStream } from "../../lib/wire/push-columns.ts";
 import type { Limits } from "../config/limits.ts";
@@ -9,17 +10,17 @@ import { RequestError } from "../errors.ts";
 import type { AcceptedPush } from "./accepted-push.ts";
 import { Discards, type IngestMetrics } from "./ingest-metrics.ts";
 import { createLevelFinder, DETECTED_LEVEL, keepOrNormalise, type LevelFinder } from "./levels.ts";
+import { prepare, withOwnColumns } from "./prepare.ts";
 import { type KnownStream, TenantStreams } from "./tenant-streams.ts";
 import {
   checkMetadata,
   checkTime,
   ingestionRateLimited,
   lineTooLong,
-  metadataName,
   type Rejection,
+  Rejections,
   rfc3339,
   streamLimit,
-  summarise,
   type TimeBounds,
   timeBounds,
   timeNotHeld,
@@ -47,7 +48,7 @@ interface Judged {
   /** 1 for each entry that is still accepted. */
   readonly keep: Uint8Array;
   readonly metadata: (readonly MetadataPair[] | undefined)[] | undefined;
-  readonly rejections: Rejection[];
+  readonly rejections: Rejections;
   readonly discards: Discards;
 }
 
@@ -74,19 +75,19 @@ export class Ingester {
 
     const streams = this.#streamsOf(tenant, limits, nowMs);
     const levels = this.#levelFinder(limits);
-    const judged = this.#judgeStreams(streams, received, levels, limits, nowMs, options.discoverServiceName);
+    const takeTurn = createTurns();
+    // From here on others may use the kernels.
+    const owned = withOwnColumns(received);
+    const judged = await this.#judgeStreams(streams, owned, levels, limits, nowMs, takeTurn, options.discoverServiceName);
     this.#count(tenant, judged);
     this.#holdRate(tenant, streams, judged, nowMs);
-    const reply = this.#holdStreams(tenant, streams, judged, nowMs);
+    const reply = await this.#holdStreams(tenant, streams, judged, nowMs, takeTurn);
 
     const accepted = acceptedPart(judged);
     if (accepted !== undefined) await this.#options.append(tenant, accepted);
     if (reply !== undefined) throw reply;
-    if (judged.rejections.length > 0) {
-      throw new RequestError(Math.max(...judged.rejections.map(({ status }) => status)), summarise(judged.rejections), {
-        reason: judged.rejections[0]!.reason,
-      });
-    }
+    const rejected = judged.rejections.answer();
+    if (rejected !== undefined) throw rejected;
   }
 
   /** A body that is too large to be read is counted by its size on the wire: nobody knows what entries it had. */
@@ -110,35 +111,43 @@ export class Ingester {
   }
 
   /** Labels, times, sizes and metadata, as Loki's distributor checks them. */
-  #judgeStreams(
+  async #judgeStreams(
     streams: TenantStreams,
     received: PushColumns,
     levels: LevelFinder | undefined,
     limits: Limits,
     nowMs: number,
+    takeTurn: TakeTurn,
     discoverServiceName?: boolean,
-  ): Judged {
-    const known = received.streams.map((stream) => ({ stream, known: streams.stream(stream.labelsText, levels, discoverServiceName) }));
-    const push = prepare(received, limits, levels !== undefined, this.#options.metrics);
+  ): Promise<Judged> {
+    const known = await mapInTurns(received.streams, takeTurn, (stream) => ({
+      stream,
+      known: streams.stream(stream.labelsText, levels, discoverServiceName),
+    }));
+    const push = await prepare(received, limits, this.#options.metrics, takeTurn);
     const judged: Judged = {
       push,
       streams: known,
       keep: new Uint8Array(push.entryCount).fill(1),
       metadata: push.metadata === undefined && levels === undefined ? undefined : [...(push.metadata ?? [])],
-      rejections: [],
+      rejections: new Rejections(),
       discards: new Discards(),
     };
     const bounds = timeBounds(limits, nowMs);
     for (const { stream, known: judgedStream } of known) {
       if (stream.to === stream.from) continue;
       if (judgedStream.rejection !== undefined) {
-        judged.rejections.push(judgedStream.rejection);
+        judged.rejections.add(judgedStream.rejection);
         judged.discards.add(judgedStream.rejection.reason, stream.to - stream.from, streamBytes(push, stream));
         judged.keep.fill(0, stream.from, stream.to);
       } else {
-        checkEntries(judged, judgedStream, stream, bounds, limits);
+        for (const run of runsOf(stream)) {
+          checkEntries(judged, judgedStream, run, bounds, limits);
+          if (levels !== undefined) addLevels(judged, judgedStream, run, levels);
+          const turn = takeTurn();
+          if (turn instanceof Promise) await turn;
+        }
         if (limits.increment_duplicate_timestamp) spreadDuplicates(push, stream);
-        if (levels !== undefined) addLevels(judged, judgedStream, stream, levels);
       }
     }
     return judged;
@@ -167,10 +176,18 @@ export class Ingester {
   }
 
   /** Number of streams, rate and order per stream, as Loki's ingester checks them; its answer frames what it says of single entries. */
-  #holdStreams(tenant: string, streams: TenantStreams, judged: Judged, nowMs: number): RequestError | undefined {
+  async #holdStreams(
+    tenant: string,
+    streams: TenantStreams,
+    judged: Judged,
+    nowMs: number,
+    takeTurn: TakeTurn,
+  ): Promise<RequestError | undefined> {
     let reply: RequestError | undefined;
     for (const { stream, known } of judged.streams) {
-      if (known.rejection !== undefined || stream.to === stream.from || judged.keep.indexOf(1, stream.from) >= stream.to) continue;
+      const turn = takeTurn();
+      if (turn instanceof Promise) await turn;
+      if (known.rejection !== undefined || !judged.keep.subarray(stream.from, stream.to).includes(1)) continue;
       const active = streams.activate(known.labels, nowMs, this.#options.streamIdleMs);
       if (active === undefined) {
         judged.keep.fill(0, stream.from, stream.to);
@@ -276,62 +293,6 @@ function refuseBlocked(tenant: string, push: PushColumns, limits: Limits, nowMs:
   );
 }
 
-/** Makes the push fit to be changed: metadata names cleaned, lines cut when the limits say so, columns owned when kernels will run again. */
-function prepare(received: PushColumns, limits: Limits, own: boolean, metrics: IngestMetrics): PushColumns {
-  let push = received;
-  if (push.metadata !== undefined)
-    push = { ...push, metadata: push.metadata.map((pairs) => (pairs === undefined ? undefined : cleanMetadata(pairs))) };
-  if (limits.max_line_size_truncate && limits.max_line_size > 0) return truncateLines(push, limits.max_line_size, metrics);
-  if (!own) return push;
-  const { bytes, ends, sec, nanos, entryCount } = push;
-  return {
-    ...push,
-    bytes: bytes.slice(),
-    ends: ends.slice(0, entryCount),
-    sec: sec.slice(0, entryCount),
-    nanos: nanos.slice(0, entryCount),
-  };
-}
-
-function cleanMetadata(pairs: readonly MetadataPair[]): readonly MetadataPair[] {
-  const last = new Map<string, string>();
-  for (const [name, value] of pairs) {
-    const clean = metadataName(name);
-    if (clean === "") throw new RequestError(400, "label name is empty", { reason: "invalid_labels" });
-    last.set(clean, value);
-  }
-  return [...last].filter(([, value]) => value !== "");
-}
-
-function truncateLines(push: PushColumns, mostBytes: number, metrics: IngestMetrics): PushColumns {
-  const bytes = new Uint8Array(push.bytes.length);
-  const ends = new Int32Array(push.entryCount);
-  let used = 0;
-  let cut = 0;
-  let cutBytes = 0;
-  for (let i = 0; i < push.entryCount; i++) {
-    const start = lineStart(push.ends, i);
-    const length = push.ends[i]! - start;
-    const kept = Math.min(length, mostBytes);
-    if (kept < length) {
-      cut++;
-      cutBytes += length - kept;
-    }
-    bytes.set(push.bytes.subarray(start, start + kept), used);
-    used += kept;
-    ends[i] = used;
-    bytes[used++] = 10;
-  }
-  if (cut > 0) metrics.mutated("", "line_too_long", cut, cutBytes);
-  return {
-    ...push,
-    bytes: bytes.subarray(0, used),
-    ends,
-    sec: push.sec.slice(0, push.entryCount),
-    nanos: push.nanos.slice(0, push.entryCount),
-  };
-}
-
 function checkEntries(
   { push, keep, metadata, rejections, discards }: Judged,
   known: KnownStream,
@@ -351,10 +312,19 @@ function checkEntries(
     else if (lineBytes > mostBytes) rejection = lineTooLong(name, lineBytes, mostBytes);
     else if (metadata?.[i] !== undefined && metadata[i]!.length > 0) rejection = checkMetadata(name, metadata[i]!, limits);
     if (rejection === undefined) continue;
-    rejections.push(rejection);
+    rejections.add(rejection);
     discards.add(rejection.reason, 1, lineBytes);
     keep[i] = 0;
   }
+}
+
+/** Entries that are looked at in one go. */
+const RUN_ENTRIES = 1024;
+
+/** A stream in parts. */
+function* runsOf(stream: PushStream): Generator<PushStream> {
+  for (let from = stream.from; from < stream.to; from += RUN_ENTRIES)
+    yield { ...stream, from, to: Math.min(stream.to, from + RUN_ENTRIES) };
 }
 
 function spreadDuplicates(push: PushColumns, stream: PushStream): void {

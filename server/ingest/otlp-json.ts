@@ -1,6 +1,7 @@
 // ExportLogsServiceRequest in JSON: protobuf's JSON form with ids in hex. Integers may be texts or numbers, names lowerCamelCase or
 // snake_case, as the collector's decoder takes them; unknown names are ignored.
 
+import { createTurns, mapInTurns, type TakeTurn } from "../../lib/runtime/turns.ts";
 import { jsonKind } from "../../lib/text/json-kind.ts";
 import {
   idText,
@@ -16,9 +17,12 @@ import {
 type JsonObject = Readonly<Record<string, unknown>>;
 
 /** @throws OtlpError naming the place */
-export function decodeOtlpJson(body: Buffer): OtlpResource[] {
+export async function decodeOtlpJson(body: Buffer, takeTurn: TakeTurn = createTurns()): Promise<OtlpResource[]> {
   const request = objectOf(parse(body.toString("utf8")), "the body");
-  return listOf(request, "resourceLogs", "resource_logs").map((item) => readResource(objectOf(item, "resourceLogs")));
+  const resources: OtlpResource[] = [];
+  for (const item of listOf(request, "resourceLogs", "resource_logs"))
+    resources.push(await readResource(objectOf(item, "resourceLogs"), takeTurn));
+  return resources;
 }
 
 /** Integers that a double cannot hold, outside of texts. */
@@ -36,22 +40,22 @@ function parse(text: string): unknown {
   }
 }
 
-function readResource(item: JsonObject): OtlpResource {
+async function readResource(item: JsonObject, takeTurn: TakeTurn): Promise<OtlpResource> {
   const resource = objectOf(item.resource ?? {}, "resource");
-  return {
-    attributes: attributesOf(resource),
-    scopes: listOf(item, "scopeLogs", "scope_logs").map((scope) => readScope(objectOf(scope, "scopeLogs"))),
-  };
+  const scopes: OtlpScope[] = [];
+  const attributes = attributesOf(resource);
+  for (const scope of listOf(item, "scopeLogs", "scope_logs")) scopes.push(await readScope(objectOf(scope, "scopeLogs"), takeTurn));
+  return { attributes, scopes };
 }
 
-function readScope(item: JsonObject): OtlpScope {
+async function readScope(item: JsonObject, takeTurn: TakeTurn): Promise<OtlpScope> {
   const scope = objectOf(item.scope ?? {}, "scope");
   return {
     name: textOf(scope.name, "scope.name"),
     version: textOf(scope.version, "scope.version"),
     attributes: attributesOf(scope),
     droppedAttributes: numberOf(either(scope, "droppedAttributesCount", "dropped_attributes_count"), "droppedAttributesCount"),
-    records: listOf(item, "logRecords", "log_records").map((record) => readRecord(objectOf(record, "logRecords"))),
+    records: await mapInTurns(listOf(item, "logRecords", "log_records"), takeTurn, (record) => readRecord(objectOf(record, "logRecords"))),
   };
 }
 

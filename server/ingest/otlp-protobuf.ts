@@ -7,6 +7,7 @@
 //               trace_id = 9, span_id = 10, observed_time = 11 fixed64 }
 //   key value { key = 1, value = 2 };  value { string = 1, bool = 2, int = 3, double = 4, array = 5, map = 6, bytes = 7 }
 
+import { createTurns, type TakeTurn } from "../../lib/runtime/turns.ts";
 import {
   idText,
   type OtlpAttribute,
@@ -20,21 +21,23 @@ import {
 import { ProtoReader } from "./proto-reader.ts";
 
 /** @throws OtlpError */
-export function decodeOtlpProtobuf(body: Buffer): OtlpResource[] {
+export async function decodeOtlpProtobuf(body: Buffer, takeTurn: TakeTurn = createTurns()): Promise<OtlpResource[]> {
   const resources: OtlpResource[] = [];
   const reader = new ProtoReader(body);
   while (reader.next()) {
-    if (reader.is(1, "bytes")) resources.push(readResource(reader.message()));
+    if (reader.is(1, "bytes")) resources.push(await readResource(reader.message(), takeTurn));
+    const turn = takeTurn();
+    if (turn instanceof Promise) await turn;
   }
   return resources;
 }
 
-function readResource(reader: ProtoReader): OtlpResource {
+async function readResource(reader: ProtoReader, takeTurn: TakeTurn): Promise<OtlpResource> {
   const attributes: OtlpAttribute[] = [];
   const scopes: OtlpScope[] = [];
   while (reader.next()) {
     if (reader.is(1, "bytes")) readResourceAttributes(reader.message(), attributes);
-    else if (reader.is(2, "bytes")) scopes.push(readScope(reader.message()));
+    else if (reader.is(2, "bytes")) scopes.push(await readScope(reader.message(), takeTurn));
   }
   return { attributes, scopes };
 }
@@ -43,7 +46,7 @@ function readResourceAttributes(reader: ProtoReader, attributes: OtlpAttribute[]
   while (reader.next()) if (reader.is(1, "bytes")) attributes.push(readAttribute(reader.message(), 0));
 }
 
-function readScope(reader: ProtoReader): OtlpScope {
+async function readScope(reader: ProtoReader, takeTurn: TakeTurn): Promise<OtlpScope> {
   const scope = { name: "", version: "", attributes: [] as OtlpAttribute[], droppedAttributes: 0, records: [] as OtlpRecord[] };
   while (reader.next()) {
     if (reader.is(2, "bytes")) scope.records.push(readRecord(reader.message()));
@@ -56,6 +59,8 @@ function readScope(reader: ProtoReader): OtlpScope {
         else if (inner.is(4, "varint")) scope.droppedAttributes = inner.uint32();
       }
     }
+    const turn = takeTurn();
+    if (turn instanceof Promise) await turn;
   }
   return scope;
 }

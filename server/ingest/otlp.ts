@@ -1,6 +1,7 @@
 // OTLP logs become a push: a resource's index attributes are its stream's labels, everything else around a record is its structured
 // metadata (reference server-features §1.4).
 
+import { createTurns, type TakeTurn } from "../../lib/runtime/turns.ts";
 import { compareCodePoints, quoteGo } from "../../lib/text/go-quote.ts";
 import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
 import { PushBuilder, type PushColumns } from "../../lib/wire/push-columns.ts";
@@ -21,15 +22,19 @@ const SERVICE_NAME = "service_name";
 const NS_PER_SECOND = 1_000_000_000n;
 
 /** A push without streams when there is no record in it. @throws OtlpError for an attribute without a usable name */
-export function otlpToPush(resources: readonly OtlpResource[], options: OtlpPushOptions): PushColumns {
+export async function otlpToPush(
+  resources: readonly OtlpResource[],
+  options: OtlpPushOptions,
+  takeTurn: TakeTurn = createTurns(),
+): Promise<PushColumns> {
   const builder = new PushBuilder();
   for (const resource of resources) {
-    if (resource.scopes.some(({ records }) => records.length > 0)) addResource(builder, resource, options);
+    if (resource.scopes.some(({ records }) => records.length > 0)) await addResource(builder, resource, options, takeTurn);
   }
   return builder.finish();
 }
 
-function addResource(builder: PushBuilder, resource: OtlpResource, options: OtlpPushOptions): void {
+async function addResource(builder: PushBuilder, resource: OtlpResource, options: OtlpPushOptions, takeTurn: TakeTurn): Promise<void> {
   const { labels, metadata } = splitResource(resource.attributes, options);
   let begun: string | undefined;
   for (const scope of resource.scopes) {
@@ -43,6 +48,8 @@ function addResource(builder: PushBuilder, resource: OtlpResource, options: Otlp
       const own = recordMetadata(record, options);
       for (let i = 0; i < around.length; i++) own.push(around[i]!);
       builder.add(Number((ns - nanos) / NS_PER_SECOND), Number(nanos), valueText(record.body), own);
+      const turn = takeTurn();
+      if (turn instanceof Promise) await turn;
     }
   }
 }

@@ -5,6 +5,7 @@ import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
 import { SEC_MAX, SEC_MIN } from "../../lib/wire/far-times.ts";
 import type { LabelPair, LabelSet } from "../../lib/wire/labels.ts";
 import type { Limits } from "../config/limits.ts";
+import { RequestError } from "../errors.ts";
 
 export interface Rejection {
   readonly status: number;
@@ -122,12 +123,32 @@ export function streamLimit(tenant: string, stream: string): Rejection {
 }
 
 /** Several refusals as one text: one is said as it is, more are counted by text. */
-export function summarise(rejections: readonly Rejection[]): string {
-  if (rejections.length === 1) return rejections[0]!.text;
-  const counts = new Map<string, number>();
-  for (const { text } of rejections) counts.set(text, (counts.get(text) ?? 0) + 1);
-  return [...counts].map(([text, count]) => `${count} errors like: ${text}`).join("; ");
+export class Rejections {
+  readonly #counts = new Map<string, number>();
+  #count = 0;
+  /** Of texts that are not kept. */
+  #others = 0;
+  #status = 0;
+  #reason = "";
+
+  add({ status, reason, text }: Rejection): void {
+    if (this.#count++ === 0) this.#reason = reason;
+    this.#status = Math.max(this.#status, status);
+    if (this.#counts.has(text) || this.#counts.size < TEXTS_MAX) this.#counts.set(text, (this.#counts.get(text) ?? 0) + 1);
+    else this.#others++;
+  }
+
+  /** Undefined when there are none. */
+  answer(): RequestError | undefined {
+    if (this.#count === 0) return undefined;
+    const texts = [...this.#counts].map(([text, count]) => (this.#count === 1 ? text : `${count} errors like: ${text}`));
+    if (this.#others > 0) texts.push(`${this.#others} other errors`);
+    return new RequestError(this.#status, texts.join("; "), { reason: this.#reason });
+  }
 }
+
+/** Each names a stream or a time: a push of a million old entries would be answered with a hundred megabytes. */
+const TEXTS_MAX = 1_000;
 
 /** Names of structured metadata become label names: each other character `_`, a leading digit behind `key_`. */
 export function metadataName(name: string): string {

@@ -378,5 +378,10 @@ describe("long patterns", () => {
     for (let i = 0; i < 3; i++) compileRegex(`${i}${"x".repeat(100_000)}`);
     expect(compileRegex("a.b|c")).not.toBe(regex);
   });
+  test("of thousands of letter classes and folded letters", () => {
+    expect(compileRegex("[a\\pL]".repeat(5_000)).engine).toBe("re2");
+    expect(compileRegex(`(?i)${"kß".repeat(1_000)}`).test("KSS")).toBe(false);
+    expect(compileRegex(`^(?i)${"kß".repeat(1_000)}$`).test("\u212a\u1e9e".repeat(1_000))).toBe(true);
+  });
   test("longer than a query can be", () => expect(() => compileRegex("a".repeat(131_073))).toThrow("131073 characters, at most 131072"));
 });

@@ -62,10 +62,10 @@ describe("push codec", () => {
   test("the worked vector, as JSON", () =>
     expect(encodePushJson(VECTOR)).toBe('{"streams":[{"stream":{"job":"x"},"values":[["1700000000000000005","hi",{"trace_id":"abc"}]]}]}'));
   test("protobuf both ways", () => expect(rows(decodePushProtobuf(encodePushProtobuf(MANY), 1 << 20))).toEqual(wanted(MANY)));
-  test("JSON both ways", () => expect(rows(decodePushJson(Buffer.from(encodePushJson(MANY)), false))).toEqual(wanted(MANY)));
-  test("the legacy JSON form", () => {
+  test("JSON both ways", async () => expect(rows(await decodePushJson(Buffer.from(encodePushJson(MANY)), false))).toEqual(wanted(MANY)));
+  test("the legacy JSON form", async () => {
     const body = Buffer.from('{"streams":[{"labels":"{a=\\"b\\"}","entries":[{"ts":"2026-01-01T00:00:01.5Z","line":"x"}]}]}');
-    expect(rows(decodePushJson(body, true))).toEqual([['{a="b"}', [1767225601, 500_000_000, "x", []]]]);
+    expect(rows(await decodePushJson(body, true))).toEqual([['{a="b"}', [1767225601, 500_000_000, "x", []]]]);
   });
 
   test("a declared length above the limit is refused before anything is allocated", () =>
@@ -91,7 +91,7 @@ describe("push codec", () => {
     ["text that is no JSON", "streams=1"],
     ["nothing", ""],
   ] as const)
-    test(`JSON: refuses ${name}`, () => expect(() => decodePushJson(Buffer.from(body), false)).toThrow(PushError));
+    test(`JSON: refuses ${name}`, () => expect(decodePushJson(Buffer.from(body), false)).rejects.toThrow(PushError));
 });
 
 describe("the JSON form, as Loki's decoder takes it", () => {
@@ -107,12 +107,20 @@ describe("the JSON form, as Loki's decoder takes it", () => {
     ["labels in any order", `{"streams":[{"stream":{"b":"1","a":"2","B":"3"},${values}}]}`, '{B="3", a="2", b="1"}'],
     ["no labels", `{"streams":[{${values}}]}`, "{}"],
   ] as const)
-    test(name, () => expect(rows(decodePushJson(Buffer.from(body), false))).toEqual([[labels, [0, 1, "x", []]]]));
-  test("a broken object with bytes that are no text is refused once", () => {
+    test(name, async () => expect(rows(await decodePushJson(Buffer.from(body), false))).toEqual([[labels, [0, 1, "x", []]]]));
+  test("a broken object with bytes that are no text is refused once", async () => {
     const body = Buffer.concat([Buffer.from('{"a'), Buffer.from([0xff, 0xfe]), Buffer.from('":}}')]);
-    expect(() => decodePushJson(body, false)).toThrow(PushError);
+    await expect(decodePushJson(body, false)).rejects.toThrow(PushError);
   });
-  test("nothing in a body of null", () => expect(decodePushJson(Buffer.from("null"), false).streams).toEqual([]));
+  test("nothing in a body of null", async () => expect((await decodePushJson(Buffer.from("null"), false)).streams).toEqual([]));
+});
+
+test("JSON is taken in with looks at the clock, within streams and between them", async () => {
+  const streamOf = (entries: number): object => ({ stream: { a: "1" }, values: Array.from({ length: entries }, () => ["1", "x"]) });
+  const body = Buffer.from(JSON.stringify({ streams: [...Array.from({ length: 100 }, () => streamOf(1)), streamOf(6_400)] }));
+  let looks = 0;
+  expect((await decodePushJson(body, false, () => void looks++)).entryCount).toBe(6_500);
+  expect(looks).toBe(200);
 });
 
 describe("a push's headers", () => {
@@ -177,8 +185,8 @@ describe("times that 32-bit seconds cannot hold", () => {
     ["protobuf", () => decodePushProtobuf(encodePushProtobuf(far), 1e6)],
     ["JSON", () => decodePushJson(Buffer.from(encodePushJson(far)), false)],
   ] as const) {
-    test(`${name}: columns have the nearest second, the true ones are kept`, () => {
-      const push = decoded();
+    test(`${name}: columns have the nearest second, the true ones are kept`, async () => {
+      const push = await decoded();
       expect([...push.sec.subarray(0, push.entryCount)]).toEqual(want.sec);
       expect([...(push.farSeconds ?? [])]).toEqual(want.far);
     });

@@ -110,6 +110,19 @@ describe("ingest", () => {
     );
   });
 
+  test("a million texts of refusals are not an answer: past a thousand they are counted", async () => {
+    const entries = Array.from({ length: 1_500 }, (_, i): Entry => [700_000 + i, "old"]);
+    const { error, discarded } = await push({}, { '{a="1"}': entries });
+    expect(error?.message.split("; ")).toHaveLength(1_001);
+    expect(error?.message).toMatch(/; 500 other errors$/);
+    expect(discarded).toEqual({ greater_than_max_sample_age: "1500/4500" });
+  });
+
+  test("a stream of which nothing is taken does not become an active one", async () => {
+    const { stored } = await push({ max_global_streams_per_user: 1 }, { '{a="1"}': [[700_000, "old"]] }, { '{a="2"}': [[1, "new"]] });
+    expect(stored.map(({ line }) => line)).toEqual(["new"]);
+  });
+
   test("counts several refusals by text", async () => {
     const { error } = await push(
       {},
