@@ -110,19 +110,16 @@ export class LabelSet implements Iterable<LabelPair> {
   #change(name: string, value: string): LabelSet {
     if (value !== "") return this.get(name) === value ? this : this.#replace(name, value);
     if (!this.has(name)) return this;
-    const kept = this.names.filter((other) => other !== name);
-    return LabelSet.#intern(
-      kept,
-      kept.map((other) => this.get(other)),
-    );
+    const at = this.names.indexOf(name);
+    return LabelSet.#intern(this.names.toSpliced(at, 1), this.values.toSpliced(at, 1));
   }
 
   #replace(name: string, value: string): LabelSet {
-    const names = this.has(name) ? this.names : [...this.names, name].sort(compareCodePoints);
-    return LabelSet.#intern(
-      names,
-      names.map((other) => (other === name ? value : this.get(other))),
-    );
+    const at = this.names.indexOf(name);
+    if (at >= 0) return LabelSet.#intern(this.names, this.values.with(at, value));
+    const behind = this.names.findIndex((other) => compareCodePoints(other, name) > 0);
+    const place = behind < 0 ? this.names.length : behind;
+    return LabelSet.#intern(this.names.toSpliced(place, 0, name), this.values.toSpliced(place, 0, value));
   }
 
   *[Symbol.iterator](): Iterator<LabelPair> {

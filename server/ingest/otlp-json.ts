@@ -25,19 +25,74 @@ export async function decodeOtlpJson(body: Buffer, takeTurn: TakeTurn = createTu
   return resources;
 }
 
-/** Integers that a double cannot hold, outside of texts. */
-const LONG_INTEGER = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/gs;
-
 function parse(text: string): unknown {
   // Nanoseconds written as numbers must not lose their last digits: JSON.parse makes doubles.
-  const exact = /[:,[]\s*-?\d{16}/.test(text)
-    ? text.replace(LONG_INTEGER, (token) => (token.startsWith('"') ? token : `"${token}"`))
-    : text;
+  const exact = hasLongDigits(text) ? withQuotedIntegers(text) : text;
   try {
     return JSON.parse(exact);
   } catch (error) {
     throw new OtlpError(`otlp body is not JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
+}
+
+/** Digits of an integer that a double may not hold. */
+const LONG_DIGITS = 16;
+
+/** Whether there is a long run of digits anywhere but right behind a quotation mark: every sixteenth character is enough to see one. */
+function hasLongDigits(text: string): boolean {
+  for (let i = LONG_DIGITS - 1; i < text.length; i += LONG_DIGITS) {
+    if (!isDigit(text.charCodeAt(i))) continue;
+    let start = i;
+    while (start > 0 && isDigit(text.charCodeAt(start - 1))) start--;
+    const end = endOfDigits(text, i);
+    if (end - start >= LONG_DIGITS && text[start - 1] !== '"') return true;
+    i = Math.max(i, end - LONG_DIGITS);
+  }
+  return false;
+}
+
+/** The text with integers that a double may not hold as texts: outside of texts, whole numbers only. */
+function withQuotedIntegers(text: string): string {
+  const parts: string[] = [];
+  let copied = 0;
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (char === QUOTE) i = endOfString(text, i);
+    else if (isDigit(char)) {
+      const end = endOfDigits(text, i);
+      if (end - i >= LONG_DIGITS && !/[.eE]/.test(text[end] ?? "")) {
+        const start = text[i - 1] === "-" ? i - 1 : i;
+        parts.push(text.slice(copied, start), `"${text.slice(start, end)}"`);
+        copied = end;
+      }
+      i = end - 1;
+    }
+  }
+  parts.push(text.slice(copied));
+  return parts.join("");
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+function isDigit(char: number): boolean {
+  return char >= 0x30 && char <= 0x39;
+}
+
+function endOfDigits(text: string, from: number): number {
+  let end = from;
+  while (end < text.length && isDigit(text.charCodeAt(end))) end++;
+  return end;
+}
+
+/** Position of the quotation mark that ends the string; the text's end when none does. */
+function endOfString(text: string, start: number): number {
+  for (let i = start + 1; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (char === QUOTE) return i;
+    if (char === BACKSLASH) i++;
+  }
+  return text.length;
 }
 
 async function readResource(item: JsonObject, takeTurn: TakeTurn): Promise<OtlpResource> {

@@ -100,6 +100,8 @@ export function isIdle({ op, value }: Matcher): boolean {
   return op === "=~" && (value === ".*" || value === "");
 }
 
+const SCANNED_NAMES_MAX = 32;
+
 /**
  * Which labels a line was given so far: by its structured metadata, by parsers and by `label_format`. Parsers leave those alone, even
  * when an op has thrown them away since, and have nothing to do once all that are asked for are there. Reset for each line.
@@ -111,6 +113,8 @@ export class ExtractionState {
   /** The first `#extractedCount` of the array. */
   readonly #extracted: string[] = [];
   #extractedCount = 0;
+  /** The same, once they are too many to be scanned for each name. */
+  readonly #manyExtracted = new Set<string>();
   #requiredFound = 0;
 
   /** @param early label filters by label: parsers hold each new label against them at once (see `earlyFilters`) */
@@ -123,6 +127,7 @@ export class ExtractionState {
   /** @param labels of the line as it begins */
   reset(labels: LineLabels): void {
     this.#extractedCount = 0;
+    this.#manyExtracted.clear();
     this.#requiredFound = 0;
     for (let i = 0; i < labels.count; i++) this.note(labels.names[i]!);
   }
@@ -142,6 +147,7 @@ export class ExtractionState {
   }
 
   #hasTaken(name: string): boolean {
+    if (this.#manyExtracted.size > 0) return this.#manyExtracted.has(name);
     for (let i = 0; i < this.#extractedCount; i++) if (this.#extracted[i] === name) return true;
     return false;
   }
@@ -157,7 +163,12 @@ export class ExtractionState {
   note(name: string): void {
     if (this.#hasTaken(name)) return;
     this.#extracted[this.#extractedCount++] = name;
+    if (this.#extractedCount > SCANNED_NAMES_MAX) this.#noteMany();
     if (this.#required?.includes(name)) this.#requiredFound++;
+  }
+
+  #noteMany(): void {
+    for (let i = this.#manyExtracted.size; i < this.#extractedCount; i++) this.#manyExtracted.add(this.#extracted[i]!);
   }
 
   /** A parser has set the label. False when a filter further on refuses it: the line is dropped, and need not be read on. */

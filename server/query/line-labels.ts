@@ -20,6 +20,9 @@ export const METADATA_LABEL = 1;
 export const PARSED_LABEL = 2;
 export type LabelCategory = typeof STREAM_LABEL | typeof METADATA_LABEL | typeof PARSED_LABEL;
 
+/** Labels of a line among which a name is looked for one by one; beyond, by a map: a hostile line has tens of thousands. */
+const SCANNED_NAMES_MAX = 32;
+
 const NO_METADATA: readonly MetadataPair[] = [];
 
 export class LineLabels {
@@ -39,6 +42,9 @@ export class LineLabels {
   readonly #values: (string | undefined)[] = [];
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
+  /** Positions of the first `#indexed` names, once they are too many to be scanned. */
+  readonly #positions = new Map<string, number>();
+  #indexed = 0;
   /** True once anything but metadata was set or deleted. */
   changed = false;
 
@@ -47,6 +53,7 @@ export class LineLabels {
     this.base = base;
     this.bytes = bytes;
     this.count = 0;
+    this.#forgetPositions();
     if (this.deleted.length > 0) this.deleted.length = 0;
     this.error = "";
     this.errorDetails = "";
@@ -151,8 +158,20 @@ export class LineLabels {
   }
 
   #indexOf(name: string): number {
+    if (this.count > SCANNED_NAMES_MAX) return this.#positionOf(name);
     for (let i = 0; i < this.count; i++) if (this.names[i] === name) return i;
     return -1;
+  }
+
+  #positionOf(name: string): number {
+    while (this.#indexed < this.count) this.#positions.set(this.names[this.#indexed]!, this.#indexed++);
+    return this.#positions.get(name) ?? -1;
+  }
+
+  #forgetPositions(): void {
+    if (this.#indexed === 0) return;
+    this.#positions.clear();
+    this.#indexed = 0;
   }
 
   /** Where a value of this category goes; -1 when a stronger category holds the name. */
@@ -171,6 +190,7 @@ export class LineLabels {
   }
 
   #remove(at: number): void {
+    this.#forgetPositions();
     const last = --this.count;
     for (let i = at; i < last; i++) {
       this.names[i] = this.names[i + 1]!;
