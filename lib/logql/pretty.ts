@@ -49,8 +49,9 @@ function prettyLog({ matchers, ops }: LogExpr, level: number): string {
 /** Line filters stay together as long as they fit; of a longer run, the last ones go on lines of their own. */
 function prettyRun(run: readonly Op[], level: number): string[] {
   const texts = run.map((op) => printOp(op, "loki"));
-  let together = texts.length;
-  while (together > 1 && Buffer.byteLength(texts.slice(0, together).join(" ")) > LINE_BYTES_MAX) together--;
+  let together = 1;
+  let bytes = Buffer.byteLength(texts[0]!);
+  while (together < texts.length && (bytes += 1 + Buffer.byteLength(texts[together]!)) <= LINE_BYTES_MAX) together++;
   return [texts.slice(0, together).join(" "), ...texts.slice(together)].map((text) => indent(level) + text);
 }
 

@@ -1,7 +1,6 @@
 // A metric query over all of its steps at once: each node of the tree gives series, the leaves are scans.
 
-import type { BinaryExpr, Matcher, MetricExpr, RangeAggregation } from "../../lib/logql/ast.ts";
-import { logRangesOf } from "../../lib/logql/index.ts";
+import type { BinaryExpr, Grouping, Matcher, MetricExpr, RangeAggregation } from "../../lib/logql/ast.ts";
 import { unreachable } from "../../lib/runtime/invariant.ts";
 import type { TakeTurn } from "../../lib/runtime/turns.ts";
 import { type ValueOp, vectorWithNumber, vectorWithVector } from "./binary.ts";
@@ -9,7 +8,7 @@ import { BucketState, stateKindOf } from "./bucket-state.ts";
 import { queryErrors } from "./errors.ts";
 import { replaceLabels } from "./functions.ts";
 import { groupingPushedDown, type MetricPlan, planRange, windowsOf } from "./plan.ts";
-import { finishAbsent, finishSeries, newSeries, refuseTooManyValues, type Series } from "./range-aggregate.ts";
+import { finishAbsent, finishSeries, newSeries, type Series, seriesMaxOf } from "./range-aggregate.ts";
 import type { MetricPartial } from "./scan-metric.ts";
 import { NO_LABELS, type ResultLabels, SeriesTable, sortedLabels } from "./series-table.ts";
 import { aggregateVectors } from "./vector-aggregate.ts";
@@ -34,13 +33,13 @@ const MERGED_AT_ONCE = 64;
 export async function evaluate(expr: MetricExpr, context: EvaluationContext): Promise<Series[]> {
   switch (expr.kind) {
     case "rangeAggregation":
-      return evaluateRange(expr, planRange(expr, undefined, context.steps, context.scanSeriesMax), context);
+      return evaluateRange(expr, undefined, context);
     case "vectorAggregation": {
       refuseLiteral(expr.of);
       const pushed = groupingPushedDown(expr);
       const inner =
         pushed !== undefined && expr.of.kind === "rangeAggregation"
-          ? await evaluateRange(expr.of, planRange(expr.of, pushed, context.steps, context.scanSeriesMax), context)
+          ? await evaluateRange(expr.of, pushed, context)
           : await evaluate(expr.of, context);
       return aggregateVectors(expr, inner, context.steps.count, context.takeTurn);
     }
@@ -77,18 +76,36 @@ async function evaluateBinary(expr: BinaryExpr, context: EvaluationContext): Pro
   const op = expr.op as ValueOp;
   if (right.kind === "literal") return vectorWithNumber(op, await evaluate(left, context), right.value, false, returnBool, takeTurn);
   if (left.kind === "literal") return vectorWithNumber(op, await evaluate(right, context), left.value, true, returnBool, takeTurn);
-  const atOnce = logRangesOf(expr).length <= SCANS_AT_ONCE_MAX;
+  const atOnce = scanCount(expr) <= SCANS_AT_ONCE_MAX;
   const first = evaluate(left, context);
   const [a, b] = atOnce ? await Promise.all([first, evaluate(right, context)]) : [await first, await evaluate(right, context)];
   return vectorWithVector(expr, a, b, steps.count, takeTurn);
 }
 
-async function evaluateRange({ fn, parameter, range }: RangeAggregation, plan: MetricPlan, context: EvaluationContext): Promise<Series[]> {
+/** Range aggregations below a node. */
+function scanCount(expr: MetricExpr): number {
+  switch (expr.kind) {
+    case "rangeAggregation":
+      return 1;
+    case "vectorAggregation":
+    case "labelReplace":
+      return scanCount(expr.of);
+    case "binary":
+      return scanCount(expr.left) + scanCount(expr.right);
+    default:
+      return 0;
+  }
+}
+
+/** @param outer grouping that is handed down to it */
+async function evaluateRange(expr: RangeAggregation, outer: Grouping | undefined, context: EvaluationContext): Promise<Series[]> {
+  const { fn, parameter, range } = expr;
+  // A scan that finds more series than the steps leave room for ends at once, not when it has read everything.
+  const plan = planRange(expr, outer, context.steps, Math.min(context.scanSeriesMax, seriesMaxOf(context.steps.count)));
   const windows = windowsOf(plan);
   const partials = await context.scan(plan, windows);
   const { labels, state } = await mergePartials(plan, partials, context);
   const how = { fn, parameter, rangeSeconds: range.rangeMs / 1000 };
-  refuseTooManyValues(labels.length, plan.steps.count);
   const series: Series[] = [];
   for (const [id, own] of labels.entries()) {
     const one = await finishSeries(own, id, state, windows, how, context.takeTurn);
@@ -102,9 +119,9 @@ async function evaluateRange({ fn, parameter, range }: RangeAggregation, plan: M
 async function mergePartials(
   plan: MetricPlan,
   partials: readonly MetricPartial[],
-  { scanSeriesMax, takeTurn }: EvaluationContext,
+  { takeTurn }: EvaluationContext,
 ): Promise<{ labels: readonly ResultLabels[]; state: BucketState }> {
-  const table = new SeriesTable(plan.grouping, scanSeriesMax);
+  const table = new SeriesTable(plan.grouping, plan.seriesMax);
   const state = new BucketState(stateKindOf(plan.fn, plan.range.unwrap !== null));
   for (const { labels, states } of partials) {
     for (let from = 0; from < labels.length; from += MERGED_AT_ONCE) {

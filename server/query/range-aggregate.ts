@@ -25,6 +25,10 @@ export interface RangeFunction {
 /** Series times steps that one node of a query may give, at nine bytes each. */
 const VALUES_MAX = 48_000_000;
 
+export function seriesMaxOf(stepCount: number): number {
+  return Math.floor(VALUES_MAX / stepCount);
+}
+
 /** @throws QueryError */
 export function refuseTooManyValues(seriesCount: number, stepCount: number): void {
   if (seriesCount * stepCount > VALUES_MAX) throw queryErrors.tooManyValues(seriesCount, stepCount, VALUES_MAX);

@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { LabelSet } from "../../../lib/wire/labels.ts";
+import { PARSED_LABEL } from "../../../server/query/line-labels.ts";
 import { LineState } from "../../../server/query/line-state.ts";
 
 const textOf = (...bytes: number[]): string => {
@@ -19,4 +21,17 @@ test("a replaced line has its own bytes and length", () => {
   expect([line.byteLength, line.isEmpty, line.original]).toEqual([3, false, false]);
   line.asBytes();
   expect(Buffer.from(line.bytes.subarray(line.start, line.end)).toString()).toBe("né");
+});
+
+test("labels of a wide line are found, changed and removed as those of a narrow one", () => {
+  const { labels } = new LineState();
+  labels.reset(LabelSet.of([["app", "a"]]), undefined, new Uint8Array(0));
+  const names = Array.from({ length: 200 }, (_, i) => `k${i}`);
+  for (const name of names) labels.set(PARSED_LABEL, name, name);
+  labels.delete("k7");
+  labels.set(PARSED_LABEL, "k8", "changed");
+  labels.set(PARSED_LABEL, "k7", "again");
+  expect(labels.toObject()).toEqual({ app: "a", ...Object.fromEntries(names.map((name) => [name, name])), k7: "again", k8: "changed" });
+  labels.reset(LabelSet.EMPTY, undefined, new Uint8Array(0));
+  expect([labels.get("k1"), labels.count]).toEqual([undefined, 0]);
 });
