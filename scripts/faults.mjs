@@ -1,4 +1,4 @@
-// Fault tests at full size: npm run faults -- [kills|rotation|input|outage|kubernetes|kafka|soak] [--seed=1] [--kills=50] …   Without a name: kills.
+// Fault tests at full size: npm run faults -- [kills|rotation|input|outage|kubernetes|kafka|hostile|soak] [--seed=1] [--kills=50] …   Without a name: kills.
 //
 // A run's figures and what it has left behind (with --keep) are named at its end. The same tests run small in `npm test`.
 import { spawnSync } from "node:child_process";
@@ -14,6 +14,7 @@ const TESTS = {
   outage: { file: "test/e2e/outage.test.ts", sizes: { seconds: 600, rate: 20_000, files: 50 } },
   kubernetes: { file: "test/e2e/kubernetes-churn.test.ts", sizes: { minutes: 10, pods: 200 } },
   kafka: { file: "test/e2e/kafka-kill.test.ts", sizes: { kills: 3, "broker-kills": 1 } },
+  hostile: { file: "test/server/fuzz/http-parameters.test.ts", sizes: { rounds: 1000 } },
   soak: { file: "test/e2e/soak.test.ts", sizes: { minutes: 40, share: 0.7 } },
 };
 const SIZES = new Set([...Object.values(TESTS).flatMap(({ sizes }) => Object.keys(sizes)), "seed", "lines-per-file"]);
