@@ -15,6 +15,7 @@
 
 import { type Matcher, RE2JS } from "re2js";
 import { CountedRegex } from "./regex-counted.ts";
+import { judge, RegexError } from "./regex-judge.ts";
 import {
   type RegexLiteral,
   type RegexShape,
@@ -31,17 +32,8 @@ import { type Instrumented, instrumentSpans } from "./regex-spans.ts";
 import { createDeadline } from "./regex-steps.ts";
 import { parseRegex, type RegexNode, type RegexTree } from "./regex-syntax.ts";
 
+export { RegexError } from "./regex-judge.ts";
 export type { RegexLiteral, RegexShape, RequiredLiterals } from "./regex-literals.ts";
-
-/** A pattern RE2 refuses, in Go's words: ``error parsing regexp: missing closing ]: `[a` ``. */
-export class RegexError extends Error {
-  override readonly name = "RegexError";
-  readonly pattern: string;
-  constructor(message: string, pattern: string) {
-    super(message);
-    this.pattern = pattern;
-  }
-}
 
 /** A match: `[0]` the whole, `[i]` group i, undefined when it took no part; `index` is where it starts, in UTF-16 units. */
 export interface RegexMatch extends ReadonlyArray<string | undefined> {
@@ -363,40 +355,6 @@ function instrument(root: RegexNode): SpanPlan {
   const instrumented = instrumentSpans(root);
   const plan = matchesDiffer(root) ? { narrow: null, wide: null, root, captures: true } : planFor(instrumented.root, true);
   return { plan, instrumented };
-}
-
-/** Has re2js accept the pattern; returns it with repeated group names made different, which Go allows and re2js does not. */
-function judge(pattern: string, flags: number): string {
-  let accepted = pattern;
-  for (let round = 0; ; round++) {
-    try {
-      RE2JS.compile(accepted, flags);
-      return accepted;
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      const repeated = message.startsWith("error parsing regexp: duplicate capture group name: ");
-      if (!repeated || round > RENAMINGS_MAX) throw new RegexError(message.endsWith("`") ? message : `${message}: \`\``, pattern);
-      accepted = renameRepeated(pattern, round);
-    }
-  }
-}
-
-/** A new name may be another group's: then all are renamed once more. */
-const RENAMINGS_MAX = 8;
-const GROUP_NAME = /\\Q[\s\S]*?(?:\\E|$)|\\[\s\S]|\[\^?\]?(?:\[:[^\]]*:\]|\\[\s\S]|[^\]\\])*(?:\]|$)|\(\?P?<(\w+)>/g;
-
-/** Gives groups whose name stands before already names of their own. What looks like a group in a class or a quotation is none. */
-function renameRepeated(pattern: string, round: number): string {
-  const seen = new Set<string>();
-  return pattern.replace(GROUP_NAME, (token: string, name: string | undefined) => {
-    if (name === undefined || !seen.has(name)) {
-      if (name !== undefined) seen.add(name);
-      return token;
-    }
-    const fresh = `${name}_${round}_${seen.size}_`;
-    seen.add(fresh);
-    return token.replace(name, fresh);
-  });
 }
 
 const group = (node: RegexNode): RegexNode =>
