@@ -1,6 +1,7 @@
 // The way of a push: judged stream by stream and entry by entry, what is accepted goes to storage in one piece, what is refused is
 // counted and answered.
 
+import { BufferPool } from "../../lib/runtime/buffer-pool.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { createTurns, mapInTurns, type TakeTurn } from "../../lib/runtime/turns.ts";
 import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
@@ -10,7 +11,7 @@ import { RequestError } from "../errors.ts";
 import type { AcceptedPush } from "./accepted-push.ts";
 import { Discards, type IngestMetrics } from "./ingest-metrics.ts";
 import { createLevelFinder, DETECTED_LEVEL, keepOrNormalise, type LevelFinder } from "./levels.ts";
-import { prepare, withOwnColumns } from "./prepare.ts";
+import { ownColumnBytes, prepare, withOwnColumns } from "./prepare.ts";
 import { type KnownStream, TenantStreams } from "./tenant-streams.ts";
 import {
   checkMetadata,
@@ -56,6 +57,7 @@ export class Ingester {
   readonly #options: IngesterOptions;
   readonly #tenants = new Map<string, TenantStreams>();
   readonly #levelFinders = new Map<string, LevelFinder>();
+  readonly #pool = new BufferPool();
 
   constructor(options: IngesterOptions) {
     this.#options = options;
@@ -73,12 +75,20 @@ export class Ingester {
     refuseBlocked(tenant, received, limits, nowMs, this.#options.metrics);
     if (received.streams.length === 0) throw new RequestError(422, "error at least one valid stream is required for ingestion");
 
+    // From here on others may use the kernels.
+    const memory = this.#pool.take(ownColumnBytes(received));
+    try {
+      await this.#judgeAndAppend(tenant, withOwnColumns(received, memory), limits, nowMs, options.discoverServiceName);
+    } finally {
+      this.#pool.give(memory);
+    }
+  }
+
+  async #judgeAndAppend(tenant: string, push: PushColumns, limits: Limits, nowMs: number, discoverServiceName?: boolean): Promise<void> {
     const streams = this.#streamsOf(tenant, limits, nowMs);
     const levels = this.#levelFinder(limits);
     const takeTurn = createTurns();
-    // From here on others may use the kernels.
-    const owned = withOwnColumns(received);
-    const judged = await this.#judgeStreams(streams, owned, levels, limits, nowMs, takeTurn, options.discoverServiceName);
+    const judged = await this.#judgeStreams(streams, push, levels, limits, nowMs, takeTurn, discoverServiceName);
     this.#count(tenant, judged);
     this.#holdRate(tenant, streams, judged, nowMs);
     const reply = await this.#holdStreams(tenant, streams, judged, nowMs, takeTurn);

@@ -18,16 +18,26 @@ export async function prepare(received: PushColumns, limits: Limits, metrics: In
   return limits.max_line_size_truncate && limits.max_line_size > 0 ? truncateLines(push, limits.max_line_size, metrics) : push;
 }
 
-/** Columns that the next use of a kernel does not overwrite. */
-export function withOwnColumns(push: PushColumns): PushColumns {
-  const { bytes, ends, sec, nanos, entryCount } = push;
-  return {
-    ...push,
-    bytes: bytes.slice(),
-    ends: ends.slice(0, entryCount),
-    sec: sec.slice(0, entryCount),
-    nanos: nanos.slice(0, entryCount),
+/** Bytes that `withOwnColumns` needs. */
+export function ownColumnBytes({ bytes, entryCount }: PushColumns): number {
+  return 3 * 4 * entryCount + bytes.length;
+}
+
+/**
+ * Columns that the next use of a kernel does not overwrite.
+ *
+ * @param memory the start of an array buffer, for as long as the push is worked on
+ */
+export function withOwnColumns(push: PushColumns, memory: Buffer): PushColumns {
+  const { bytes, entryCount } = push;
+  const own = (column: Int32Array, number: number): Int32Array => {
+    const copy = new Int32Array(memory.buffer, memory.byteOffset + number * 4 * entryCount, entryCount);
+    copy.set(column.subarray(0, entryCount));
+    return copy;
   };
+  const lines = memory.subarray(3 * 4 * entryCount, ownColumnBytes(push));
+  lines.set(bytes);
+  return { ...push, bytes: lines, ends: own(push.ends, 0), sec: own(push.sec, 1), nanos: own(push.nanos, 2) };
 }
 
 function cleanMetadata(pairs: readonly MetadataPair[]): readonly MetadataPair[] {
