@@ -5,6 +5,7 @@ import type { RangeFn } from "../../lib/logql/ast.ts";
 import { NO_TURNS, type TakeTurn } from "../../lib/runtime/turns.ts";
 import { type BucketState, combine, FIELDS, type Samples, type StateKind } from "./bucket-state.ts";
 import { queryErrors } from "./errors.ts";
+import { quantile } from "./quantile.ts";
 import type { ResultLabels } from "./series-table.ts";
 import { joinNs, type Windows } from "./windows.ts";
 
@@ -224,28 +225,10 @@ function sortedByBucket({ count, sec, nanos }: Samples, windows: Windows): Sorte
   return { order, buckets };
 }
 
-/** Linear interpolation between the closest ranks, as Prometheus does it. */
 function quantileOf(samples: Samples, order: Uint32Array, from: number, to: number, phi: number): number {
-  const sorted = new Float64Array(to - from);
-  for (let i = from; i < to; i++) sorted[i - from] = samples.values[order[i]!]!;
-  sorted.sort();
-  return quantile(sorted, phi);
-}
-
-/** @param sorted ascending, NaN last as typed arrays sort it; NaN counts as the smallest */
-export function quantile(sorted: Float64Array, phi: number): number {
-  const n = sorted.length;
-  if (n === 0 || Number.isNaN(phi)) return Number.NaN;
-  if (phi < 0) return Number.NEGATIVE_INFINITY;
-  if (phi > 1) return Number.POSITIVE_INFINITY;
-  let nans = 0;
-  while (nans < n && Number.isNaN(sorted[n - 1 - nans]!)) nans++;
-  const at = (i: number): number => (i < nans ? Number.NaN : sorted[i - nans]!);
-  const rank = phi * (n - 1);
-  const lower = Math.max(0, Math.floor(rank));
-  const upper = Math.min(n - 1, lower + 1);
-  const weight = rank - Math.floor(rank);
-  return at(lower) * (1 - weight) + at(upper) * weight;
+  const values = new Float64Array(to - from);
+  for (let i = from; i < to; i++) values[i - from] = samples.values[order[i]!]!;
+  return quantile(values, phi);
 }
 
 /**

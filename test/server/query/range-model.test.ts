@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../../lib/runtime/clock.ts";
 import { parseLabels } from "../../../lib/wire/parse-labels.ts";
-import { quantile } from "../../../server/query/range-aggregate.ts";
+import { quantile } from "../../../server/query/quantile.ts";
 import { askData, SECOND } from "./ask.ts";
 import { MemoryData } from "./memory-data.ts";
 
