@@ -167,14 +167,23 @@ export class FaultDisk implements Disk {
   async rename(from: string, to: string): Promise<void> {
     this.#call(true);
     const [old, moved] = [existsSync(to) ? readFileSync(to) : undefined, readFileSync(from)];
-    await this.#do(systemDisk.rename(from, to));
-    const state = this.#files.get(from);
-    if (state !== undefined) this.#files.set(to, state);
-    this.#willUndo(to, () => {
-      writeFileSync(from, moved);
-      if (old === undefined) rmSync(to, { force: true });
-      else writeFileSync(to, old);
+    const [oldState, movedState] = [this.#files.get(to), this.#files.get(from)];
+    // Done is done, also when the process dies before it hears of it.
+    const renamed = systemDisk.rename(from, to).then(() => {
+      this.#setState(to, movedState);
+      this.#willUndo(to, () => {
+        writeFileSync(from, moved);
+        if (old === undefined) rmSync(to, { force: true });
+        else writeFileSync(to, old);
+        this.#setState(to, oldState);
+      });
     });
+    await this.#do(renamed);
+  }
+
+  #setState(path: string, state: FileState | undefined): void {
+    if (state === undefined) this.#files.delete(path);
+    else this.#files.set(path, state);
   }
 
   async remove(path: string): Promise<void> {
