@@ -14,6 +14,7 @@
 // an earlier round, half surrogate pairs, line ends), re2js answers.
 
 import { type Matcher, RE2JS } from "re2js";
+import { BoundedCache } from "../runtime/bounded-cache.ts";
 import { CountedRegex } from "./regex-counted.ts";
 import { judge, RegexError } from "./regex-judge.ts";
 import {
@@ -81,8 +82,7 @@ const PATTERN_UNITS_MAX = 128 * 1024;
 
 /** Compiled patterns that are kept, by their characters together: a query asks for its pattern several times. */
 const KEPT_UNITS_MAX = 2 * PATTERN_UNITS_MAX;
-const kept = new Map<string, CompiledRegex>();
-let keptUnits = 0;
+const kept = new BoundedCache<CompiledRegex>(KEPT_UNITS_MAX, (_, key) => key.length);
 
 /** Compiles an RE2 pattern, or has it still. @throws RegexError */
 export function compileRegex(pattern: string, options: RegexOptions = {}): Regex {
@@ -92,22 +92,7 @@ export function compileRegex(pattern: string, options: RegexOptions = {}): Regex
   const anchored = options.anchored === true;
   const dotAll = options.dotAll === true;
   const key = `${Number(anchored)}${Number(dotAll)}${pattern}`;
-  const known = kept.get(key);
-  if (known !== undefined) {
-    // Behind the others: the first is dropped first.
-    kept.delete(key);
-    kept.set(key, known);
-    return known;
-  }
-  const regex = new CompiledRegex(pattern, anchored, dotAll);
-  kept.set(key, regex);
-  keptUnits += key.length;
-  for (const first of kept.keys()) {
-    if (keptUnits <= KEPT_UNITS_MAX) break;
-    kept.delete(first);
-    keptUnits -= first.length;
-  }
-  return regex;
+  return kept.get(key, () => new CompiledRegex(pattern, anchored, dotAll));
 }
 
 /** Literals that every match of the pattern contains. @throws RegexError */

@@ -1,9 +1,10 @@
 // The indexes of blocks: what a query selects from. Opened when first asked for and kept while there is room.
 
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Matcher } from "../../lib/logql/ast.ts";
+import { BoundedCache } from "../../lib/runtime/bounded-cache.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
+import { nextTurn } from "../../lib/runtime/turns.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import { INDEX_BYTES_MAX } from "../limits.ts";
 import type { TimeRange } from "../page.ts";
@@ -20,9 +21,7 @@ export class Blocks {
   readonly #catalog: Catalog;
   readonly #log: Log;
   readonly #onUnreadable: () => void;
-  /** The index used last at the end. */
-  readonly #indexes = new Map<string, BlockIndex>();
-  #indexBytes = 0;
+  readonly #indexes = new BoundedCache<BlockIndex>(INDEX_BYTES_MAX, memoryOf);
   readonly #unreadable = new Set<string>();
 
   constructor(files: BlockFiles, catalog: Catalog, log: Log, onUnreadable: () => void) {
@@ -42,27 +41,11 @@ export class Blocks {
 
   /** @throws StoreError, MalformedInput */
   open(key: string, objectBytes: number): BlockIndex {
-    const known = this.#indexes.get(key);
-    if (known !== undefined) {
-      this.#indexes.delete(key);
-      this.#indexes.set(key, known);
-      return known;
-    }
-    const index = readIndex(this.#files, key, objectBytes);
-    this.#indexes.set(key, index);
-    this.#indexBytes += memoryOf(index);
-    for (const [oldest, old] of this.#indexes) {
-      if (this.#indexBytes <= INDEX_BYTES_MAX || oldest === key) break;
-      this.#indexes.delete(oldest);
-      this.#indexBytes -= memoryOf(old);
-    }
-    return index;
+    return this.#indexes.get(key, () => readIndex(this.#files, key, objectBytes));
   }
 
   /** Before a block's object is removed. */
   forget(key: string): void {
-    const index = this.#indexes.get(key);
-    if (index !== undefined) this.#indexBytes -= memoryOf(index);
     this.#indexes.delete(key);
     this.#files.forget(key);
   }

@@ -4,6 +4,7 @@ import { closeSync } from "node:fs";
 import { join } from "node:path";
 import { filterMayContain, gramsOf } from "../../lib/kernels/gram-filter.ts";
 import { MalformedInput } from "../../lib/kernels/kernels.ts";
+import { BoundedCache } from "../../lib/runtime/bounded-cache.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import { READER_FILES_MAX, READER_FILTER_BYTES_MAX, READER_TALLY_BYTES_MAX } from "../limits.ts";
 import type { Page, PageLocation, PageReader, PageRef, PageTally } from "../page.ts";
@@ -18,11 +19,11 @@ type BlockLocation = Extract<PageLocation, { kind: "block" }>;
 /** Block objects of a folder, open for reading, with their filters and tallies: bounded, shared by the readers of a thread. */
 export class BlockFiles {
   readonly #folder: string;
-  /** Open objects, the one used last at the end. */
-  readonly #files = new Map<string, number>();
+  /** Open objects. */
+  readonly #files = new BoundedCache<number>(READER_FILES_MAX, () => 1, closeSync);
   /** Filters and tallies of whole blocks. */
-  readonly #filters = new Regions<Uint8Array>(READER_FILTER_BYTES_MAX, (filters) => filters.length);
-  readonly #tallies = new Regions<BlockTallies>(READER_TALLY_BYTES_MAX, (tallies) => tallies.bytes);
+  readonly #filters = new BoundedCache<Uint8Array>(READER_FILTER_BYTES_MAX, (filters) => filters.length);
+  readonly #tallies = new BoundedCache<BlockTallies>(READER_TALLY_BYTES_MAX, (tallies) => tallies.bytes);
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -57,15 +58,12 @@ export class BlockFiles {
 
   /** Closes an object that is about to be removed, and drops what is kept of it. */
   forget(key: string): void {
-    const fd = this.#files.get(key);
-    if (fd !== undefined) closeSync(fd);
     this.#files.delete(key);
     this.#filters.delete(key);
     this.#tallies.delete(key);
   }
 
   close(): void {
-    for (const fd of this.#files.values()) closeSync(fd);
     this.#files.clear();
   }
 
@@ -76,56 +74,7 @@ export class BlockFiles {
   }
 
   #file(key: string): number {
-    let fd = this.#files.get(key);
-    if (fd !== undefined) {
-      this.#files.delete(key);
-      this.#files.set(key, fd);
-      return fd;
-    }
-    fd = openObject(join(this.#folder, key), key);
-    this.#files.set(key, fd);
-    for (const [oldest, old] of this.#files) {
-      if (this.#files.size <= READER_FILES_MAX) break;
-      this.#files.delete(oldest);
-      closeSync(old);
-    }
-    return fd;
-  }
-}
-
-/** Parts of blocks by the block's key, the one used last at the end. What was used longest ago goes first when they are too large together. */
-class Regions<Region> {
-  readonly #regions = new Map<string, Region>();
-  readonly #bytesMax: number;
-  readonly #sizeOf: (region: Region) => number;
-  #bytes = 0;
-
-  constructor(bytesMax: number, sizeOf: (region: Region) => number) {
-    this.#bytesMax = bytesMax;
-    this.#sizeOf = sizeOf;
-  }
-
-  get(key: string, read: () => Region): Region {
-    const known = this.#regions.get(key);
-    if (known !== undefined) {
-      this.#regions.delete(key);
-      this.#regions.set(key, known);
-      return known;
-    }
-    const region = read();
-    this.#regions.set(key, region);
-    this.#bytes += this.#sizeOf(region);
-    for (const oldest of this.#regions.keys()) {
-      if (this.#bytes <= this.#bytesMax || oldest === key) break;
-      this.delete(oldest);
-    }
-    return region;
-  }
-
-  delete(key: string): void {
-    const region = this.#regions.get(key);
-    if (region !== undefined) this.#bytes -= this.#sizeOf(region);
-    this.#regions.delete(key);
+    return this.#files.get(key, () => openObject(join(this.#folder, key), key));
   }
 }
 
