@@ -1,6 +1,6 @@
 // The head: what was accepted and is not in a block yet. In memory, queryable; the WAL has it on disk.
 
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { createTurns, forEachInTurns } from "../../lib/runtime/turns.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { BlockStream } from "../block/block-writer.ts";
 import { type EncodedPage, encodePage } from "../block/page-encoder.ts";
@@ -9,9 +9,6 @@ import { OPEN_PAGE_BYTES_KEPT } from "../limits.ts";
 import type { PageRef, PageStats } from "../page.ts";
 import { OpenPage } from "./open-page.ts";
 import { PageBuffers } from "./page-buffers.ts";
-
-/** Work on one thread between two turns of the event loop, while many pages are encoded. */
-const TURN_MS = 10;
 
 export class HeadStream {
   readonly labels: LabelSet;
@@ -151,15 +148,10 @@ export class Head {
   /** Cuts what is open, for good; what each tenant's block will hold, streams and pages in a stable order. */
   async cutAll(tenant: string): Promise<BlockStream[]> {
     const streams: BlockStream[] = [];
-    let started = performance.now();
-    for (const stream of this.streams(tenant)) {
+    await forEachInTurns(this.streams(tenant), createTurns(), (stream) => {
       this.memoryBytes += stream.close();
       if (stream.cut.length > 0) streams.push({ labels: stream.labels, pages: [...stream.cut].sort(byTime) });
-      if (performance.now() - started > TURN_MS) {
-        await nextTurn();
-        started = performance.now();
-      }
-    }
+    });
     return streams.sort((a, b) => (a.labels.toString() < b.labels.toString() ? -1 : 1));
   }
 }

@@ -1,8 +1,8 @@
 // A block without some of its entries. Pages that keep all of theirs are copied as they are; the others are read, and what is left of
 // them is encoded anew. The old block is not touched: who calls this puts the new one into the catalogue in its place.
 
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { kernels } from "../../lib/kernels/index.ts";
+import { createTurns } from "../../lib/runtime/turns.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import { lineStart } from "../../lib/wire/push-columns.ts";
 import type { BlockIndex } from "../block/block-index.ts";
@@ -26,8 +26,6 @@ export interface Rewritten {
 }
 
 const EVERYTHING = { startNs: -(2n ** 62n), endNs: 2n ** 62n };
-/** Work on one thread between two turns of the event loop. */
-const TURN_MS = 10;
 /** Lends its memory to one page after the other; there is one rewrite at a time. */
 const scratch = new PageScratch(false);
 
@@ -36,12 +34,12 @@ export async function rewriteBlock(index: BlockIndex, files: BlockFiles, judge: 
   const left = await whatIsLeft(index, files, judge);
   if (left === undefined) return undefined;
   const streams: BlockStream[] = [];
-  const turns = new Turns();
+  const takeTurn = createTurns();
   for (const { labels, pages } of left.streams) {
     const encoded: EncodedPage[] = [];
     for (const page of pages) {
       encoded.push("location" in page ? copyOf(page, files) : page);
-      await turns.pass();
+      await takeTurn();
     }
     if (encoded.length > 0) streams.push({ labels, pages: encoded });
   }
@@ -56,7 +54,7 @@ interface Left {
 /** Reads only pages that may lose single lines: most requests leave most blocks as they are. */
 async function whatIsLeft(index: BlockIndex, files: BlockFiles, judge: Judge): Promise<Left | undefined> {
   const deleted = new DeletedLines(kernels);
-  const turns = new Turns();
+  const takeTurn = createTurns();
   let entriesGone = 0;
   const streams: { labels: LabelSet; pages: (PageRef | EncodedPage)[] }[] = [];
   for (const stream of index.streams) {
@@ -74,7 +72,7 @@ async function whatIsLeft(index: BlockIndex, files: BlockFiles, judge: Judge): P
   return entriesGone === 0 ? undefined : { streams, entriesGone };
 
   async function withoutLines(ref: PageRef, labels: LabelSet, deletes: readonly PageDelete[]): Promise<PageRef | EncodedPage | undefined> {
-    await turns.pass();
+    await takeTurn();
     const page = decodePage(encodedBytes(ref, files), scratch);
     const gone = deleted.of(page, labels, deletes);
     if (gone === undefined) return ref;
@@ -120,14 +118,4 @@ function keptLines(page: Page, gone: ReadonlySet<number>): RawPage {
     to++;
   }
   return { bytes: bytes.subarray(0, used), ...kept, metadata, entryCount: count };
-}
-
-class Turns {
-  #started = performance.now();
-
-  async pass(): Promise<void> {
-    if (performance.now() - this.#started < TURN_MS) return;
-    await nextTurn();
-    this.#started = performance.now();
-  }
 }
