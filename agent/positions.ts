@@ -5,7 +5,7 @@
 // acknowledged at that moment, and an acknowledgement costs nothing here.
 
 import { mkdir, readFile, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import type { Registry } from "prom-client";
 import type { Clock } from "../lib/runtime/clock.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
@@ -75,7 +75,7 @@ const SOON_GAP_MS = 1_000;
 /** @throws Error when a file is there and cannot be read, or is not a positions file and `ignoreInvalidYaml` is off */
 export async function openPositions(options: PositionsOptions): Promise<Positions> {
   const { path, log } = options;
-  await Promise.all([removeHalfWritten(path), removeHalfWritten(`${path}.identity`)]);
+  await removeHalfWritten(dirname(path), [basename(path), `${basename(path)}.identity`]);
   const text = await readIfThere(path);
   const positions = readPositions(text ?? "", options);
   const sidecarText = await readIfThere(`${path}.identity`).catch((error: unknown) => {

@@ -2,7 +2,7 @@
 // the old content or the new one, never a part.
 
 import { open, readdir, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 
 /**
  * @param content whole, or in pieces that are made as they are written
@@ -28,13 +28,12 @@ export async function replaceFile(path: string, content: string | Uint8Array | I
   await syncFolder(dirname(path));
 }
 
-/** Removes what processes that were killed while they replaced this file have left beside it. Without a word where that cannot be done. */
-export async function removeHalfWritten(path: string): Promise<void> {
-  const prefix = `${basename(path)}.tmp-`;
-  const names = await readdir(dirname(path)).catch(() => []);
-  for (const name of names) {
-    if (!name.startsWith(prefix) || isRunning(Number(name.slice(prefix.length)))) continue;
-    await rm(join(dirname(path), name), { force: true }).catch(() => {});
+/** Removes what processes that were killed while they replaced one of these files have left beside it. Without a word where that cannot be done. */
+export async function removeHalfWritten(folder: string, files: readonly string[]): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    const file = files.find((one) => name.startsWith(`${one}.tmp-`));
+    if (file === undefined || isRunning(Number(name.slice(`${file}.tmp-`.length)))) continue;
+    await rm(join(folder, name), { force: true }).catch(() => {});
   }
 }
 

@@ -25,10 +25,10 @@ test("what a killed process has left is removed; a running one's and other files
   const gone = goneProcess();
   const stays = ["f", `f.tmp-${process.ppid}`, "f.tmp-x", "f.tmp-", `g.tmp-${gone}`, `f.tmp-${gone}.txt`];
   for (const name of [...stays, `f.tmp-${gone}`]) writeFileSync(join(folder, name), "");
-  await removeHalfWritten(join(folder, "f"));
+  await removeHalfWritten(folder, ["e", "f"]);
   expect(readdirSync(folder).sort()).toEqual(stays.sort());
 });
 
 test("a folder that is not there is no fault", async () => {
-  await removeHalfWritten(join(folder, "nowhere", "f"));
+  await removeHalfWritten(join(folder, "nowhere"), ["f"]);
 });
