@@ -70,19 +70,21 @@ export function plainDurationNs(bytes: Uint8Array, start: number, end: number): 
   let at = start;
   let value = 0;
   let digits = 0;
-  let wholeDigits = -1;
+  // Ten to the number of decimals, exact as long as the digits are.
+  let parts = 1;
+  let afterPoint = false;
   for (; at < end; at++) {
     const byte = bytes[at]!;
     if (isDigit(byte)) {
       value = value * 10 + (byte - 48);
       digits++;
-    } else if (byte === POINT && wholeDigits < 0) wholeDigits = digits;
+      if (afterPoint) parts *= 10;
+    } else if (byte === POINT && !afterPoint) afterPoint = true;
     else break;
   }
-  const decimals = wholeDigits < 0 ? 0 : digits - wholeDigits;
-  if (digits === 0 || digits > EXACT_DIGITS || decimals > 12) return undefined;
+  if (digits === 0 || digits > EXACT_DIGITS || parts > 1e12) return undefined;
   const unitNs = unitNsOf(bytes, at, end);
-  const perDigit = unitNs / 10 ** decimals;
+  const perDigit = unitNs / parts;
   const ns = value * perDigit;
   return unitNs > 0 && Number.isInteger(perDigit) && ns <= Number.MAX_SAFE_INTEGER ? ns : undefined;
 }

@@ -4,26 +4,20 @@
 import type { LogExpr } from "../../lib/logql/ast.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import { lineBytes, type Page } from "../page.ts";
-import type { BucketState } from "./bucket-state.ts";
+import type { ColumnScanParts } from "./column-scan.ts";
 import { FieldTuples, UNSURE } from "./field-tuples.ts";
-import type { KeyColumns } from "./key-columns.ts";
 import type { LineState } from "./line-state.ts";
 import { type CompiledPipeline, runOps } from "./ops/compile.ts";
 import type { UnwrapOp } from "./ops/unwrap.ts";
 import type { ScanControl } from "./scan-control.ts";
-import type { SeriesTable } from "./series-table.ts";
 import { BucketCursor, type Windows } from "./windows.ts";
 
-export interface FieldScanParts {
+export interface FieldScanParts extends ColumnScanParts {
   readonly windows: Windows;
   readonly control: ScanControl;
   readonly pipeline: CompiledPipeline;
-  readonly columns: KeyColumns;
   readonly unwrap: UnwrapOp | undefined;
   readonly line: LineState;
-  readonly series: SeriesTable;
-  readonly state: BucketState;
-  readonly countsBytes: boolean;
 }
 
 /** The lines of a page that passed the line filters. */

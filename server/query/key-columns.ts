@@ -171,14 +171,44 @@ export class KeyColumns {
     this.#tuples = undefined;
   }
 
+  /** Whether what the kernel found of a loaded line is all that the query can see of it. */
+  isSure(ordinal: number): boolean {
+    if (!this.#usable || this.#verdict[ordinal] !== JSON_LINE_OBJECT) return false;
+    const base = ordinal * this.names.length;
+    if (this.#errorKey >= 0 && this.#kind[base + this.#errorKey] !== JSON_ABSENT) return false;
+    for (let k = 0; k < this.names.length; k++) if (this.#kind[base + k] === JSON_NESTED) return false;
+    return true;
+  }
+
+  /** Whether an entry of the loaded page has one of the names as structured metadata, which stands before the line's own. */
+  get inMetadata(): boolean {
+    return this.#inMetadata;
+  }
+
+  /** Position of a label's column; -1 when nobody asks for it. */
+  slotOf(name: string): number {
+    return this.names.indexOf(name);
+  }
+
+  /** Kind of a value (`JSON_ABSENT` …), `slot` being the position of its name. */
+  kindOf(ordinal: number, slot: number): number {
+    return this.#kind[ordinal * this.names.length + slot]!;
+  }
+
+  startOf(ordinal: number, slot: number): number {
+    return this.#valueStart[ordinal * this.names.length + slot]!;
+  }
+
+  endOf(ordinal: number, slot: number): number {
+    return this.#valueEnd[ordinal * this.names.length + slot]!;
+  }
+
   /** Sets the line's labels. Unsure: the line has to be read by the tokenizer; nothing was set then. */
   apply(line: LineState, wanted: ExtractionState): "kept" | "dropped" | "unsure" {
     if (this.#tuples !== undefined) return this.#applyTuple(this.#tuples, line, wanted);
     const { ordinal, labels } = line;
-    if (!this.#usable || this.#verdict[ordinal] !== JSON_LINE_OBJECT) return "unsure";
+    if (!this.isSure(ordinal)) return "unsure";
     const base = ordinal * this.names.length;
-    if (this.#errorKey >= 0 && this.#kind[base + this.#errorKey] !== JSON_ABSENT) return "unsure";
-    for (let k = 0; k < this.names.length; k++) if (this.#kind[base + k] === JSON_NESTED) return "unsure";
     for (let k = 0; k < this.names.length; k++) {
       const kind = this.#kind[base + k]!;
       if (kind === JSON_ABSENT || kind === JSON_NULL) continue;

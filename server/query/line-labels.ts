@@ -4,7 +4,6 @@
 // Rules (reference §2.5, §2.13): parsed labels win over structured metadata, that over stream labels; a parser never overwrites a
 // stream label or metadata (it adds `_extracted`, which is the parser's business); errors live beside the labels.
 
-import { plainDurationNs } from "../../lib/text/duration.ts";
 import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
 import { textOf } from "../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
@@ -22,6 +21,9 @@ export type LabelCategory = typeof STREAM_LABEL | typeof METADATA_LABEL | typeof
 
 /** Labels of a line among which a name is looked for one by one; beyond, by a map: a hostile line has tens of thousands. */
 const SCANNED_NAMES_MAX = 32;
+
+/** A number read where its text lies; undefined when the text needs a real parser. */
+export type SpanReader = (bytes: Uint8Array, start: number, end: number) => number | undefined;
 
 const NO_METADATA: readonly MetadataPair[] = [];
 
@@ -91,7 +93,7 @@ export class LineLabels {
     return (this.#values[i] ??= textOf(this.bytes, this.#starts[i]!, this.#ends[i]!));
   }
 
-  /** Position of a label that was set, for `numberAt` and `valueAt`; -1 when it was not set or comes from the stream. */
+  /** Position of a label that was set, for `readSpan` and `valueAt`; -1 when it was not set or comes from the stream. */
   indexOf(name: string): number {
     return this.#indexOf(name);
   }
@@ -123,16 +125,10 @@ export class LineLabels {
     this.changed = true;
   }
 
-  /** A plain decimal number of up to 15 digits read straight from the span; undefined when the text needs a real parser. */
-  numberAt(i: number): number | undefined {
+  /** What `read` makes of the span of a label that was set; undefined when the label is a text already, or `read` answers so. */
+  readSpan(i: number, read: SpanReader): number | undefined {
     if (this.#values[i] !== undefined) return undefined;
-    return plainNumber(this.bytes, this.#starts[i]!, this.#ends[i]!);
-  }
-
-  /** Nanoseconds of a duration of one number and one unit, read likewise. */
-  durationNsAt(i: number): number | undefined {
-    if (this.#values[i] !== undefined) return undefined;
-    return plainDurationNs(this.bytes, this.#starts[i]!, this.#ends[i]!);
+    return read(this.bytes, this.#starts[i]!, this.#ends[i]!);
   }
 
   /** Visits every label of the line with its category, errors last (they count as parsed). Order is not defined. */

@@ -5,6 +5,7 @@ import type { Kernels } from "../../lib/kernels/kernels.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import { lineBytes, type Page, type PageReader, type PageRef, type PageTally, type StreamPages } from "../page.ts";
 import { BucketState, type SeriesState, stateKindOf } from "./bucket-state.ts";
+import { type ColumnScan, type ColumnScanParts, columnScanFor } from "./column-scan.ts";
 import { DeletedLines } from "./deleted-lines.ts";
 import { findDuplicates, groupPages, type PageGroup } from "./duplicates.ts";
 import { FieldScan, looksAtLabelsOnly, type SelectedLines } from "./field-scan.ts";
@@ -36,6 +37,8 @@ export class MetricScan {
   readonly #fields: FieldScan | undefined;
   /** For counts of all that is there. */
   readonly #tallies: TallyScan | undefined;
+  /** For pages whose lines' keys say all that the query asks. */
+  readonly #columnScan: ColumnScan | undefined;
   readonly #unwrap: UnwrapOp | undefined;
   readonly #line = new LineState();
   readonly #series: SeriesTable;
@@ -62,20 +65,22 @@ export class MetricScan {
     this.#countsBytes = unwrap === null && (plan.fn === "bytes_over_time" || plan.fn === "bytes_rate");
     const counts = this.#plain && !this.#countsBytes;
     this.#tallies = counts ? new TallyScan({ windows, series: this.#series, state: this.#state, labels: this.#line.labels }) : undefined;
+    this.#columnScan = this.#columns === undefined ? undefined : columnScanFor(log, unwrap, plan.grouping, this.#parts(this.#columns));
     this.#fields = this.#columns !== undefined && looksAtLabelsOnly(log) ? this.#fieldScan(this.#columns) : undefined;
+  }
+
+  #parts(columns: KeyColumns): ColumnScanParts {
+    return { columns, stats: this.#control.stats, series: this.#series, state: this.#state, countsBytes: this.#countsBytes };
   }
 
   #fieldScan(columns: KeyColumns): FieldScan {
     return new FieldScan({
+      ...this.#parts(columns),
       windows: this.#windows,
       control: this.#control,
       pipeline: this.#pipeline,
-      columns,
       unwrap: this.#unwrap,
       line: this.#line,
-      series: this.#series,
-      state: this.#state,
-      countsBytes: this.#countsBytes,
     });
   }
 
@@ -276,6 +281,7 @@ export class MetricScan {
     this.#columns?.load(page, base, lines, first, count);
     const sifted = this.#columns?.sift(page, base, count);
     const siftedCount = sifted?.length ?? count;
+    const columnScan = this.#columnScan?.begin(base) === true ? this.#columnScan : undefined;
     for (let s = 0; s < siftedCount; s++) {
       const k = sifted === undefined ? s : sifted[s]!;
       const i = lines === undefined ? first + k : lines[k]!;
@@ -285,7 +291,7 @@ export class MetricScan {
         const turn = this.#control.betweenLines();
         if (turn instanceof Promise) await turn;
       }
-      this.#addLine(page, base, i, k, bucket);
+      if (columnScan?.add(page, i, k, bucket) !== true) this.#addLine(page, base, i, k, bucket);
     }
   }
 

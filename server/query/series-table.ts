@@ -31,6 +31,9 @@ export function printResultLabels({ names, values }: ResultLabels): string {
   return `{${names.map((name, i) => `${name}=${quoteGo(values[i]!)}`).join(", ")}}`;
 }
 
+/** A level for each label of the grouping, the last one with the series' numbers. */
+type ValueTree = Map<string | undefined, ValueTree | number>;
+
 export class SeriesTable {
   /** Labels of each series, by number. */
   readonly labels: ResultLabels[] = [];
@@ -38,7 +41,9 @@ export class SeriesTable {
   readonly #seriesMax: number;
   readonly #ids = new Map<string, number>();
   readonly #raw = new Map<string, number>();
-  readonly #single = new Map<string | undefined, number>();
+  /** Series of a `by` grouping, by one value after another. */
+  readonly #byValues: ValueTree = new Map();
+  readonly #values: (string | undefined)[] = [];
   readonly #baseIds = new Map<LabelSet, number>();
   #whole = -1;
 
@@ -53,7 +58,7 @@ export class SeriesTable {
    */
   ofStream(base: LabelSet, hasMetadata: boolean): number {
     const { kind, labels } = this.#grouping;
-    if (kind === "none") return this.#ofNothing();
+    if (kind === "none") return this.ofNothing();
     if (kind === "by" && (!hasMetadata || labels.every((name) => base.has(name)))) {
       return this.add(sortedLabels(labels.filter((name) => base.has(name)).map((name) => [name, base.get(name)] as const)));
     }
@@ -68,12 +73,38 @@ export class SeriesTable {
     if (labels.error !== "" || (labels.errorDetails !== "" && this.#grouping.kind === "all")) return this.#ofError(labels);
     switch (this.#grouping.kind) {
       case "none":
-        return this.#ofNothing();
+        return this.ofNothing();
       case "by":
         return this.#by(labels);
       default:
         return this.#all(labels);
     }
+  }
+
+  /** The only series of a `none` grouping. */
+  ofNothing(): number {
+    if (this.#whole < 0) this.#whole = this.add(NO_LABELS);
+    return this.#whole;
+  }
+
+  /**
+   * The series of a `by` grouping.
+   * @param values of the grouping's labels in their order; undefined: the line has no such label
+   */
+  ofValues(values: readonly (string | undefined)[]): number {
+    let node = this.#byValues;
+    const last = values.length - 1;
+    for (let i = 0; i < last; i++) {
+      let next = node.get(values[i]) as ValueTree | undefined;
+      if (next === undefined) node.set(values[i], (next = new Map()));
+      node = next;
+    }
+    let id = node.get(values[last]) as number | undefined;
+    if (id === undefined) {
+      const pairs = this.#grouping.labels.flatMap((name, i) => (values[i] === undefined ? [] : [[name, values[i]] as const]));
+      node.set(values[last], (id = this.#addChecked(pairs)));
+    }
+    return id;
   }
 
   /** The number of a label set. @throws QueryError when there are too many */
@@ -87,33 +118,10 @@ export class SeriesTable {
     return id;
   }
 
-  #ofNothing(): number {
-    if (this.#whole < 0) this.#whole = this.add(NO_LABELS);
-    return this.#whole;
-  }
-
   #by(labels: LineLabels): number {
     const names = this.#grouping.labels;
-    if (names.length === 1) {
-      const value = labels.get(names[0]!);
-      let id = this.#single.get(value);
-      if (id === undefined) this.#single.set(value, (id = this.#addChecked(value === undefined ? [] : [[names[0]!, value]])));
-      return id;
-    }
-    let raw = "";
-    for (const name of names) {
-      const value = labels.get(name);
-      raw += value === undefined ? "\u0000-" : `\u0000+${value}`;
-    }
-    let id = this.#raw.get(raw);
-    if (id === undefined) {
-      const pairs = names.flatMap((name) => {
-        const value = labels.get(name);
-        return value === undefined ? [] : [[name, value] as const];
-      });
-      this.#raw.set(raw, (id = this.#addChecked(pairs)));
-    }
-    return id;
+    for (let i = 0; i < names.length; i++) this.#values[i] = labels.get(names[i]!);
+    return this.ofValues(this.#values);
   }
 
   #all(labels: LineLabels): number {

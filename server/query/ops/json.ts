@@ -7,8 +7,9 @@ import type { ExtractionState } from "../hints.ts";
 import type { KeyColumns } from "../key-columns.ts";
 import { DUPLICATE_SUFFIX, type LineLabels, PARSED_LABEL, PRESERVE_ERROR_LABEL } from "../line-labels.ts";
 import type { LineOp, LineState } from "../line-state.ts";
+import { SpanMemo } from "../span-memo.ts";
 import { ARRAY, cleanText, eachMember, type JsonMember, type JsonValue, labelText, NULL, newMember, OBJECT, STRING } from "./json-scan.ts";
-import { joinLabelName, KeyNames } from "./label-name.ts";
+import { joinLabelName, toLabelName } from "./label-name.ts";
 
 export const JSON_ERROR = "JSONParserErr";
 /** Objects nested deeper than this are left out, so that a hostile line cannot exhaust the stack. */
@@ -24,7 +25,7 @@ export function setParserError(labels: LineLabels, wanted: ExtractionState, erro
 
 /** @param columns finds the wanted keys of whole pages by the kernel, when the query asks for few enough */
 export function jsonOp(wanted: ExtractionState, columns: KeyColumns | undefined): LineOp {
-  const names = new KeyNames();
+  const names = new SpanMemo(toLabelName);
   const members: JsonMember[] = [];
   const joined = new Map<string, Map<string, string>>();
   let line: LineState;
@@ -56,7 +57,7 @@ export function jsonOp(wanted: ExtractionState, columns: KeyColumns | undefined)
   function nameOf(member: JsonMember, prefix: string, isPrefix = false): string {
     const { keyStart, keyEnd, keyEscaped } = member;
     if (keyEscaped) return joinLabelName(prefix, labelText(line.bytes, keyStart, keyEnd));
-    const name = names.nameOf(line.bytes, keyStart, keyEnd);
+    const name = names.of(line.bytes, keyStart, keyEnd);
     if (prefix === "") return name;
     if (name === "" && !isPrefix) return prefix;
     let byKey = joined.get(prefix);

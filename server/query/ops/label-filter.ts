@@ -1,7 +1,7 @@
 // `| level="error"`, `| status >= 500`, `| took > 1s`, `| size > 1MB`, `| addr = ip("10.0.0.0/8")`: keeps lines by their labels.
 // A typed comparison of a value that cannot be converted keeps the line and sets `__error__`; a missing label drops it (reference §2.6).
 
-import type { CompareOp, LabelFilter } from "../../../lib/logql/ast.ts";
+import type { CompareOp, LabelFilter, Matcher } from "../../../lib/logql/ast.ts";
 import { compileMatcher } from "../../../lib/logql/matcher.ts";
 import { unreachable } from "../../../lib/runtime/invariant.ts";
 import { parseHumanBytes } from "../../../lib/text/byte-size.ts";
@@ -9,7 +9,7 @@ import { parseGoDurationNs } from "../../../lib/text/duration.ts";
 import { compileIpMatcher } from "../../../lib/text/ip-match.ts";
 import { parseGoFloat } from "../go-number.ts";
 import { isIdle } from "../hints.ts";
-import { ERROR_LABEL } from "../line-labels.ts";
+import { ERROR_LABEL, plainNumber } from "../line-labels.ts";
 import type { LineOp, LineState } from "../line-state.ts";
 
 const LABEL_FILTER_ERROR = "LabelFilterErr";
@@ -48,24 +48,36 @@ function eitherOf(left: LineOp, right: LineOp): LineOp {
   return (line) => left(line) || right(line);
 }
 
-function stringFilter(matcher: Parameters<typeof compileMatcher>[0]): LineOp {
+function stringFilter(matcher: Matcher): LineOp {
   const { name } = matcher;
-  if (isIdle(matcher)) return () => true;
-  if (matcher.op === "!~" && matcher.value === "") return () => false;
-  const matches = compileMatcher(matcher);
+  const matches = textTest(matcher);
   if (name === ERROR_LABEL) return (line) => matches(line.labels.error);
   return (line) => matches(line.labels.get(name) ?? "");
 }
 
-function ipFilter({ name, op, pattern }: { readonly name: string; readonly op: "=" | "!="; readonly pattern: string }): LineOp {
-  const matcher = compileIpMatcher(pattern);
-  const wanted = op === "=";
+/** What a string filter says of a label's value; of a missing label, what it says of `""`. */
+export function textTest(matcher: Matcher): (value: string) => boolean {
+  if (isIdle(matcher)) return () => true;
+  if (matcher.op === "!~" && matcher.value === "") return () => false;
+  return compileMatcher(matcher);
+}
+
+function ipFilter(filter: Extract<LabelFilter, { kind: "ip" }>): LineOp {
+  const { name } = filter;
+  const matches = ipTest(filter);
   return ({ labels }) => {
     // A line with an error is let through, so that the error is seen.
     if (labels.error !== "") return true;
     const value = labels.get(name);
-    return value !== undefined && matcher.test(value) === wanted;
+    return value !== undefined && matches(value);
   };
+}
+
+/** What an address filter says of a label's value; a line without the label is dropped. */
+export function ipTest({ op, pattern }: Extract<LabelFilter, { kind: "ip" }>): (value: string) => boolean {
+  const matcher = compileIpMatcher(pattern);
+  const wanted = op === "=";
+  return (value) => matcher.test(value) === wanted;
 }
 
 /** @param spans whether plain decimal numbers may be read straight from the line's bytes */
@@ -74,7 +86,7 @@ function typedFilter(name: string, holds: (value: number) => boolean, parse: (te
     const { labels } = line;
     const at = spans ? labels.indexOf(name) : -1;
     if (at >= 0) {
-      const plain = labels.numberAt(at);
+      const plain = labels.readSpan(at, plainNumber);
       if (plain !== undefined) return holds(plain);
     }
     const text = labels.get(name);

@@ -7,8 +7,9 @@ import type { ExtractionState } from "../hints.ts";
 import type { KeyColumns } from "../key-columns.ts";
 import { DUPLICATE_SUFFIX, ERROR_LABEL, PARSED_LABEL } from "../line-labels.ts";
 import type { LineOp, LineState } from "../line-state.ts";
+import { SpanMemo } from "../span-memo.ts";
 import { isAscii, setParserError } from "./json.ts";
-import { KeyNames, toLabelName } from "./label-name.ts";
+import { toLabelName } from "./label-name.ts";
 
 const LOGFMT_ERROR = "LogfmtParserErr";
 const NO_BYTES = new Uint8Array(0);
@@ -20,7 +21,7 @@ export interface LogfmtOptions {
 
 /** @param columns finds the wanted keys of whole pages by the kernel, when the query asks for few enough and the options are the usual ones */
 export function logfmtOp({ strict, keepEmpty }: LogfmtOptions, wanted: ExtractionState, columns?: KeyColumns): LineOp {
-  const names = new KeyNames();
+  const names = new SpanMemo(toLabelName);
   const pairs = new LogfmtScanner(NO_BYTES, 0, 0, { lenient: !strict });
   const firstOnly = wanted.hints.required === null;
   // Without strictness nothing behind the last label that is asked for can be seen, not even an error.
@@ -38,7 +39,7 @@ export function logfmtOp({ strict, keepEmpty }: LogfmtOptions, wanted: Extractio
     pairs.reset(bytes, line.start, line.end);
     while (pairs.next()) {
       if (lengths !== undefined && !lengths.has(pairs.keyEnd - pairs.keyStart)) continue;
-      const plainName = names.nameOf(bytes, pairs.keyStart, pairs.keyEnd);
+      const plainName = names.of(bytes, pairs.keyStart, pairs.keyEnd);
       if (plainName === "") continue;
       // A value-less key is no pair, and takes nobody's place.
       if (pairs.valueStart === pairs.valueEnd && !keepEmpty) continue;
@@ -63,7 +64,7 @@ function keyLengths(required: readonly string[] | null): ReadonlySet<number> | u
 
 /** `| logfmt label="key", …`: missing keys and keys without a value give empty labels; of equal keys the last counts. */
 export function logfmtExpressionsOp(extractions: readonly Extraction[], { strict }: LogfmtOptions, wanted: ExtractionState): LineOp {
-  const names = new KeyNames();
+  const names = new SpanMemo(toLabelName);
   const pairs = new LogfmtScanner(NO_BYTES, 0, 0, { lenient: !strict });
   const keyOf = new Map(extractions.map(({ label, expression }) => [label, toLabelName(expression)]));
   const labelOf = new Map<string, string>();
@@ -75,7 +76,7 @@ export function logfmtExpressionsOp(extractions: readonly Extraction[], { strict
     for (const label of keyOf.keys()) if (!labels.baseHas(label)) labels.set(PARSED_LABEL, label, "");
     pairs.reset(bytes, line.start, line.end);
     while (pairs.next()) {
-      const key = names.nameOf(bytes, pairs.keyStart, pairs.keyEnd);
+      const key = names.of(bytes, pairs.keyStart, pairs.keyEnd);
       const label = labelOf.get(key) ?? key;
       if (!keyOf.has(label)) continue;
       const name = labels.baseHas(label) ? label + DUPLICATE_SUFFIX : label;

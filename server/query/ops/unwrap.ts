@@ -3,9 +3,9 @@
 import type { Unwrap } from "../../../lib/logql/ast.ts";
 import { messageOf } from "../../../lib/runtime/invariant.ts";
 import { parseHumanBytes } from "../../../lib/text/byte-size.ts";
-import { parseGoDurationNs } from "../../../lib/text/duration.ts";
+import { parseGoDurationNs, plainDurationNs } from "../../../lib/text/duration.ts";
 import { parseGoFloat } from "../go-number.ts";
-import type { LineLabels } from "../line-labels.ts";
+import { plainNumber, type SpanReader } from "../line-labels.ts";
 import type { LineState } from "../line-state.ts";
 import { labelFilterOp } from "./label-filter.ts";
 
@@ -22,7 +22,7 @@ export function compileUnwrap({ label, conversion, filters }: Unwrap): UnwrapOp 
   return (line) => {
     const { labels } = line;
     const at = labels.indexOf(label);
-    let value = at >= 0 ? read(labels, at) : undefined;
+    let value = at >= 0 ? labels.readSpan(at, read) : undefined;
     if (value === undefined) {
       const text = labels.get(label);
       if (text === undefined || text === "") return undefined;
@@ -49,16 +49,16 @@ function converter(conversion: Unwrap["conversion"]): (text: string) => number {
   }
 }
 
-/** Reads what is a plain number of its kind where it lies, which needs no text; undefined for all else. */
-function spanReader(conversion: Unwrap["conversion"]): (labels: LineLabels, at: number) => number | undefined {
+/** Reads what is a plain number of its kind where it lies, which needs no text. */
+export function spanReader(conversion: Unwrap["conversion"]): SpanReader {
   switch (conversion) {
     case null:
-      return (labels, at) => labels.numberAt(at);
+      return plainNumber;
     case "bytes":
       return () => undefined;
     default:
-      return (labels, at) => {
-        const ns = labels.durationNsAt(at);
+      return (bytes, start, end) => {
+        const ns = plainDurationNs(bytes, start, end);
         return ns === undefined ? undefined : secondsOf(ns);
       };
   }

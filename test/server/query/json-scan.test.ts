@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { eachMember, labelText, NULL, newMember } from "../../../server/query/ops/json-scan.ts";
-import { joinLabelName, KeyNames, toLabelName } from "../../../server/query/ops/label-name.ts";
+import { joinLabelName, toLabelName } from "../../../server/query/ops/label-name.ts";
+import { SpanMemo } from "../../../server/query/span-memo.ts";
 
 /** `key=value` of each member, and the fault. */
 function members(text: string): string[] {
@@ -51,18 +52,18 @@ describe("label names of keys", () => {
   for (const [key, name] of cases) {
     test(JSON.stringify(key), () => {
       expect(toLabelName(key)).toBe(name);
-      const names = new KeyNames();
+      const names = new SpanMemo(toLabelName);
       const bytes = Buffer.from(`x${key}x`);
-      for (let again = 0; again < 2; again++) expect(names.nameOf(bytes, 1, bytes.length - 1)).toBe(name);
+      for (let again = 0; again < 2; again++) expect(names.of(bytes, 1, bytes.length - 1)).toBe(name);
     });
   }
   test("nested keys are joined", () => expect(joinLabelName(joinLabelName("a", "b.c"), "1")).toBe("a_b_c_1"));
   test("more keys than are remembered", () => {
-    const names = new KeyNames();
+    const names = new SpanMemo(toLabelName);
     for (let round = 0; round < 2; round++) {
       for (let i = 0; i < 5000; i++) {
         const bytes = Buffer.from(`key-${i}`);
-        expect(names.nameOf(bytes, 0, bytes.length)).toBe(`key_${i}`);
+        expect(names.of(bytes, 0, bytes.length)).toBe(`key_${i}`);
       }
     }
   });
