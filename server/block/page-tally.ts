@@ -120,7 +120,7 @@ class TallyReader implements PageTally {
     if (this.tickSec === 0) throw new MalformedInput("a page's tally has ticks of no length");
     const lists = this.#runs.varint();
     if (lists === 0 || lists > LISTS_MAX) throw new MalformedInput(`a page's tally has ${lists} lists of metadata`);
-    this.lists = Array.from({ length: lists }, () => this.#readPairs());
+    this.lists = lists === 1 ? [this.#readPairs()] : Array.from({ length: lists }, () => this.#readPairs());
     this.endSec = tickOf(minSec, minNanos, this.tickSec) * this.tickSec;
   }
 
@@ -135,6 +135,7 @@ class TallyReader implements PageTally {
 
   #readPairs(): readonly MetadataPair[] {
     const count = this.#runs.varint();
+    if (count === 0) return NO_PAIRS;
     if (count > this.#bytesEnd) throw new MalformedInput("a page's tally declares more metadata than it holds");
     return Array.from({ length: count }, () => [this.#runs.text(), this.#runs.text()] as const);
   }

@@ -45,6 +45,9 @@ export class SeriesTable {
   readonly #byValues: ValueTree = new Map();
   readonly #values: (string | undefined)[] = [];
   readonly #baseIds = new Map<LabelSet, number>();
+  /** Answers of `ofStream`. */
+  readonly #streams = new Map<LabelSet, number>();
+  readonly #streamsWithMetadata = new Map<LabelSet, number>();
   #whole = -1;
 
   constructor(grouping: SeriesGrouping, seriesMax: number) {
@@ -57,14 +60,10 @@ export class SeriesTable {
    * @param plain no op changes labels and no structured metadata can take part
    */
   ofStream(base: LabelSet, hasMetadata: boolean): number {
-    const { kind, labels } = this.#grouping;
-    if (kind === "none") return this.ofNothing();
-    if (kind === "by" && (!hasMetadata || labels.every((name) => base.has(name)))) {
-      return this.add(sortedLabels(labels.filter((name) => base.has(name)).map((name) => [name, base.get(name)] as const)));
-    }
-    if (hasMetadata) return -1;
-    const left = kind === "without" ? [...base].filter(([name]) => !labels.includes(name)) : [...base];
-    return this.add(sortedLabels(left));
+    const known = hasMetadata ? this.#streamsWithMetadata : this.#streams;
+    let id = known.get(base);
+    if (id === undefined) known.set(base, (id = this.#addStream(base, hasMetadata)));
+    return id;
   }
 
   /** The series of one line. @throws QueryError when the sample carries an error that nobody asked to keep */
@@ -116,6 +115,17 @@ export class SeriesTable {
     const id = this.labels.push(labels) - 1;
     this.#ids.set(key, id);
     return id;
+  }
+
+  #addStream(base: LabelSet, hasMetadata: boolean): number {
+    const { kind, labels } = this.#grouping;
+    if (kind === "none") return this.ofNothing();
+    if (kind === "by" && (!hasMetadata || labels.every((name) => base.has(name)))) {
+      return this.add(sortedLabels(labels.filter((name) => base.has(name)).map((name) => [name, base.get(name)] as const)));
+    }
+    if (hasMetadata) return -1;
+    const left = kind === "without" ? [...base].filter(([name]) => !labels.includes(name)) : [...base];
+    return this.add(sortedLabels(left));
   }
 
   #by(labels: LineLabels): number {

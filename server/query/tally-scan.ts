@@ -29,22 +29,35 @@ export class TallyScan {
   /** Adds all of a page's entries; false, and nothing added, when the page has to be read. */
   add(base: LabelSet, { stats }: PageRef, tally: PageTally): boolean {
     if (!this.#edgesAreTicks(stats, tally.tickSec)) return false;
-    const { windows, series, state, labels } = this.#setting;
+    const { windows, series, state } = this.#setting;
     const sole = series.ofStream(base, stats.metadataBytes > 0);
     /** Series by list; a list that no window sees has none. */
     const byList: number[] = sole < 0 ? [] : new Array<number>(tally.lists.length).fill(sole);
     const cursor = new BucketCursor(windows);
+    // Runs of one series in one bucket, the usual thing, are added up before they are counted.
+    let bucket = -1;
+    let id = -1;
+    let count = 0;
     while (tally.next()) {
-      const bucket = cursor.at(tally.endSec, 0);
-      if (windows.covered[bucket] !== 1) continue;
-      let id = byList[tally.list];
-      if (id === undefined) {
-        labels.reset(base, tally.lists[tally.list], NO_BYTES);
-        byList[tally.list] = id = series.ofLine(labels);
+      const nextBucket = cursor.at(tally.endSec, 0);
+      if (windows.covered[nextBucket] !== 1) continue;
+      const nextId = (byList[tally.list] ??= this.#seriesOf(base, tally));
+      if (nextBucket !== bucket || nextId !== id) {
+        if (count > 0) state.addTotals(id, bucket, count, 0);
+        bucket = nextBucket;
+        id = nextId;
+        count = 0;
       }
-      state.addTotals(id, bucket, tally.entryCount, 0);
+      count += tally.entryCount;
     }
+    if (count > 0) state.addTotals(id, bucket, count, 0);
     return true;
+  }
+
+  #seriesOf(base: LabelSet, { lists, list }: PageTally): number {
+    const { series, labels } = this.#setting;
+    labels.reset(base, lists[list], NO_BYTES);
+    return series.ofLine(labels);
   }
 
   /** Whether no edge parts the entries of a tick. */
