@@ -1,6 +1,7 @@
 // Keeps the best entries of a log query within a bound: newest first for `backward`, oldest first for `forward`. Equal entries of one stream
 // (same time, line and labels) count once.
 
+import type { EntryTime } from "./entry-floor.ts";
 import { queryErrors } from "./errors.ts";
 import type { LineLabels } from "./line-labels.ts";
 import type { LineState } from "./line-state.ts";
@@ -32,17 +33,28 @@ export type LogPartial = readonly KeptEntry[];
 /** Of all lines and sets of labels that are kept, by which a query's memory is bounded: a line may have 256 KiB, and formats make long ones. */
 const KEPT_CHARS_MAX = 256 * 1024 * 1024;
 
+export interface KeeperOptions {
+  /** A time that so many entries are known to reach that none beyond it are wanted. */
+  readonly floor?: EntryTime;
+  readonly charsMax?: number;
+}
+
 export class EntryKeeper {
   readonly #limit: number;
   readonly #sign: number;
   readonly #charsMax: number;
   #chars = 0;
   #entries: KeptEntry[] = [];
-  /** The worst entry kept once the bound was reached. */
-  #worst: KeptEntry | undefined;
+  readonly #floor: EntryTime | undefined;
+  /** The worst entry kept once the bound was reached, or the floor. */
+  #worst: EntryTime | undefined;
   readonly #sets = new Map<string, EntryLabels>();
+  #lastBase: LineLabels["base"] | undefined;
+  #lastMetadata: LineLabels["metadata"] | undefined;
+  #lastSet: EntryLabels | undefined;
 
-  constructor(limit: number, direction: Direction, charsMax = KEPT_CHARS_MAX) {
+  constructor(limit: number, direction: Direction, { floor, charsMax = KEPT_CHARS_MAX }: KeeperOptions = {}) {
+    this.#floor = this.#worst = floor;
     this.#limit = limit;
     this.#charsMax = charsMax;
     this.#sign = direction === "backward" ? -1 : 1;
@@ -90,12 +102,23 @@ export class EntryKeeper {
     if (this.#chars > this.#charsMax) this.#sets.clear();
     this.#entries.sort((a, b) => (a.sec - b.sec || a.nanos - b.nanos || a.stream - b.stream || a.order - b.order) * sign);
     this.#entries = withoutRepeats(this.#entries, this.#limit);
-    this.#worst = this.#entries.length >= this.#limit ? this.#entries.at(-1) : undefined;
+    this.#worst = this.#entries.length >= this.#limit ? this.#entries.at(-1) : this.#floor;
     this.#chars = charsOf(this.#entries);
     if (this.#chars > this.#charsMax) throw queryErrors.resultTooLarge(this.#charsMax);
   }
 
+  /** Lines of a stream that no op gave other labels share a set as long as their entries share a list of metadata. */
   #labelsOf(labels: LineLabels): EntryLabels {
+    if (labels.changed) return this.#setOf(labels);
+    if (this.#lastSet === undefined || labels.base !== this.#lastBase || labels.metadata !== this.#lastMetadata) {
+      this.#lastBase = labels.base;
+      this.#lastMetadata = labels.metadata;
+      this.#lastSet = this.#setOf(labels);
+    }
+    return this.#lastSet;
+  }
+
+  #setOf(labels: LineLabels): EntryLabels {
     const byCategory: [name: string, value: string][][] = [[], [], []];
     labels.forEach((name, value, category) => {
       byCategory[category]!.push([name, value]);

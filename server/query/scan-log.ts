@@ -7,6 +7,7 @@ import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { Page, PageReader, PageRef, StreamPages } from "../page.ts";
 import { DeletedLines } from "./deleted-lines.ts";
 import { compareTimes } from "./duplicates.ts";
+import { type EntryBounds, entryFloor } from "./entry-floor.ts";
 import { EntryKeeper, type LogPartial } from "./entry-keeper.ts";
 import { LineSelector } from "./line-selector.ts";
 import { LineState } from "./line-state.ts";
@@ -42,10 +43,9 @@ export class LogScan {
   readonly #pipeline: CompiledPipeline;
   readonly #selector: LineSelector;
   readonly #line = new LineState();
-  readonly #keeper: EntryKeeper;
+  #keeper: EntryKeeper;
   readonly #deleted: DeletedLines;
-  /** Entries lie after the first bound and up to the second. */
-  readonly #bounds: { readonly after: readonly [number, number]; readonly upTo: readonly [number, number] };
+  readonly #bounds: EntryBounds;
 
   constructor(plan: LogPlan, reader: PageReader, kernels: Kernels, control: ScanControl) {
     this.#plan = plan;
@@ -60,6 +60,20 @@ export class LogScan {
 
   /** @param pages in the order of `pagesInOrder` */
   async scan(pages: readonly LogPage[]): Promise<LogPartial> {
+    const { limit, direction } = this.#plan;
+    const all = this.#pipeline.ops.length === 0 && this.#selector.selectsAll;
+    const floor = all ? await entryFloor(pages, { limit, direction, bounds: this.#bounds }, this.#reader, this.#control) : undefined;
+    if (floor !== undefined) {
+      this.#keeper = new EntryKeeper(limit, direction, { floor });
+      const entries = await this.#best(pages);
+      if (entries.length >= limit) return entries;
+      // Some were stored twice, as after a push that was repeated, and count once.
+      this.#keeper = new EntryKeeper(limit, direction);
+    }
+    return this.#best(pages);
+  }
+
+  async #best(pages: readonly LogPage[]): Promise<LogPartial> {
     for (const page of pages) {
       const [sec, nanos] = bestTime(page, this.#plan.direction);
       // All pages behind this one in the order are no better.

@@ -75,8 +75,8 @@ export function askData(data: MemoryData, options: { limits?: Partial<QueryLimit
     const answer = await engine.range({
       ...common,
       query,
-      startNs: BigInt(o.from ?? 0) * SECOND,
-      endNs: BigInt(o.to ?? 1000) * SECOND,
+      startNs: BigInt(Math.round((o.from ?? 0) * 1e9)),
+      endNs: BigInt(Math.round((o.to ?? 1000) * 1e9)),
       stepNs: SECOND,
       intervalNs: BigInt(o.intervalS ?? 0) * SECOND,
       limit: o.limit ?? common.limit,
