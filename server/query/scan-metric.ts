@@ -116,10 +116,12 @@ export class MetricScan {
     return true;
   }
 
-  /** Reads pages that overlap in time. */
+  /** Reads pages that overlap in time. An entry that is in two of them and passes the filters is in two that may match. */
   async addGroup(labels: LabelSet, group: PageGroup): Promise<void> {
-    const skips = await findDuplicates(group, this.#reader);
-    for (let p = 0; p < group.length; p++) await this.#addPage(labels, group[p]!, skips[p]);
+    const possible: PageRef[] = [];
+    for (const page of group) if (await this.#mayMatch(page)) possible.push(page);
+    const skips = await findDuplicates(possible, this.#reader);
+    for (let p = 0; p < possible.length; p++) await this.#addPage(labels, possible[p]!, skips[p]);
   }
 
   partial(): MetricPartial {
@@ -159,7 +161,6 @@ export class MetricScan {
     const { stats } = ref;
     const sole = this.#soleBucket(ref);
     const series = this.#plain ? this.#series.ofStream(base, stats.metadataBytes > 0) : -1;
-    if (!(await this.#mayMatch(ref))) return;
     const opened = this.#reader.open(ref);
     const page = opened instanceof Promise ? await opened : opened;
     await this.#control.openedPage(stats);
