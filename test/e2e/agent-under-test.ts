@@ -42,8 +42,9 @@ export class AgentUnderTest {
     return join(this.folder, "agent.log");
   }
 
-  async start(): Promise<Program> {
-    this.program = startSkald(["agent", `-config.file=${join(this.folder, "agent.yaml")}`], this.logPath);
+  /** @param within as in `startSkald` */
+  async start(within: readonly string[] = []): Promise<Program> {
+    this.program = startSkald(["agent", `-config.file=${join(this.folder, "agent.yaml")}`], this.logPath, { within });
     await until("agent ready", async () => !this.program!.running() || (await isReady(this.port)), 60_000);
     if (!this.program.running()) throw new Error(`the agent has ended: ${this.program.output().slice(-2000)}`);
     return this.program;
