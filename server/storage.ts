@@ -74,7 +74,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     folder: options.walFolder,
     log: options.log,
     // What a restart finds comes before there is a storage.
-    apply: (tenant, push) => (storage === undefined ? head.append(tenant, push) : storage.apply(tenant, push)),
+    apply: (tenant, push, takeTurn) => (storage === undefined ? head.append(tenant, push) : storage.apply(tenant, push, takeTurn)),
     onCorruption: () => metrics.corruptions.inc(),
     onFailure: (cause) => {
       metrics.walFailures.inc();
@@ -155,14 +155,16 @@ export class Storage implements LogView {
     }
   }
 
-  /** Takes in what is on disk; the WAL calls it. */
-  apply(tenant: string, push: AcceptedPush): void {
+  /** Takes in what is on disk; the WAL calls it, for one push after the other. */
+  async apply(tenant: string, push: AcceptedPush, takeTurn: TakeTurn): Promise<void> {
     const nowMs = this.#options.clock.nowMs();
     if (this.#head.isEmpty) this.#firstAppendMs = nowMs;
     this.#lastAppendMs = nowMs;
-    const streams = this.#head.streamCount;
-    this.#head.append(tenant, push);
-    this.#parts.metrics.streamsCreated.inc(this.#head.streamCount - streams);
+    // Meanwhile nobody puts another in its place: the WAL lets heads change between pushes.
+    const head = this.#head;
+    const streams = head.streamCount;
+    await head.append(tenant, push, takeTurn);
+    this.#parts.metrics.streamsCreated.inc(head.streamCount - streams);
     for (const listener of this.#listeners) {
       try {
         listener(tenant, push);

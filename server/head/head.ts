@@ -1,6 +1,6 @@
 // The head: what was accepted and is not in a block yet. In memory, queryable; the WAL has it on disk.
 
-import { createTurns, forEachInTurns } from "../../lib/runtime/turns.ts";
+import { createTurns, forEachInTurns, NO_TURNS, type TakeTurn } from "../../lib/runtime/turns.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { BlockStream } from "../block/block-writer.ts";
 import { type EncodedPage, encodePage } from "../block/page-encoder.ts";
@@ -14,6 +14,7 @@ export class HeadStream {
   readonly labels: LabelSet;
   readonly open: OpenPage;
   readonly cut: EncodedPage[] = [];
+  #cutBytes = 0;
   /** The open page as a reader sees it; undefined when it has changed since. */
   #snapshot: PageRef | undefined;
 
@@ -22,10 +23,16 @@ export class HeadStream {
     this.open = new OpenPage(buffers);
   }
 
-  /** Appends entries `[from, to)`; an entry equal to the one before it is left out. Returns how much memory that took. */
+  /** Of its pages, open and cut. */
+  get memoryBytes(): number {
+    return this.#cutBytes + this.open.memoryBytes;
+  }
+
+  /**
+   * Appends entries `[from, to)`, or those up to where a page grew full; an entry equal to the one before it is left out. Returns where to
+   * go on.
+   */
   append(push: AcceptedPush, from: number, to: number): number {
-    const before = this.open.memoryBytes;
-    let encodedBytes = 0;
     for (let at = from; at < to; ) {
       at = this.#skipRefused(push, at, to);
       if (at === to) break;
@@ -33,9 +40,11 @@ export class HeadStream {
       while (until < to && push.keep?.[until] !== 0 && !mayRepeat(push, until)) until++;
       at = this.open.append(push, at, until);
       this.#snapshot = undefined;
-      if (this.open.isFull) encodedBytes += this.cutPage();
+      if (!this.open.isFull) continue;
+      this.#cutPage();
+      return at;
     }
-    return encodedBytes + this.open.memoryBytes - before;
+    return to;
   }
 
   #skipRefused(push: AcceptedPush, from: number, to: number): number {
@@ -44,21 +53,18 @@ export class HeadStream {
     return at;
   }
 
-  /** Encodes the open page. Returns its size. */
-  cutPage(): number {
+  #cutPage(): void {
     const page = encodePage(this.open, true);
     this.cut.push(page);
+    this.#cutBytes += page.bytes.length + page.filter.length + page.tally.length;
     this.open.clear();
     this.#snapshot = undefined;
-    return page.bytes.length + page.filter.length + page.tally.length;
   }
 
-  /** Cuts what is open and gives its memory back: nothing is appended any more. Returns how much more memory is taken. */
-  close(): number {
-    const before = this.open.memoryBytes;
-    const encodedBytes = this.open.entryCount > 0 ? this.cutPage() : 0;
+  /** Cuts what is open and gives its memory back: nothing is appended any more. */
+  close(): void {
+    if (this.open.entryCount > 0) this.#cutPage();
     this.open.release();
-    return encodedBytes + this.open.memoryBytes - before;
   }
 
   /** Everything, for a reader: cut pages as they are, the open one encoded for it. */
@@ -107,16 +113,23 @@ export class Head {
     return this.entryCount === 0;
   }
 
-  append(tenant: string, push: AcceptedPush): void {
+  /** @param takeTurn called between pages: a push may fill one of each of its streams, and encoding a page takes ten milliseconds */
+  async append(tenant: string, push: AcceptedPush, takeTurn: TakeTurn = NO_TURNS): Promise<void> {
     let streams = this.#tenants.get(tenant);
     if (streams === undefined) this.#tenants.set(tenant, (streams = new Map()));
     for (const { labels, from, to } of push.streams) {
       let stream = streams.get(labels);
       if (stream === undefined) {
         streams.set(labels, (stream = new HeadStream(labels, this.#buffers)));
-        this.memoryBytes += stream.open.memoryBytes;
+        this.memoryBytes += stream.memoryBytes;
       }
-      this.memoryBytes += stream.append(push, from, to);
+      for (let at = from; at < to; ) {
+        const before = stream.memoryBytes;
+        at = stream.append(push, at, to);
+        this.memoryBytes += stream.memoryBytes - before;
+        const turn = takeTurn();
+        if (turn instanceof Promise) await turn;
+      }
     }
     this.rawBytes += push.bytes.length;
     this.entryCount += push.entryCount;
@@ -149,7 +162,9 @@ export class Head {
   async cutAll(tenant: string): Promise<BlockStream[]> {
     const streams: BlockStream[] = [];
     await forEachInTurns(this.streams(tenant), createTurns(), (stream) => {
-      this.memoryBytes += stream.close();
+      const before = stream.memoryBytes;
+      stream.close();
+      this.memoryBytes += stream.memoryBytes - before;
       if (stream.cut.length > 0) streams.push({ labels: stream.labels, pages: [...stream.cut].sort(byTime) });
     });
     return streams.sort((a, b) => (a.labels.toString() < b.labels.toString() ? -1 : 1));

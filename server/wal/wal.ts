@@ -7,6 +7,7 @@ import { BufferPool } from "../../lib/runtime/buffer-pool.ts";
 import { type Disk, type DiskFile, systemDisk } from "../../lib/runtime/disk.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
+import { createTurns, NO_TURNS, type TakeTurn } from "../../lib/runtime/turns.ts";
 import type { AcceptedPush } from "../ingest/accepted-push.ts";
 import { WAL_RECORD_BYTES_MAX, WAL_SEGMENT_BYTES_TARGET } from "../limits.ts";
 import { decodeRecord, encodeRecord, RECORD_HEADER_BYTES, SEGMENT_MAGIC } from "./record.ts";
@@ -18,10 +19,10 @@ export interface WalOptions {
   /** Segments before this one have all their entries in blocks (the catalogue says so): they are removed, not read. */
   readonly from: number;
   /**
-   * Called for each push that is on disk, in order: for those that a restart finds, and before an append resolves. The push's columns
-   * are only valid during the call.
+   * Called for each push that is on disk, in order, one after the other: for those that a restart finds, and before an append resolves. The
+   * push's columns are valid until it is done.
    */
-  readonly apply: (tenant: string, push: AcceptedPush) => void;
+  readonly apply: (tenant: string, push: AcceptedPush, takeTurn: TakeTurn) => Promise<void> | void;
   /** A segment whose end is damaged was read up to there. */
   readonly onCorruption: () => void;
   /** A group of appends was refused. */
@@ -60,12 +61,12 @@ export async function openWal(options: WalOptions): Promise<Wal> {
   for (const segment of segments) {
     const content = await disk.read(join(folder, nameOf(segment)));
     bytesOf.set(segment, content?.length ?? 0);
-    if (content !== undefined) replaySegment(content, nameOf(segment), options);
+    if (content !== undefined) await replaySegment(content, nameOf(segment), options);
   }
   return new Wal(options, disk, bytesOf, Math.max(from, (segments.at(-1) ?? 0) + 1));
 }
 
-function replaySegment(content: Buffer, name: string, { log, apply, onCorruption }: WalOptions): void {
+async function replaySegment(content: Buffer, name: string, { log, apply, onCorruption }: WalOptions): Promise<void> {
   let at = SEGMENT_MAGIC.length;
   if (!content.subarray(0, at).equals(SEGMENT_MAGIC)) {
     if (content.length > 0) onCorruption();
@@ -81,7 +82,7 @@ function replaySegment(content: Buffer, name: string, { log, apply, onCorruption
     try {
       if (end === undefined || !isIntact(content, at)) throw new MalformedInput("the record is torn, or its checksum is wrong");
       const { tenant, push } = decodeRecord(content.subarray(at + RECORD_HEADER_BYTES, end));
-      apply(tenant, push);
+      await apply(tenant, push, NO_TURNS);
       at = end;
     } catch (error) {
       onCorruption();
@@ -205,8 +206,9 @@ export class Wal {
         const done = this.#writeGroup(segment, group);
         this.#group = { segment, done: done.catch(() => {}) };
         await done;
+        const takeTurn = createTurns();
         for (const { tenant, push, resolve } of group) {
-          this.#options.apply(tenant, push);
+          await this.#options.apply(tenant, push, takeTurn);
           resolve();
         }
       } catch (cause) {

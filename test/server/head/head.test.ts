@@ -11,7 +11,8 @@ const many = (count: number, line: (i: number) => string): ModelEntry[] => Array
 /** A head with one stream, and how many pages of it are cut. */
 function headOf(...pushes: ModelEntry[][]): { head: Head; stream: HeadStream } {
   const head = new Head();
-  for (const push of pushes) head.append("t", pushOf(push));
+  // Without turns to take, all is done when the call returns.
+  for (const push of pushes) void head.append("t", pushOf(push));
   return { head, stream: [...head.streams("t")][0]! };
 }
 
@@ -57,7 +58,7 @@ describe("pages of the head", () => {
   test("what a reader was given does not change when more is appended", () => {
     const { head, stream } = headOf([entry("a", 1)]);
     const [before] = stream.pages();
-    head.append("t", pushOf([entry("b", 2)]));
+    void head.append("t", pushOf([entry("b", 2)]));
     expect(before!.stats.entryCount).toBe(1);
     expect(stream.pages()[0]!.stats.entryCount).toBe(2);
   });
@@ -71,16 +72,28 @@ describe("pages of the head", () => {
     expect(head.memoryBytes).toBe(cutBytes + stream.open.memoryBytes);
   });
 
+  test("others have their turn after each page that a push fills, and see what is there by then", async () => {
+    const head = new Head();
+    const seen: number[] = [];
+    const takeTurn = async (): Promise<void> => {
+      await Promise.resolve();
+      seen.push([...head.streams("t")].reduce((sum, stream) => sum + linesOf({ stream }).length, 0));
+    };
+    const push = ["a", "b"].flatMap((app) => [1, 2].map((sec) => ({ ...entry("x".repeat(PAGE_BYTES_TARGET), sec), labels: { app } })));
+    await head.append("t", pushOf(push), takeTurn);
+    expect(seen).toEqual([1, 2, 3, 4]);
+  });
+
   test("cutting everything leaves nothing open and sorts streams and pages", async () => {
     const head = new Head();
-    head.append(
+    await head.append(
       "t",
       pushOf([
         { ...entry("z", 5), labels: { app: "z" } },
         { ...entry("b", 3), labels: { app: "b" } },
       ]),
     );
-    head.append(
+    await head.append(
       "t",
       pushOf([
         { ...entry("x".repeat(PAGE_BYTES_TARGET), 9), labels: { app: "b" } },
