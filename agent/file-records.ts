@@ -31,6 +31,8 @@ export interface FileRecord {
   readonly rotated: boolean;
   /** When the file was last looked at, ms since 1970. */
   readonly seenMs: number;
+  /** Read to its end and left alone since: noted only to be known again if it is packed later. */
+  readonly done?: true;
 }
 
 /** Records in the order they were added, found by name: with 100 000 files, each asks for its own at the start. */
@@ -113,5 +115,6 @@ function checkRecord(value: unknown): FileRecord {
   for (const key of NUMBERS)
     if (!Number.isSafeInteger(record[key]) || (record[key] as number) < 0) throw new Error(`record without ${key}`);
   if (typeof record.rotated !== "boolean") throw new Error("record without rotated");
+  if (record.done !== undefined && record.done !== true) throw new Error(`record with done ${JSON.stringify(record.done)}`);
   return value as FileRecord;
 }

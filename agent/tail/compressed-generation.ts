@@ -48,14 +48,6 @@ export interface Wanted {
   readonly unseenAfterMs: number;
 }
 
-/** Generations of a path that are remembered after they were read. */
-const DONE_MAX = 8;
-
-/** Those remembered, and one that has been read to its end. */
-export function withDone(done: readonly KnownFile[], { head, offset }: { head: KnownFile; offset: number }): readonly KnownFile[] {
-  return [...done.slice(1 - DONE_MAX), { headBytes: head.headBytes, headDigest: head.headDigest, sizeBytes: offset }];
-}
-
 /** Whether there is anything to look into. */
 export function hasCompressed(paths: readonly string[], wanted: Wanted): boolean {
   return candidates(paths, wanted).length > 0;

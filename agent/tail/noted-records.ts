@@ -9,11 +9,13 @@ export function takeRecords(positions: Positions, name: string, owner: string): 
   const noted = positions.recordsOf(name);
   const own = noted.filter((record) => record.owner === owner);
   for (const record of own) positions.claim(record);
-  if (own.length > 0) return own;
+  if (own.some(({ done }) => done !== true)) return own;
   const newest = new Map<string, FileRecord>();
   for (const record of noted) {
-    const other = newest.get(idKey(record));
-    if (other === undefined || other.offset > record.offset) newest.set(idKey(record), record);
+    // A file that was read to its end may be gone, and another have its inode.
+    const key = record.done === true ? `${idKey(record)} ${record.headDigest}` : idKey(record);
+    const other = newest.get(key);
+    if (other === undefined || other.offset > record.offset) newest.set(key, record);
     // Left with the former reader, it would go stale, and be where the next one begins after another change of labels.
     positions.claim(record);
   }

@@ -8,7 +8,8 @@
 import { type BigIntStats, closeSync, fstatSync, openSync } from "node:fs";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { FileRecord } from "../file-records.ts";
-import { hasCompressed, type KnownFile, unpackGenerations, type Wanted, withDone } from "./compressed-generation.ts";
+import { hasCompressed, unpackGenerations, type Wanted } from "./compressed-generation.ts";
+import { DoneGenerations } from "./done-generations.ts";
 import { type FileId, idKey, idOf, isSame, matchesFingerprint, readMark, resolveLinks, statFile } from "./file-identity.ts";
 import type { FileTail } from "./file-tail.ts";
 import type { FollowContext } from "./follow-context.ts";
@@ -44,8 +45,7 @@ export class PathFollower {
   #closed = false;
   /** What is looked for among compressed files. */
   unpacking: Wanted | undefined;
-  /** Files of the path that were read to their end, the last ones: they may be packed later. */
-  #done: readonly KnownFile[] = [];
+  readonly done = new DoneGenerations();
   /** Where links led when a file was last begun here. */
   #ledTo: string | undefined;
 
@@ -91,7 +91,7 @@ export class PathFollower {
     if (this.#begun) return;
     this.#begun = true;
     for (const { tail, fd } of takeOverRotated(this.name, this.#context)) this.#addRotated(tail, fd, this.chain.length);
-    this.#resume(this.#context.takeRecords(this.name), statFile(this.name));
+    this.#resume(this.done.resume(this.#context.takeRecords(this.name)), statFile(this.name));
   }
 
   /** Compares the path with what is known. Returns whether anything has changed. */
@@ -304,7 +304,7 @@ export class PathFollower {
   #close(tail: FileTail): void {
     tail.close();
     tail.finished = true;
-    this.#done = withDone(this.#done, tail);
+    this.done.add(tail);
     if (this.#context.byId.get(tail.idKey) === tail) this.#context.byId.delete(tail.idKey);
   }
 
@@ -425,7 +425,7 @@ export class PathFollower {
   #unpack(records: readonly FileRecord[]): boolean {
     const context = this.#context;
     const unseenAfterMs = (this.#seenMs ?? Number.MAX_VALUE) - CLOCK_TICK_MS;
-    const wanted = { records, known: [...this.chain.map((tail) => tail.head), ...this.#done], unseenAfterMs };
+    const wanted = { records, known: [...this.chain.map((tail) => tail.head), ...this.done], unseenAfterMs };
     const paths = [...new Set([this.name, resolveLinks(this.name), ...records.map(({ path }) => path)])];
     if (!hasCompressed(paths, wanted)) return false;
     this.unpacking = wanted;

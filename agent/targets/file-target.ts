@@ -159,10 +159,12 @@ class GlobTarget implements FileTarget, PositionSource, FolderListener, Sleeper 
     const left = this.#tails().filter((tail) => !tail.finished && (!tail.ledger.settled || tail.rotated));
     for (const tail of left) this.#pool.leaving.set(leavingKey(tail.name, tail.id), tail);
     if (left.length > 0) setTimeout(() => this.#giveUpLeaving(left), LEAVING_MS).unref();
-    const sought = [...this.#followers.values()].flatMap((follower) => follower.stopUnpacking());
+    const followers = [...this.#followers.values()];
+    const sought = followers.flatMap((follower) => follower.stopUnpacking());
+    const read = followers.flatMap((follower) => follower.done.leave(this.#options.clock.nowMs()));
     const done = this.#tails().filter((tail) => tail.ledger.settled && !left.includes(tail));
     const frozen: PositionSource = {
-      records: () => [...sought, ...done.filter((tail) => !tail.finished).map((tail) => tail.record())],
+      records: () => [...sought, ...read, ...done.filter((tail) => !tail.finished).map((tail) => tail.record())],
       positions: () => done.filter((tail) => !tail.rotated).map((tail) => [tail.name, String(tail.ledger.committed())] as const),
       settled: () => true,
     };
@@ -175,6 +177,7 @@ class GlobTarget implements FileTarget, PositionSource, FolderListener, Sleeper 
   *records(): Iterable<FileRecord> {
     for (const follower of this.#followers.values()) {
       const records = follower.chain.filter((tail) => this.#isOurs(tail) && !tail.isDone).map((tail) => tail.record());
+      yield* follower.done.noted(this.#options.clock.nowMs());
       const { unpacking } = follower;
       if (unpacking === undefined) yield* records;
       // Until it is over, what is looked for is still to be found after a restart.

@@ -207,6 +207,53 @@ describe("while the agent is away", () => {
     expect(rig.lines()).toEqual([0, 1, 2, 3].flatMap((g) => numbered(`g${g} `, 20).list));
   });
 
+  type Meanwhile = () => void;
+  const ways: Record<string, (meanwhile: Meanwhile) => Promise<void>> = {
+    stop: async (meanwhile) => {
+      await rig.stop();
+      await pause(30);
+      meanwhile();
+      await rig.start();
+    },
+    kill: async (meanwhile) => {
+      await rig.positions.sync();
+      await rig.kill();
+      await pause(30);
+      meanwhile();
+      await rig.start();
+    },
+    reload: async (meanwhile) => {
+      await rig.target.stop({ drain: false });
+      meanwhile();
+      await rig.openTarget({ job: "changed" });
+    },
+  };
+  for (const [name, beginAgain] of Object.entries(ways)) {
+    for (const packed of ["meanwhile", "later"]) {
+      test(`a generation that was read before a ${name} and is packed ${packed}, with the time of the packing, is not read again`, async () => {
+        rig = new Rig({ roomLines: 1e6 });
+        writeFileSync(rig.path(LOG), numbered("g0 ", 20).text);
+        await rig.start();
+        await rig.untilLines(20);
+        renameSync(rig.path(LOG), rig.path(`${LOG}.20261126-100000`));
+        writeFileSync(rig.path(LOG), numbered("g1 ", 20).text);
+        await rig.untilLines(40);
+        await rig.until(() => rig.target.details().length === 1, "the end of the first generation");
+        const packAndRotate = (): void => {
+          writeFileSync(rig.path(`${LOG}.20261126-100000.gz`), gzipSync(readFileSync(rig.path(`${LOG}.20261126-100000`))));
+          rmSync(rig.path(`${LOG}.20261126-100000`));
+          renameSync(rig.path(LOG), rig.path(`${LOG}.20261126-100001`));
+          writeFileSync(rig.path(LOG), numbered("g2 ", 20).text);
+        };
+        await beginAgain(packed === "meanwhile" ? packAndRotate : () => {});
+        if (packed === "later") packAndRotate();
+        await rig.until(() => rig.linesOnce().includes("g2 19"), "the next generation");
+        await pause(300);
+        expect(rig.lines()).toEqual([0, 1, 2].flatMap((g) => numbered(`g${g} `, 20).list));
+      });
+    }
+  }
+
   for (const rotations of [1, 2]) {
     test(`${rotations} rotations, each packed at once`, async () => {
       const generations = [0, 1, 2].map((generation) => numbered(`generation ${generation} line `, COUNT));
