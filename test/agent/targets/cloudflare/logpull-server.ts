@@ -1,6 +1,7 @@
 // Cloudflare's log pull, as small as the tests need it: one zone whose lines have a time in milliseconds, and faults to order.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 
@@ -32,8 +33,9 @@ export class LogpullServer {
   /** Answers have their lines in another order every time. */
   shuffles = false;
 
-  constructor() {
-    this.#server = createServer((request, response) => this.#answer(request, response));
+  constructor(tls?: ServerOptions) {
+    const answer = (request: IncomingMessage, response: ServerResponse): void => this.#answer(request, response);
+    this.#server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
   }
 
   async listen(): Promise<string> {

@@ -1,7 +1,5 @@
 import { createVerify, generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -10,63 +8,7 @@ import { openPull } from "../../../../agent/targets/gcplog/open-gcplog.ts";
 import { Subscription } from "../../../../agent/targets/gcplog/pubsub.ts";
 import { type Clock, manualClock, systemClock } from "../../../../lib/runtime/clock.ts";
 import { ReceiverRun } from "../receiver-harness.ts";
-
-/** Pub/Sub as it behaves here: what is not acknowledged comes again with the next pull. */
-class FakeGoogle {
-  readonly waiting = new Map<string, string>();
-  readonly requests: { path: string; authorization: string | undefined; body: string }[] = [];
-  /** Statuses for the next requests of a path's end, instead of an answer; 0 cuts the connection. */
-  readonly faults = new Map<string, number[]>();
-  tokens = 0;
-  readonly #server: Server;
-
-  constructor() {
-    this.#server = createServer(async (request, response) => {
-      const body = await textOf(request);
-      const path = request.url!;
-      this.requests.push({ path, authorization: request.headers.authorization, body });
-      const fault = this.faults.get(path.split(/[:/]/).at(-1)!)?.shift();
-      if (fault === 0) return void request.socket.destroy();
-      if (fault !== undefined) return void response.writeHead(fault).end(`{"error": {"code": ${fault}}}`);
-      response.end(JSON.stringify(path.includes("token") ? this.#token() : this.#answer(path, JSON.parse(body) as Asked)));
-    });
-  }
-
-  async open(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  publish(...texts: string[]): void {
-    for (const text of texts) this.waiting.set(`ack-${this.waiting.size}-${text}`, JSON.stringify({ logName: "l", textPayload: text }));
-  }
-
-  async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
-
-  #token(): object {
-    return { access_token: `token-${++this.tokens}`, expires_in: 3600 };
-  }
-
-  #answer(path: string, { ackIds = [] }: Asked): object {
-    if (path.endsWith(":acknowledge")) for (const id of ackIds) this.waiting.delete(id);
-    if (!path.endsWith(":pull")) return {};
-    const messages = [...this.waiting].map(([ackId, data]) => ({ ackId, message: { data: Buffer.from(data).toString("base64") } }));
-    return messages.length === 0 ? {} : { receivedMessages: messages };
-  }
-}
-
-interface Asked {
-  readonly ackIds?: readonly string[];
-}
-
-async function textOf(request: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = [];
-  for await (const part of request as AsyncIterable<Buffer>) parts.push(part);
-  return Buffer.concat(parts).toString();
-}
+import { FakeGoogle } from "./fake-google.ts";
 
 let google: FakeGoogle;
 let host: string;
