@@ -146,10 +146,10 @@ class Receiver implements Source {
           const { fault, batch } = await this.#take(request, route, held);
           const { liveCount } = batch;
           await this.#secure(batch);
-          this.#counts.requests++;
           this.#counts.entries += liveCount;
           route.onTaken?.(liveCount);
           if (fault !== undefined) throw new Refusal(400, fault);
+          this.#counts.requests++;
           response.writeHead(204).end();
           this.#answered("204");
         } catch (error) {
