@@ -14,6 +14,9 @@ const KILLS = faultSetting("kills", 1);
 const BROKER_KILLS = faultSetting("broker-kills", 0);
 const MESSAGES = 6_000;
 const SENT_AT_ONCE = 500;
+/** Messages to the event hub beside them: resource logs of two records, and some that are none. */
+const HUB_MESSAGES = 600;
+const HUB_GARBAGE_EVERY = 20;
 
 describe.skipIf(absence !== undefined)(`Kafka${absence === undefined ? "" : ` (${absence})`}`, () => {
   const folder = mkdtempSync(join(tmpdir(), "skald-kafka-kill-"));
@@ -30,7 +33,7 @@ describe.skipIf(absence !== undefined)(`Kafka${absence === undefined ? "" : ` ($
     const startedMs = Date.now();
     const [serverPort, agentPort] = [await freePort(), await freePort()];
     const start = (args: readonly string[], name: string): Program => {
-      programs.push(startSkald(args, join(folder, `${name}.log`)));
+      programs.push(startSkald(args, join(folder, `${name}.log`), { env: { NODE_EXTRA_CA_CERTS: broker.caFile } }));
       return programs.at(-1)!;
     };
     const serverConfig = join(folder, "server.yaml");
@@ -52,10 +55,13 @@ clients: [{ url: "http://127.0.0.1:${serverPort}/loki/api/v1/push", batchwait: 2
 scrape_configs:
   - job_name: k
     kafka: { brokers: ["${broker.plain}"], topics: [killed], group_id: killed, use_incoming_timestamp: true, labels: { job: k } }
+  - job_name: hub
+    azure_event_hubs: { fully_qualified_namespace: "${broker.sasl}", connection_string: ${broker.password}, event_hubs: [hub], group_id: killed-hub, disallow_custom_messages: true, use_incoming_timestamp: true, labels: { job: hub } }
 `,
     );
     await until("the server", () => isReady(serverPort), 60_000);
     await broker.createTopic("killed", 3);
+    await broker.createTopic("hub", 2);
     let agent = start(["agent", `-config.file=${config}`], "agent");
     const killAgent = async (): Promise<void> => {
       await agent.stop("SIGKILL");
@@ -72,14 +78,32 @@ scrape_configs:
         "killed",
         numbers.map((number) => ({ value: `line ${number}` })),
       );
+      await broker.send("hub", hubMessages((sent * HUB_MESSAGES) / MESSAGES, ((sent + SENT_AT_ONCE) * HUB_MESSAGES) / MESSAGES));
       await sleep(300);
       if (killed < kills.length && sent >= ((killed + 1) * MESSAGES) / (kills.length + 1)) await kills[killed++]!();
     }
-    const lines = async (): Promise<string[]> =>
-      [...(await readStreams(serverPort, '{job="k"}', startedMs)).values()].flat().map(({ line }) => line);
-    await until("all lines", async () => new Set(await lines()).size === MESSAGES, 90_000);
+    const lines = async (job: string): Promise<string[]> =>
+      [...(await readStreams(serverPort, `{job="${job}"}`, startedMs)).values()].flat().map(({ line }) => line);
+    await until("all lines", async () => new Set(await lines("k")).size === MESSAGES, 90_000);
     // A message that is sent again has the same time, so that the server keeps one.
-    expect((await lines()).length).toBe(MESSAGES);
+    expect((await lines("k")).length).toBe(MESSAGES);
+    const records = 2 * (HUB_MESSAGES - HUB_MESSAGES / HUB_GARBAGE_EVERY);
+    await until("all records", async () => new Set(await lines("hub")).size === records, 30_000);
+    expect((await lines("hub")).length).toBe(records);
     report("kafka", { messages: MESSAGES, kills: KILLS, broker_kills: BROKER_KILLS, lost: 0 });
   }, 300_000);
 });
+
+function hubMessages(from: number, to: number): { value: string }[] {
+  return Array.from({ length: to - from }, (_, i) => {
+    const n = from + i;
+    if (n % HUB_GARBAGE_EVERY === 0) return { value: `garbage ${n}` };
+    const record = (part: number): object => ({
+      time: new Date().toISOString(),
+      category: "c",
+      resourceId: "/r",
+      operationName: `${n}.${part}`,
+    });
+    return { value: JSON.stringify({ records: [record(0), record(1)] }) };
+  });
+}

@@ -122,7 +122,7 @@ export class RealBroker {
       "inter.broker.listener.name=PLAINTEXT",
       "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL",
       "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
-      `listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_${USER}="${PASSWORD}";`,
+      `listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_${USER}="${PASSWORD}" user_$ConnectionString="${PASSWORD}";`,
       `listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=${scram}`,
       `listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=${scram}`,
       "ssl.keystore.type=PEM",
