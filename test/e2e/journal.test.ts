@@ -142,6 +142,28 @@ describe.skipIf(missing !== undefined)(`with a real journald${missing === undefi
     const collected = [...(await readStreams(serverPort, '{job="own"} |= "agent started"', startedMs)).values()].flat();
     expect(collected).toEqual([]);
   });
+
+  test("of a flood with garbage in it, everything the journal has arrives once", { timeout: 60_000 }, async () => {
+    const agent = startAgent("flood");
+    await until("agent ready", () => isReady(agentPort));
+    const garbage = Buffer.from([0x6e, 0x6f, 0xff, 0xfe, 0x80, 0x20, 0x6e, 0x3d]);
+    for (let part = 0; part < 5; part++) {
+      const from = 10_000 + part * 2_000;
+      journald.write(lines(from, from + 1_998));
+      journald.writeBytes(Buffer.concat([garbage, Buffer.from(`${from + 1_999}\n`)]));
+    }
+    // journald may itself refuse a part of a flood.
+    const held = journald
+      .control("-o", "export", "--output-fields=MESSAGE", "--no-pager", "-t", "e2e")
+      .match(/ n=1\d{4}$/gm)!
+      .map((text) => Number(text.slice(3)));
+    expect(held.length).toBeGreaterThan(5_000);
+    const got = (await untilStored("flood", held)).filter((n) => n >= 10_000);
+    expect(got).toEqual(held);
+    const strange = [...(await readStreams(serverPort, '{job="flood"} |= "\uFFFD"', startedMs)).values()].flat();
+    expect(strange.map(({ line }) => line)).toEqual(held.filter((n) => n % 2_000 === 1_999).map((n) => `no\uFFFD\uFFFD\uFFFD n=${n}`));
+    await agent.stop();
+  });
 });
 
 /** A stream to journald as systemd opens one for a service's output. */

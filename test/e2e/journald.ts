@@ -37,14 +37,21 @@ export class Journald {
 
   /** Writes entries by the protocol of syslog, one per line, and waits until they are in the journal. */
   write(lines: readonly string[]): void {
-    execFileSync("logger", ["--socket", this.socket("dev-log"), "--tag", "e2e", "--priority", "local0.warning"], {
-      input: `${lines.join("\n")}\n`,
-    });
+    this.writeBytes(Buffer.from(`${lines.join("\n")}\n`));
+  }
+
+  /** The same with any bytes. */
+  writeBytes(input: Buffer): void {
+    execFileSync("logger", ["--socket", this.socket("dev-log"), "--tag", "e2e", "--priority", "local0.warning"], { input });
     this.control("--sync");
   }
 
   control(...args: string[]): string {
-    return execFileSync("journalctl", [`--namespace=${this.namespace}`, ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+    return execFileSync("journalctl", [`--namespace=${this.namespace}`, ...args], {
+      encoding: "utf8",
+      maxBuffer: 64 * 1024 * 1024,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
   }
 
   /** Ends it and removes what it has written. */

@@ -247,6 +247,22 @@ describe("faults", () => {
     expect([...lines()].sort()).toEqual([...said].sort());
   });
 
+  test("a flood while the remote is away is read as far as there is room, and arrives once and in order when it answers", async () => {
+    let away = true;
+    await answering(() => (away ? 500 : 204));
+    await docker.listen(socket());
+    const web = docker.run("web");
+    await start();
+    const said = Array.from({ length: 45_000 }, (_, i) => `line ${i} ${"x".repeat(1_000)}`);
+    for (const line of said) docker.write(web, line);
+    await until(() => loki.requests.length > 3);
+    const read = Number(/^promtail_docker_target_entries_total (\d+)/m.exec(await metrics())?.[1]);
+    expect(read).toBeLessThan(said.length);
+    away = false;
+    await until(() => lines().length >= said.length);
+    expect(lines()).toEqual(said);
+  });
+
   test("a daemon that is away at the start, and restarts later, is read when it is there", async () => {
     const web = docker.run("web");
     docker.write(web, "one");
