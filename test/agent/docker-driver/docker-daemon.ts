@@ -43,6 +43,16 @@ export class LogPipe {
     for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at);
   }
 
+  /** Writes until the pipe is full. Returns how many bytes went in. */
+  writeSome(bytes: Buffer): number {
+    try {
+      return writeSync(this.#fd, bytes);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EAGAIN") return 0;
+      throw error;
+    }
+  }
+
   close(): void {
     closeSync(this.#fd);
   }

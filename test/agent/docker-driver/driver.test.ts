@@ -6,7 +6,7 @@ import { LogDriver } from "../../../agent/docker-driver/driver.ts";
 import { openPluginServer, type PluginServer } from "../../../agent/docker-driver/plugin-server.ts";
 import { createLog } from "../../../lib/runtime/log.ts";
 import { PushServer } from "../client/harness.ts";
-import { call, LogPipe } from "./docker-daemon.ts";
+import { call, encode, LogPipe } from "./docker-daemon.ts";
 
 let folder: string;
 let driver: LogDriver;
@@ -188,6 +188,30 @@ describe("nothing is lost", () => {
     accepting = true;
     await arrived(2);
     expect(loki.accepted).toEqual(["one", "two"]);
+  });
+
+  test("of a flood while the remote is away: the pipe fills, and is read on when it answers", async () => {
+    accepting = false;
+    const file = pipe();
+    await startLogging(file.path, infoOf({ "loki-retries": "0", "loki-min-backoff": "200ms", "loki-max-backoff": "200ms" }));
+    const lines = Array.from({ length: 25_000 }, (_, i) => `line ${i} ${"x".repeat(1_000)}`);
+    const bytes = Buffer.concat(lines.map((line) => encode({ line })));
+    let at = 0;
+    const writeUntil = async (isOver: (fullFor: number) => boolean): Promise<void> => {
+      for (let fullFor = 0; at < bytes.length && !isOver(fullFor); ) {
+        const written = file.writeSome(bytes.subarray(at, at + 65_536));
+        at += written;
+        fullFor = written > 0 ? 0 : fullFor + 1;
+        if (written === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    };
+    await writeUntil((fullFor) => fullFor > 100);
+    expect(at).toBeLessThan(bytes.length);
+    accepting = true;
+    await writeUntil(() => false);
+    await arrived(lines.length);
+    expect(loki.accepted).toEqual(lines);
+    file.close();
   });
 
   test("without a word: what could not be sent before the end is told", async () => {
