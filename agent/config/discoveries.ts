@@ -136,6 +136,20 @@ export const dnsSdSchema = () =>
       else if (type !== "SRV" && config.port === 0) fail("a port is required in DNS-SD configs for all record types except SRV");
     });
 
+export const httpSdSchema = () =>
+  overHttp({ url: text().default(""), refresh_interval: refresh("60s") }).superRefine(({ url: asked }, context) => {
+    const fault = httpUrlFault(asked);
+    if (fault !== undefined) context.addIssue({ code: "custom", path: ["url"], message: fault });
+  });
+
+function httpUrlFault(text: string): string | undefined {
+  if (text === "") return "URL is missing";
+  if (!URL.canParse(text)) return `${JSON.stringify(text)} is no URL`;
+  const { protocol, host } = new URL(text);
+  if (protocol !== "http:" && protocol !== "https:") return "URL scheme must be 'http' or 'https'";
+  return host === "" ? "host is missing in URL" : undefined;
+}
+
 const zookeeper = () =>
   z.strictObject({ servers: textList().prefault([]), paths: textList().prefault([]), timeout: promDuration().prefault("10s") });
 
@@ -228,6 +242,7 @@ export const discoverySchemas: Readonly<Record<Discovery, () => z.ZodType>> = {
   consul_sd_configs: () => list(consulSdSchema()),
   consulagent_sd_configs: () => list(consulAgentSdSchema()),
   dns_sd_configs: () => list(dnsSdSchema()),
+  http_sd_configs: () => list(httpSdSchema()),
   digitalocean_sd_configs: () => list(digitalOceanSdSchema()),
   dockerswarm_sd_configs: () => list(dockerSwarmSdSchema()),
   serverset_sd_configs: () => list(zookeeper()),
@@ -245,3 +260,4 @@ export type DockerSdConfig = z.infer<ReturnType<typeof dockerSdSchema>>;
 export type ConsulSdConfig = z.infer<ReturnType<typeof consulSdSchema>>;
 export type ConsulAgentSdConfig = z.infer<ReturnType<typeof consulAgentSdSchema>>;
 export type DnsSdConfig = z.infer<ReturnType<typeof dnsSdSchema>>;
+export type HttpSdConfig = z.infer<ReturnType<typeof httpSdSchema>>;

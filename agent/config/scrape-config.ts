@@ -14,6 +14,7 @@ export const RARE_DISCOVERIES = [
   "consul_sd_configs",
   "consulagent_sd_configs",
   "dns_sd_configs",
+  "http_sd_configs",
   "digitalocean_sd_configs",
   "dockerswarm_sd_configs",
   "serverset_sd_configs",

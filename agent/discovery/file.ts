@@ -4,15 +4,14 @@
 import { type FSWatcher, watch } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { z } from "zod";
 import { TIMER_MS_MAX } from "../../lib/runtime/clock.ts";
-import { type ConfigDocument, ConfigError, describe, issuesOf, parseYaml } from "../../lib/runtime/config-file.ts";
+import { type ConfigDocument, parseYaml } from "../../lib/runtime/config-file.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
-import { labels, list, textList } from "../config/fields.ts";
 import type { FileSdConfig } from "../config/scrape-config.ts";
-import { keepAsWritten, withoutNulls } from "../config/written.ts";
+import { keepAsWritten } from "../config/written.ts";
 import type { Discovery, TargetGroup } from "./discovery.ts";
+import { writtenGroups } from "./written-groups.ts";
 
 /** Editors and atomic replacements make several events of one change. */
 const SETTLE_MS = 50;
@@ -123,8 +122,6 @@ async function listFiles(pattern: string): Promise<string[]> {
     .map((name) => join(folder, name));
 }
 
-const groupsSchema = list(z.strictObject({ targets: textList(), labels: labels().prefault({}) }));
-
 async function readGroups(file: string): Promise<TargetGroup[]> {
   const text = await readFile(file, "utf8");
   // JSON files may have tabs, which YAML refuses as indentation.
@@ -132,12 +129,5 @@ async function readGroups(file: string): Promise<TargetGroup[]> {
     extname(file).toLowerCase() === ".json"
       ? { file, value: JSON.parse(text) as unknown, where: (): string => file }
       : parseYaml(text, file, keepAsWritten);
-  const value = withoutNulls(document.value ?? []);
-  const result = groupsSchema.safeParse(value);
-  if (!result.success) throw new ConfigError(issuesOf(result.error, value, groupsSchema).map((issue) => describe(document, issue)));
-  return result.data.map(({ targets, labels: shared }, i) => ({
-    source: `${file}:${i}`,
-    targets: targets.map((address) => ({ __address__: address })),
-    labels: { ...shared, __meta_filepath: file },
-  }));
+  return writtenGroups(document, file, "__meta_filepath");
 }

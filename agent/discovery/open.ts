@@ -13,6 +13,7 @@ const DISCOVERIES: Readonly<Partial<Record<RareBlock, () => Promise<OpenDiscover
   consul_sd_configs: async () => (await import("./consul/catalog.ts")).consulDiscovery,
   consulagent_sd_configs: async () => (await import("./consul/agent.ts")).consulAgentDiscovery,
   dns_sd_configs: async () => (await import("./dns.ts")).dnsDiscovery,
+  http_sd_configs: async () => (await import("./http.ts")).httpDiscovery,
 };
 
 /** The blocks that name a discovery of file targets. */
