@@ -8,7 +8,7 @@ const TABLE_BITS_MAX: u32 = 14;
 const TABLE_BITS_MIN: u32 = 8;
 const MARGIN_BYTES: usize = 15;
 /** A search begins with steps of SKIP_START / 32 bytes, and takes longer ones the longer it finds nothing. */
-const SKIP_START: usize = 64;
+const SKIP_START: usize = 96;
 const table = memory.data(1 << 15, 16);
 
 /** `out` has room for 32 + n + n/6 bytes and 64 more. Returns the bytes written. */
@@ -43,13 +43,19 @@ function compressBlock(base: usize, end: usize, out: usize): usize {
       p += skip++ >> 5;
       continue;
     }
+    // The steps pass over the beginnings of matches.
+    while (p > literalFrom && candidate > base && load<u8>(p - 1) == load<u8>(candidate - 1)) {
+      p--;
+      candidate--;
+    }
     if (p > literalFrom) o = writeLiteral(literalFrom, p, o);
     for (;;) {
-      const length = 4 + matchLength(candidate + 4, p + 4, end);
+      // Most matches end within the first twelve bytes, which lie before the end as p is before the margin.
+      const differ = load<u64>(candidate + 4) ^ load<u64>(p + 4);
+      const length = differ ? 4 + (<u32>ctz(differ) >> 3) : 12 + matchLength(candidate + 12, p + 12, end);
       o = writeCopy(o, <u32>(p - candidate), length);
       p += length;
       if (p > limit) break;
-      store<u16>(slotOf(p - 1, shift), <u16>(p - 1 - base));
       const next = load<u32>(p);
       const nextSlot = slotOf(p, shift);
       candidate = base + load<u16>(nextSlot);
@@ -74,6 +80,13 @@ function slotOf(p: usize, shift: u32): usize {
 @inline
 function writeLiteral(from: usize, to: usize, out: usize): usize {
   const less1 = <u32>(to - from) - 1;
+  // Most are short: two registers are copied whatever the length.
+  if (less1 < 32) {
+    store<u8>(out, <u8>(less1 << 2));
+    v128.store(out + 1, v128.load(from));
+    v128.store(out + 17, v128.load(from + 16));
+    return out + 2 + less1;
+  }
   let o = out;
   if (less1 < 60) store<u8>(o++, <u8>(less1 << 2));
   else if (less1 < 256) {
@@ -99,10 +112,11 @@ function writeCopy(out: usize, offset: u32, length: u32): usize {
     o = writeLongCopy(o, offset, 60);
     rest -= 60;
   }
-  if (rest >= 12 || offset >= 2_048) return writeLongCopy(o, offset, rest);
-  store<u8>(o, <u8>(1 | ((rest - 4) << 2) | ((offset >> 8) << 5)));
-  store<u8>(o + 1, <u8>offset);
-  return o + 2;
+  // Which form it takes is as good as random, so there is no branch. Four bytes are written, two or three count.
+  const isLong = rest >= 12 || offset >= 2_048;
+  const short: u32 = 1 | ((rest - 4) << 2) | ((offset >> 8) << 5) | ((offset & 0xff) << 8);
+  store<u32>(o, select<u32>(2 | ((rest - 1) << 2) | (offset << 8), short, isLong));
+  return o + 2 + <usize>isLong;
 }
 
 // @ts-ignore: decorator

@@ -24,7 +24,7 @@ const TABLE_BITS_MIN = 8;
 /** Bytes at a block's end that no match begins in, so that four and eight bytes can be loaded at once. */
 const MARGIN_BYTES = 15;
 /** A search begins with steps of SKIP_START / 32 bytes, and takes longer ones the longer it finds nothing. */
-const SKIP_START = 64;
+const SKIP_START = 96;
 
 const table = new Uint16Array(1 << TABLE_BITS_MAX);
 
@@ -62,13 +62,17 @@ function compressBlock(source: Uint8Array, base: number, end: number, out: Uint8
       p += skip++ >>> 5;
       continue;
     }
+    // The steps pass over the beginnings of matches.
+    while (p > literalFrom && candidate > base && source[p - 1] === source[candidate - 1]) {
+      p--;
+      candidate--;
+    }
     if (p > literalFrom) o = writeLiteral(source, literalFrom, p, out, o);
     for (;;) {
       const length = 4 + matchLength(source, candidate + 4, p + 4, end);
       o = writeCopy(out, o, p - candidate, length);
       p += length;
       if (p > limit) break;
-      table[slotOf(source, p - 1, shift)] = p - 1 - base;
       const next = load32(source, p);
       const nextSlot = slotOf(source, p, shift);
       candidate = base + table[nextSlot]!;
