@@ -1,6 +1,7 @@
 // What all clients need to know of a batch, found out once: which labels its entries have, and that its lines are fit to be sent.
 
 import { isUtf8 } from "node:buffer";
+import { allocateWords, kernels } from "../../lib/kernels/index.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 
@@ -28,8 +29,9 @@ export interface LineLimit {
   readonly maxLineTruncate: boolean;
 }
 
-let picks = new Int32Array(8_192);
-let slots = new Int32Array(8_192);
+const LINES_AT_FIRST = 8_192;
+let picks = allocateWords(LINES_AT_FIRST);
+let slots = allocateWords(LINES_AT_FIRST);
 
 /** Repairs malformed UTF-8 in the batch's lines (a protobuf string must be UTF-8), cuts or leaves out long lines, and groups by labels. */
 export function groupEntries(batch: EntryBatch, limit: LineLimit): Grouping {
@@ -38,38 +40,40 @@ export function groupEntries(batch: EntryBatch, limit: LineLimit): Grouping {
   if (slots.length < batch.count) slots = new Int32Array(batch.count * 2);
   const tooLong = limit.maxLineBytes > 0 ? limitLines(batch, limit) : [];
   const dropped = new Set(tooLong.filter((line) => line.cutBytes === 0).map((line) => line.index));
-  const labels: LabelSet[] = [];
+  const live = batch.live.subarray(0, batch.liveCount);
+  const sent = dropped.size === 0 ? live : live.filter((i) => !dropped.has(i));
+  picks.set(sent);
+  return { picks, count: sent.length, slots, labels: fillSlots(batch), tooLong };
+}
+
+/** Numbers the entries' labels in `slots`; returns them by number. */
+function fillSlots({ live, liveCount, labels }: EntryBatch): LabelSet[] {
+  const found: LabelSet[] = [];
   const slotOf = new Map<LabelSet, number>();
   let last: LabelSet | undefined;
   let slot = 0;
-  let count = 0;
-  for (let k = 0; k < batch.liveCount; k++) {
-    const i = batch.live[k]!;
-    const set = batch.labels[i]!;
+  for (let k = 0; k < liveCount; k++) {
+    const i = live[k]!;
+    const set = labels[i]!;
     if (set !== last) {
       const known = slotOf.get(set);
       if (known === undefined) {
-        slot = labels.length;
+        slot = found.length;
         slotOf.set(set, slot);
-        labels.push(set);
+        found.push(set);
       } else slot = known;
       last = set;
     }
     slots[i] = slot;
-    if (dropped.size === 0 || !dropped.has(i)) picks[count++] = i;
   }
-  return { picks, count, slots, labels, tooLong };
+  return found;
 }
 
 /** Where all that the lines lie in is UTF-8, a line is if it is not cut within a character, which two bytes tell. */
 function repairUtf8(batch: EntryBatch): void {
-  let from = batch.bytesUsed;
-  let to = 0;
-  for (let k = 0; k < batch.liveCount; k++) {
-    from = Math.min(from, batch.starts[batch.live[k]!]!);
-    to = Math.max(to, batch.ends[batch.live[k]!]!);
-  }
+  const { from, to, cutCount } = kernels.surveyLines(batch.bytes, batch.starts, batch.ends, batch.live, batch.liveCount);
   const whole = isUtf8(batch.bytes.subarray(from, to));
+  if (whole && cutCount === 0) return;
   for (let k = 0; k < batch.liveCount; k++) {
     const i = batch.live[k]!;
     if (whole && !isContinuation(batch.bytes, batch.starts[i]!) && !isContinuation(batch.bytes, batch.ends[i]!)) continue;

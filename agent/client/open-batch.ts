@@ -1,7 +1,7 @@
 // A batch that is being filled: entries are encoded as they come, each stream into its own buffer, so that nothing of the source's
 // bytes is kept. Sealing puts the streams together and compresses them, and that is what waits to be sent.
 
-import { kernels } from "../../lib/kernels/index.ts";
+import { allocateWords, kernels } from "../../lib/kernels/index.ts";
 import type { BufferPool } from "../../lib/runtime/buffer-pool.ts";
 import type { EntryBatch, Ticket } from "../../lib/wire/entry-batch.ts";
 import { ENTRY_OVERHEAD_BYTES, encodeEntry, entryBytesMax, requestBytes, writeRequest } from "./push-body.ts";
@@ -38,6 +38,8 @@ export interface Segment {
 
 const REQUEST_SCRATCH_BYTES = 2 * 1024 * 1024;
 let requestScratch: Buffer | undefined;
+/** Picks sorted by their streams, while a segment is encoded. */
+let grouped = allocateWords(8_192);
 
 export class OpenBatch {
   readonly openedMs: number;
@@ -81,10 +83,12 @@ export class OpenBatch {
       this.#encode(batch, picks.subarray(from, to), segment.streams[0]!);
       return;
     }
-    const grouped = groupBySlot(segment);
+    if (grouped.length < to - from) grouped = new Int32Array((to - from) * 2);
+    const groupEnds = new Int32Array(segment.streams.length);
+    kernels.groupPicks(picks.subarray(from, to), to - from, segment.slots, segment.streams.length, grouped, groupEnds);
     for (let slot = 0, at = 0; slot < segment.streams.length; slot++) {
-      const end = grouped.ends[slot]!;
-      if (end > at) this.#encode(batch, grouped.picks.subarray(at, end), segment.streams[slot]!);
+      const end = groupEnds[slot]!;
+      if (end > at) this.#encode(batch, grouped.subarray(at, end), segment.streams[slot]!);
       at = end;
     }
   }
@@ -101,7 +105,7 @@ export class OpenBatch {
 
   #bufferFor(stream: ResolvedStream, room: number): StreamBuffer {
     let buffer = this.#streams.get(stream);
-    if (buffer === undefined) this.#streams.set(stream, (buffer = { bytes: this.#pool.take(room), used: 0 }));
+    if (buffer === undefined) this.#streams.set(stream, (buffer = { bytes: this.#pool.take(Math.max(room, stream.batchBytes)), used: 0 }));
     else if (buffer.used + room > buffer.bytes.length) {
       const grown = this.#pool.take(Math.max(buffer.used + room, buffer.bytes.length * 2));
       grown.set(buffer.bytes.subarray(0, buffer.used));
@@ -113,10 +117,10 @@ export class OpenBatch {
 
   /** Ends the filling. The batch must not be used afterwards. */
   seal(): SealedBatch {
-    const parts = [...this.#streams].map(([{ sent }, { bytes, used }]) => ({
-      labels: Buffer.from(String(sent)),
-      entries: bytes.subarray(0, used),
-    }));
+    const parts = [...this.#streams].map(([stream, { bytes, used }]) => {
+      stream.batchBytes = used;
+      return { labels: Buffer.from(String(stream.sent)), entries: bytes.subarray(0, used) };
+    });
     const compressed = compressRequest(parts, this.#pool);
     for (const { bytes } of this.#streams.values()) this.#pool.give(bytes);
     const { entryCount, lineBytes } = this;
@@ -143,23 +147,10 @@ export function compressRequest(
 }
 
 function roomFor(batch: EntryBatch, picks: Int32Array): number {
-  let room = 0;
-  if (batch.metadata !== undefined || batch.farSec !== undefined) for (const i of picks) room += entryBytesMax(batch, i);
-  else for (let k = 0; k < picks.length; k++) room += batch.ends[picks[k]!]! - batch.starts[picks[k]!]! + ENTRY_OVERHEAD_BYTES;
-  return room;
-}
-
-/** Entries sorted by slot, order kept within each: a counting sort. */
-function groupBySlot({ picks, from, to, slots, streams }: Segment): { readonly picks: Int32Array; readonly ends: Int32Array } {
-  const ends = new Int32Array(streams.length);
-  for (let k = from; k < to; k++) ends[slots[picks[k]!]!]!++;
-  let sum = 0;
-  for (let slot = 0; slot < ends.length; slot++) {
-    const count = ends[slot]!;
-    ends[slot] = sum;
-    sum += count;
+  if (batch.metadata === undefined && batch.farSec === undefined) {
+    return kernels.surveyLines(batch.bytes, batch.starts, batch.ends, picks, picks.length).lineBytes + picks.length * ENTRY_OVERHEAD_BYTES;
   }
-  const sorted = new Int32Array(to - from);
-  for (let k = from; k < to; k++) sorted[ends[slots[picks[k]!]!]!++] = picks[k]!;
-  return { picks: sorted, ends };
+  let room = 0;
+  for (const i of picks) room += entryBytesMax(batch, i);
+  return room;
 }

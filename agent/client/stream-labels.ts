@@ -10,6 +10,8 @@ export interface ResolvedStream {
   readonly sent: LabelSet;
   /** What is sent, with the tenant if it is not the client's own. As long as somebody has the stream, it is the only one of its key. */
   readonly key: LabelSet;
+  /** What its entries took in the batch before, encoded: the room to begin the next with. */
+  batchBytes: number;
 }
 
 /**
@@ -39,7 +41,7 @@ export class StreamLabels {
     const tenant = all.get(TENANT_LABEL) || this.#tenantId;
     const key = tenant === this.#tenantId ? sent : sent.with(TENANT_LABEL, tenant);
     let stream = this.#streams.get(key);
-    if (stream === undefined) this.#streams.set(key, (stream = { tenant, sent, key }));
+    if (stream === undefined) this.#streams.set(key, (stream = { tenant, sent, key, batchBytes: 0 }));
     return stream;
   }
 }

@@ -3,6 +3,7 @@
 // Several batches may be in flight, but never two with entries of one stream, so that each stream arrives in order. What waits longer
 // than there is room for makes `add` return a promise: whoever reads sources waits for it.
 
+import { kernels } from "../../lib/kernels/index.ts";
 import type { BufferPool } from "../../lib/runtime/buffer-pool.ts";
 import { TIMER_MS_MAX } from "../../lib/runtime/clock.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
@@ -267,6 +268,10 @@ function fitting(
   bytesMax: number,
   bound: { readonly slots: Int32Array; readonly allowed: Uint8Array } | undefined,
 ): { readonly to: number; readonly bytes: number } {
+  if (bound === undefined && batch.metadata === undefined) {
+    const all = kernels.surveyLines(batch.bytes, batch.starts, batch.ends, picks.subarray(from, count), count - from).lineBytes;
+    if (all <= bytesMax) return { to: count, bytes: all };
+  }
   let bytes = 0;
   let to = from;
   for (; to < count; to++) {

@@ -2,13 +2,14 @@
 
 import { isUtf8 } from "node:buffer";
 import { kernels } from "../../lib/kernels/index.ts";
-import { EntryBatch } from "../../lib/wire/entry-batch.ts";
+import { EntryBatch, type NumberColumns } from "../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { Stamper } from "./stamps.ts";
 import type { TextEncoding } from "./text-encoding.ts";
 
 /** Lines of one batch; bounds the columns, which are made anew for each. */
 export const BATCH_LINES_MAX = 8_192;
+const ALL_LINES = Int32Array.from({ length: BATCH_LINES_MAX }, (_, i) => i);
 
 export interface CleanText {
   readonly bytes: Uint8Array;
@@ -55,23 +56,23 @@ function countMalformedLines(raw: Uint8Array): number {
 /**
  * Splits `bytes[start, end)`, whose last line may lack its line feed, into a batch of at most BATCH_LINES_MAX entries.
  *
- * @param lineCountGuess room to make at first
+ * @param room how many lines to make room for at first, or columns for the most there may be
  * @returns the batch, and where its last line (with line feed) ends
  */
 export function batchLines(
   bytes: Uint8Array,
   start: number,
   end: number,
-  lineCountGuess: number,
+  room: number | NumberColumns,
   labels: LabelSet,
   stamp: Stamper,
 ): { readonly batch: EntryBatch; readonly end: number } {
-  const batch = new EntryBatch(bytes, Math.min(Math.max(lineCountGuess, 16), BATCH_LINES_MAX), end);
+  const batch = new EntryBatch(bytes, typeof room === "number" ? Math.min(Math.max(room, 16), BATCH_LINES_MAX) : room, end);
   let count = kernels.splitLines(bytes, start, end, batch.starts, batch.ends);
   while (count === batch.starts.length && count < BATCH_LINES_MAX && (batch.ends[count - 1] ?? 0) + 1 < end) {
-    const room = Math.min(BATCH_LINES_MAX, count * 4);
-    batch.starts = new Int32Array(room);
-    batch.ends = new Int32Array(room);
+    const more = Math.min(BATCH_LINES_MAX, count * 4);
+    batch.starts = new Int32Array(more);
+    batch.ends = new Int32Array(more);
     count = kernels.splitLines(bytes, start, end, batch.starts, batch.ends);
   }
   let next = count === 0 ? start : batch.ends[count - 1]! + 1;
@@ -103,8 +104,7 @@ function fillColumns(batch: EntryBatch, count: number, labels: LabelSet, stamp: 
     batch.live = new Int32Array(room);
   }
   stamp(batch.sec, batch.nanos, count);
-  const { live } = batch;
-  for (let i = 0; i < count; i++) live[i] = i;
+  batch.live.set(ALL_LINES.subarray(0, count));
   batch.labels = new Array<LabelSet>(count).fill(labels);
   batch.count = count;
   batch.liveCount = count;

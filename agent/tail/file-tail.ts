@@ -268,7 +268,8 @@ export class FileTail implements FileHolder {
     const { stamper, blocks, budget } = this.setting.pool;
     const clean = cleanText(block, textStart, textEnd, this.#encoding);
     const guess = Math.ceil((clean.end - clean.start) / this.#lineBytesMean) + 8;
-    const { batch, end } = batchLines(clean.bytes, clean.start, clean.end, guess, this.labels, stamper);
+    const columns = blocks.takeColumns();
+    const { batch, end } = batchLines(clean.bytes, clean.start, clean.end, columns ?? guess, this.labels, stamper);
     // Only of a block that is the file's own bytes may a part be left for the next read: of decoded text all lines are taken.
     const own = clean.bytes === block;
     if (!own) appendLines(batch, clean.bytes, end, clean.end, this.labels, stamper);
@@ -284,6 +285,7 @@ export class FileTail implements FileHolder {
     batch.source = `${this.name} ${this.idKey}`;
     const recycle = (): void => {
       if (own) blocks.give(block);
+      blocks.giveColumns(columns);
     };
     if (!own) blocks.give(block);
     return { kind: "lines", batch, ticket, malformedLineCount: clean.malformedLineCount, recycle };

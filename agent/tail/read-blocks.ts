@@ -1,7 +1,9 @@
 // Blocks that files are read into. Allocating 256 KiB for each read costs more in page clearing than reading it (DESIGN.md, "Speed"),
 // so blocks are used again once nothing of a batch is kept by its pipeline.
 
-import { kernels } from "../../lib/kernels/index.ts";
+import { allocateWords, kernels } from "../../lib/kernels/index.ts";
+import { makeColumns, type NumberColumns } from "../../lib/wire/entry-batch.ts";
+import { BATCH_LINES_MAX } from "./batch-lines.ts";
 import { MARK_BYTES_MAX } from "./file-identity.ts";
 
 export const BLOCK_BYTES = 256 * 1024;
@@ -16,6 +18,8 @@ export class ReadBlocks {
   readonly #free: Uint8Array[] = [];
   readonly #freeSmall: Uint8Array[] = [];
   #madeCount = 0;
+  readonly #freeColumns: NumberColumns[] = [];
+  #madeColumnsCount = 0;
 
   /** A block with room for `bytes` bytes of file, mark and all, and the slack. Larger ones than a read takes are made for the purpose. */
   take(bytes: number): Uint8Array {
@@ -25,6 +29,18 @@ export class ReadBlocks {
     if (free !== undefined) return free;
     const size = BLOCK_BYTES + BLOCK_SLACK_BYTES;
     return this.#madeCount++ < KERNEL_BLOCKS_MAX ? kernels.allocate(size) : new Uint8Array(size);
+  }
+
+  /** Columns for BATCH_LINES_MAX lines, in the kernels' memory; undefined when all there are are in use. */
+  takeColumns(): NumberColumns | undefined {
+    const free = this.#freeColumns.pop();
+    if (free !== undefined || this.#madeColumnsCount === KERNEL_BLOCKS_MAX) return free;
+    this.#madeColumnsCount++;
+    return makeColumns(BATCH_LINES_MAX, allocateWords);
+  }
+
+  giveColumns(columns: NumberColumns | undefined): void {
+    if (columns !== undefined) this.#freeColumns.push(columns);
   }
 
   /** Takes a block back; nobody may look at it any more. */

@@ -88,6 +88,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
     const out = {
       ...{ ok: flags(), timeOk: flags(), stream: flags(), partial: flags() },
       ...{ contentStart: words(), timeEnd: words(), sec: words(), nanos: words(), flagsStart: words(), flagsEnd: words() },
+      ...{ streamStart: words(), streamEnd: words() },
     };
     return ns(rate(count, () => flavour.parseCri(bytes, starts, ends, count, out)));
   },

@@ -11,6 +11,12 @@ export { prepareNeedle } from "./needle.ts";
 
 export const kernels: Kernels = process.env.SKALD_KERNELS === "typescript" ? typescriptKernels : loadFastest();
 
+/** `kernels.allocate` for a column. */
+export function allocateWords(count: number): Int32Array {
+  const bytes = kernels.allocate(count * 4);
+  return new Int32Array(bytes.buffer, bytes.byteOffset, count);
+}
+
 function loadFastest(): Kernels {
   try {
     return loadWasmKernels();

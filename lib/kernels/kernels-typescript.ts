@@ -16,12 +16,15 @@ import { packPage, unpackPage } from "./typescript/page.ts";
 import { decodePush, encodeEntries } from "./typescript/push.ts";
 import { parseRfc3339 } from "./typescript/rfc3339.ts";
 import { snappyCompress, snappyDecompress } from "./typescript/snappy.ts";
+import { groupPicks, surveyLines } from "./typescript/spans.ts";
 
 export const typescriptKernels: Kernels = {
   flavour: "typescript",
   allocate: (bytes) => new Uint8Array(bytes),
   splitLines,
   parseCri,
+  surveyLines,
+  groupPicks,
   parseRfc3339,
   scanJson,
   escapeJson,

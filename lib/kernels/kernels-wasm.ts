@@ -12,6 +12,7 @@ import { scanStrictLogfmt } from "./wasm/logfmt-strict.ts";
 import { instantiate } from "./wasm/module.ts";
 import { pushKernels } from "./wasm/push.ts";
 import { buildGramFilter, findKernels } from "./wasm/search.ts";
+import { spanKernels } from "./wasm/spans.ts";
 
 export { WasmUnsupported } from "./wasm/module.ts";
 
@@ -30,6 +31,7 @@ export function loadWasmKernels(): Kernels {
     ...jsonTextKernels(module, memory),
     scanStrictLogfmt: scanStrictLogfmt(module, memory),
     jsonFields: jsonFields(module, memory),
+    ...spanKernels(module, memory),
     ...pushKernels(module, memory),
     ...codecKernels(module, memory),
     ...findKernels(module, memory),

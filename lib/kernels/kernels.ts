@@ -21,8 +21,10 @@ export interface CriColumns {
   readonly timeOk: Uint8Array;
   readonly sec: Int32Array;
   readonly nanos: Int32Array;
-  /** 0 stdout, 1 stderr. */
+  /** 0 stdout, 1 stderr; and where that word stands. */
   readonly stream: Uint8Array;
+  readonly streamStart: Int32Array;
+  readonly streamEnd: Int32Array;
   /** Flags field; `partial` is 1 when it is exactly `P`. */
   readonly flagsStart: Int32Array;
   readonly flagsEnd: Int32Array;
@@ -93,6 +95,17 @@ export interface Needle {
   readonly probeB: number;
 }
 
+/** What lines of a block come to. */
+export interface LineSurvey {
+  /** The part of the block they all lie in. */
+  readonly from: number;
+  readonly to: number;
+  /** Of all lines together. */
+  readonly lineBytes: number;
+  /** Lines that begin within a UTF-8 character of the block, or end within one. */
+  readonly cutCount: number;
+}
+
 export interface Kernels {
   readonly flavour: "wasm" | "typescript";
 
@@ -106,8 +119,20 @@ export interface Kernels {
    */
   splitLines(bytes: Uint8Array, from: number, to: number, starts: Int32Array, ends: Int32Array): number;
 
-  /** Kubernetes' container log form `<time> <stdout|stderr> <flags> <content>` of the lines 0..count, reference agent-features §2.7. */
-  parseCri(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, count: number, out: CriColumns): void;
+  /**
+   * Kubernetes' container log form `<time> <stdout|stderr> <flags> <content>` of the lines 0..count, reference agent-features §2.7.
+   * Returns how many of them are irregular: not of that form, partial, or with a time that is not `timeOk`.
+   */
+  parseCri(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, count: number, out: CriColumns): number;
+
+  /** Where the lines `picks[0, pickCount)` of `bytes` lie, and what they come to. */
+  surveyLines(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, picks: Int32Array, pickCount: number): LineSurvey;
+
+  /**
+   * Sorts `picks[0, pickCount)` by their groups `groups[pick]`, which are less than `groupCount`, order kept within each. Group g goes to
+   * `sorted[g === 0 ? 0 : groupEnds[g - 1], groupEnds[g])`.
+   */
+  groupPicks(picks: Int32Array, pickCount: number, groups: Int32Array, groupCount: number, sorted: Int32Array, groupEnds: Int32Array): void;
 
   /** RFC 3339 with any number of fraction digits, as Go's RFC3339Nano parses it, of the spans 0..count. A span with start < 0 is not ok. */
   parseRfc3339(

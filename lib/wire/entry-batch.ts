@@ -30,6 +30,15 @@ export interface Ticket {
   abandon?(): void;
 }
 
+/** The columns of numbers of a batch, all as long. */
+export interface NumberColumns {
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+  readonly sec: Int32Array;
+  readonly nanos: Int32Array;
+  readonly live: Int32Array;
+}
+
 const encoder = new TextEncoder();
 
 export class EntryBatch {
@@ -60,15 +69,16 @@ export class EntryBatch {
   /** Released by whoever ends the batch's way; held again by whoever keeps entries longer. */
   tickets: Ticket[] = [];
 
-  /** @param bytes the block; @param capacity entries to make room for (grows by itself) */
-  constructor(bytes: Uint8Array = new Uint8Array(0), capacity = 16, bytesUsed = bytes.length) {
+  /** @param bytes the block; @param room entries to make room for, or the columns for them (which grow by themselves) */
+  constructor(bytes: Uint8Array = new Uint8Array(0), room: number | NumberColumns = 16, bytesUsed = bytes.length) {
     this.bytes = bytes;
     this.bytesUsed = bytesUsed;
-    this.starts = new Int32Array(capacity);
-    this.ends = new Int32Array(capacity);
-    this.sec = new Int32Array(capacity);
-    this.nanos = new Int32Array(capacity);
-    this.live = new Int32Array(capacity);
+    const { starts, ends, sec, nanos, live } = typeof room === "number" ? makeColumns(room, (count) => new Int32Array(count)) : room;
+    this.starts = starts;
+    this.ends = ends;
+    this.sec = sec;
+    this.nanos = nanos;
+    this.live = live;
   }
 
   /** Adds an entry whose line is `bytes[start, end)`, live and last. Returns its index. */
@@ -201,6 +211,10 @@ export class EntryBatch {
     this.nanos = wider(this.nanos);
     this.live = wider(this.live);
   }
+}
+
+export function makeColumns(capacity: number, make: (count: number) => Int32Array): NumberColumns {
+  return { starts: make(capacity), ends: make(capacity), sec: make(capacity), nanos: make(capacity), live: make(capacity) };
 }
 
 /** Values as they were set, one slot per entry. */

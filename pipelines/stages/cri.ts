@@ -79,16 +79,38 @@ class CriParser {
   /** Lines as they came: the stage itself moves the batch's. */
   #starts = new Int32Array(0);
   #ends = new Int32Array(0);
-  #streamStart = new Int32Array(0);
-  #streamEnd = new Int32Array(0);
 
   /** Returns how many of the live lines are partial. */
   process(batch: EntryBatch): number {
     this.#copyLines(batch);
-    kernels.parseCri(batch.bytes, this.#starts, this.#ends, batch.count, this.columns);
-    const partialCount = this.#apply(batch);
+    const irregularCount = kernels.parseCri(batch.bytes, this.#starts, this.#ends, batch.count, this.columns);
+    const isPlain = irregularCount === 0 && batch.liveCount === batch.count && batch.farSec === undefined;
+    const partialCount = isPlain ? this.#applyToAll(batch) : this.#apply(batch);
     this.#extract(batch);
     return partialCount;
+  }
+
+  /** `#apply` where all entries are live and all lines regular, which is nearly always: whole columns at once. */
+  #applyToAll(batch: EntryBatch): number {
+    const { contentStart, sec, nanos } = this.columns;
+    batch.starts.set(contentStart.subarray(0, batch.count));
+    batch.sec.set(sec.subarray(0, batch.count));
+    batch.nanos.set(nanos.subarray(0, batch.count));
+    const { stream } = this.columns;
+    const { labels, count } = batch;
+    let before: LabelSet | undefined;
+    let ofStream: readonly [stdout: LabelSet, stderr: LabelSet] | undefined;
+    for (let i = 0; i < count; i++) {
+      if (labels[i] !== before) {
+        before = labels[i]!;
+        ofStream = [before.put("stream", "stdout"), before.put("stream", "stderr")];
+      }
+      labels[i] = ofStream![stream[i]!]!;
+      // Of a run of the same labels the last time counts.
+      if (i > 0 && labels[i] !== labels[i - 1]) this.#times.remember(batch, i - 1);
+    }
+    if (count > 0) this.#times.remember(batch, count - 1);
+    return 0;
   }
 
   #apply(batch: EntryBatch): number {
@@ -132,19 +154,15 @@ class CriParser {
 
   /** The extracted names that the stage's expression has in Promtail, as spans. */
   #extract(batch: EntryBatch): void {
-    const { ok, timeEnd, flagsStart, flagsEnd, contentStart } = this.columns;
+    const { ok, timeEnd, streamStart, streamEnd, flagsStart, flagsEnd, contentStart } = this.columns;
     const { count } = batch;
-    for (let i = 0; i < count; i++) {
-      this.#streamStart[i] = timeEnd[i]! + 1;
-      this.#streamEnd[i] = timeEnd[i]! + 7;
-    }
     if (batch.liveCount < count) clearDead(batch, ok);
     const add = (name: string, start: Int32Array, end: Int32Array): void => {
       // `ok` has the values of JSON_ABSENT and JSON_PLAIN_STRING.
       batch.extracted.set(name, new SpanColumn(batch, { kind: ok, start, end, stride: 1, offset: 0, count }, batch.extracted.get(name)));
     };
     add("time", this.#starts, timeEnd);
-    add("stream", this.#streamStart, this.#streamEnd);
+    add("stream", streamStart, streamEnd);
     add("flags", flagsStart, flagsEnd);
     add("content", contentStart, this.#ends);
   }
@@ -155,8 +173,6 @@ class CriParser {
       this.columns = makeColumns(capacity);
       this.#starts = new Int32Array(capacity);
       this.#ends = new Int32Array(capacity);
-      this.#streamStart = new Int32Array(capacity);
-      this.#streamEnd = new Int32Array(capacity);
     }
     this.#starts.set(batch.starts.subarray(0, batch.count));
     this.#ends.set(batch.ends.subarray(0, batch.count));
@@ -179,6 +195,8 @@ function makeColumns(capacity: number): CriColumns {
     sec: new Int32Array(capacity),
     nanos: new Int32Array(capacity),
     stream: new Uint8Array(capacity),
+    streamStart: new Int32Array(capacity),
+    streamEnd: new Int32Array(capacity),
     flagsStart: new Int32Array(capacity),
     flagsEnd: new Int32Array(capacity),
     partial: new Uint8Array(capacity),

@@ -6,10 +6,13 @@ import { parsedNanos, parsedSec, parseTime } from "./rfc3339";
 const STDOUT: u64 = 0x20_74_75_6f_64_74_73_20;
 const STDERR: u64 = 0x20_72_72_65_64_74_73_20;
 
+/** Returns how many lines are irregular: not of that form, partial, or with a time that `parseTime` does not read. */
 export function parseCri(
   base: usize, starts: usize, ends: usize, count: i32, okOut: usize, contentStart: usize, timeEndOut: usize, timeOkOut: usize,
-  secOut: usize, nanosOut: usize, streamOut: usize, flagsStartOut: usize, flagsEndOut: usize, partialOut: usize,
-): void {
+  secOut: usize, nanosOut: usize, streamOut: usize, streamStartOut: usize, streamEndOut: usize, flagsStartOut: usize, flagsEndOut: usize,
+  partialOut: usize,
+): i32 {
+  let irregularCount = 0;
   for (let i = 0; i < count; i++) {
     const start = base + load<i32>(starts + (i << 2));
     const end = base + load<i32>(ends + (i << 2));
@@ -27,18 +30,23 @@ export function parseCri(
       }
     }
     const timeOk = ok && parseTime(start, timeEnd);
+    const partial = ok && flagsEnd - flagsStart == 1 && load<u8>(flagsStart) == 0x50;
+    if (!timeOk || partial) irregularCount++;
     const at = i << 2;
     store<u8>(okOut + i, ok ? 1 : 0);
     store<u8>(timeOkOut + i, timeOk ? 1 : 0);
     store<u8>(streamOut + i, ok ? <u8>stream : 0);
-    store<u8>(partialOut + i, ok && flagsEnd - flagsStart == 1 && load<u8>(flagsStart) == 0x50 ? 1 : 0);
+    store<u8>(partialOut + i, partial ? 1 : 0);
     store<i32>(contentStart + at, ok ? <i32>(flagsEnd + 1 - base) : 0);
     store<i32>(timeEndOut + at, ok ? <i32>(timeEnd - base) : 0);
+    store<i32>(streamStartOut + at, ok ? <i32>(timeEnd + 1 - base) : 0);
+    store<i32>(streamEndOut + at, ok ? <i32>(timeEnd + 7 - base) : 0);
     store<i32>(flagsStartOut + at, ok ? <i32>(flagsStart - base) : 0);
     store<i32>(flagsEndOut + at, ok ? <i32>(flagsEnd - base) : 0);
     store<i32>(secOut + at, timeOk ? parsedSec : 0);
     store<i32>(nanosOut + at, timeOk ? parsedNanos : 0);
   }
+  return irregularCount;
 }
 
 /** First of space, tab, line feed, form feed, carriage return in [at, end), else `end`. Reads up to 15 bytes past it. */

@@ -14,6 +14,7 @@ export { packPage, unpackPage } from "./page";
 export { decodePush, encodeEntries } from "./push";
 export { parseRfc3339 } from "./rfc3339";
 export { snappyCompress, snappyDecompress, snappyRawBytes } from "./snappy";
+export { groupPicks, surveySpans } from "./spans";
 
 /** First address that no table of the module uses. */
 export function dataEnd(): usize {

@@ -4,8 +4,13 @@
 import type { CriColumns } from "../kernels.ts";
 import { parsedNanos, parsedSec, parseTime } from "./rfc3339.ts";
 
-export function parseCri(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, count: number, out: CriColumns): void {
-  for (let i = 0; i < count; i++) parseLine(bytes, starts[i]!, ends[i]!, i, out);
+export function parseCri(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, count: number, out: CriColumns): number {
+  let irregularCount = 0;
+  for (let i = 0; i < count; i++) {
+    parseLine(bytes, starts[i]!, ends[i]!, i, out);
+    if (out.timeOk[i] === 0 || out.partial[i] === 1) irregularCount++;
+  }
+  return irregularCount;
 }
 
 function parseLine(bytes: Uint8Array, start: number, end: number, i: number, out: CriColumns): void {
@@ -16,6 +21,7 @@ function parseLine(bytes: Uint8Array, start: number, end: number, i: number, out
   if (stream < 0 || flagsEnd === flagsStart || flagsEnd === end || bytes[flagsEnd] !== 0x20) {
     out.ok[i] = out.timeOk[i] = out.stream[i] = out.partial[i] = 0;
     out.contentStart[i] = out.timeEnd[i] = out.sec[i] = out.nanos[i] = out.flagsStart[i] = out.flagsEnd[i] = 0;
+    out.streamStart[i] = out.streamEnd[i] = 0;
     return;
   }
   const timeOk = parseTime(bytes, start, timeEnd);
@@ -25,6 +31,8 @@ function parseLine(bytes: Uint8Array, start: number, end: number, i: number, out
   out.sec[i] = timeOk ? parsedSec : 0;
   out.nanos[i] = timeOk ? parsedNanos : 0;
   out.stream[i] = stream;
+  out.streamStart[i] = timeEnd + 1;
+  out.streamEnd[i] = timeEnd + 7;
   out.flagsStart[i] = flagsStart;
   out.flagsEnd[i] = flagsEnd;
   out.partial[i] = flagsEnd - flagsStart === 1 && bytes[flagsStart] === 0x50 ? 1 : 0;

@@ -4,6 +4,7 @@ import { type KernelMemory, PAD_BYTES } from "../kernel-memory.ts";
 import type { CriColumns, Kernels } from "../kernels.ts";
 import { typescriptKernels as twin } from "../kernels-typescript.ts";
 import type { KernelModule } from "./module.ts";
+import { SURVEY_BYTES, surveySpans } from "./spans.ts";
 
 // The part of `bytes` that the spans measured last lie in.
 let spanFrom = 0;
@@ -43,17 +44,18 @@ export function lineKernels(
       return count;
     },
 
-    parseCri(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, count: number, out: CriColumns): void {
-      const fits = measureSpans(bytes, starts, ends, count, false);
-      if (!fits || !memory.enter(spanTo - spanFrom + 40 * count, 13, bytes, starts, ends)) {
-        twin.parseCri(bytes, starts, ends, count, out);
-        return;
+    parseCri(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, count: number, out: CriColumns): number {
+      const need = (memory.isResident(bytes) ? 0 : bytes.length) + SURVEY_BYTES + 48 * count;
+      if (count > starts.length || count > ends.length || !memory.enter(need, 16, bytes, starts, ends)) {
+        return twin.parseCri(bytes, starts, ends, count, out);
       }
-      const base = memory.placeBytes(bytes, spanFrom, spanTo) - spanFrom;
-      module.parseCri(
-        base,
-        memory.placeWords(starts, count),
-        memory.placeWords(ends, count),
+      const [startsAt, endsAt] = [memory.placeWords(starts, count), memory.placeWords(ends, count)];
+      const extent = surveySpans(module, memory, bytes.length, startsAt, endsAt, count);
+      if (extent === undefined) return twin.parseCri(bytes, starts, ends, count, out);
+      const irregularCount = module.parseCri(
+        memory.placeBytes(bytes, extent.from, extent.to) - extent.from,
+        startsAt,
+        endsAt,
         count,
         memory.result(out.ok, count),
         memory.result(out.contentStart, count),
@@ -62,11 +64,14 @@ export function lineKernels(
         memory.result(out.sec, count),
         memory.result(out.nanos, count),
         memory.result(out.stream, count),
+        memory.result(out.streamStart, count),
+        memory.result(out.streamEnd, count),
         memory.result(out.flagsStart, count),
         memory.result(out.flagsEnd, count),
         memory.result(out.partial, count),
       );
       memory.leave();
+      return irregularCount;
     },
 
     parseRfc3339(bytes, starts, ends, count, sec, nanos, ok): void {

@@ -5,7 +5,9 @@ export interface KernelModule {
   readonly memory: { readonly buffer: ArrayBuffer };
   dataEnd(): number;
   splitLines(...args: number[]): number;
-  parseCri(...args: number[]): void;
+  parseCri(...args: number[]): number;
+  surveySpans(...args: number[]): number;
+  groupPicks(...args: number[]): number;
   parseRfc3339(...args: number[]): void;
   scanJson(...args: number[]): void;
   escapeJson(...args: number[]): number;

@@ -5,29 +5,32 @@ import type { DecodedPush, Kernels } from "../kernels.ts";
 import { typescriptKernels as twin } from "../kernels-typescript.ts";
 import { malformed, NO_ROOM } from "../malformed.ts";
 import type { KernelModule } from "./module.ts";
+import { SURVEY_BYTES, surveySpans } from "./spans.ts";
 
 export function pushKernels(module: KernelModule, memory: KernelMemory): Pick<Kernels, "encodeEntries" | "decodePush"> {
   return {
     encodeEntries(bytes, starts, ends, sec, nanos, picks, pickCount, out, at): number {
-      const fits = measurePicks(bytes, starts, ends, picks, pickCount);
-      // No more room than the entries can take is set aside, however large `out` is.
-      const room = Math.min(out.length - at, spanTo - spanFrom + pickBytes + 40 * pickCount);
-      const need = spanTo - spanFrom + 16 * starts.length + 4 * pickCount + room;
-      if (!fits || room < 0 || !memory.enter(need, 7, bytes, starts, ends, sec, nanos, picks, out)) {
-        return twin.encodeEntries(bytes, starts, ends, sec, nanos, picks, pickCount, out, at);
-      }
+      const count = Math.min(starts.length, ends.length);
+      const room = out.length - at;
+      const need = (memory.isResident(bytes) ? 0 : bytes.length) + SURVEY_BYTES + 16 * count + 4 * pickCount + room;
+      const byTwin = (): number => twin.encodeEntries(bytes, starts, ends, sec, nanos, picks, pickCount, out, at);
+      if (room < 0 || !memory.enter(need, 8, bytes, starts, ends, sec, nanos, picks, out)) return byTwin();
+      const [startsAt, endsAt] = [memory.placeWords(starts, count), memory.placeWords(ends, count)];
+      const picksAt = memory.placeWords(picks, pickCount);
+      const extent = surveySpans(module, memory, bytes.length, startsAt, endsAt, count, { at: picksAt, count: pickCount });
+      if (extent === undefined) return byTwin();
       const resident = memory.isResident(out);
       const target = resident ? out.byteOffset + at : memory.take(room);
       const written = module.encodeEntries(
-        memory.placeBytes(bytes, spanFrom, spanTo) - spanFrom,
-        memory.placeWords(starts, pickTop),
-        memory.placeWords(ends, pickTop),
-        memory.placeWords(sec, pickTop),
-        memory.placeWords(nanos, pickTop),
-        memory.placeWords(picks, pickCount),
+        memory.placeBytes(bytes, extent.from, extent.to) - extent.from,
+        startsAt,
+        endsAt,
+        memory.placeWords(sec, extent.top),
+        memory.placeWords(nanos, extent.top),
+        picksAt,
         pickCount,
         target,
-        resident ? out.length - at : room,
+        room,
       );
       if (written < 0) return -1;
       if (!resident) out.set(memory.bytes.subarray(target, target + written), at);
@@ -75,29 +78,4 @@ export function pushKernels(module: KernelModule, memory: KernelMemory): Pick<Ke
       };
     },
   };
-}
-
-// Of the picks measured last: the part of `bytes` they lie in, line bytes in all (a line may be picked twice), the highest index + 1.
-let spanFrom = 0;
-let spanTo = 0;
-let pickBytes = 0;
-let pickTop = 0;
-
-function measurePicks(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, picks: Int32Array, pickCount: number): boolean {
-  let low = bytes.length;
-  let high = 0;
-  pickBytes = pickTop = spanFrom = spanTo = 0;
-  for (let k = 0; k < pickCount; k++) {
-    const i = picks[k]!;
-    const start = starts[i]!;
-    const end = ends[i]!;
-    if (!(i >= 0 && start >= 0 && end >= start && end <= bytes.length)) return false;
-    if (start < low) low = start;
-    if (end > high) high = end;
-    if (i >= pickTop) pickTop = i + 1;
-    pickBytes += end - start;
-  }
-  spanFrom = Math.min(low, high);
-  spanTo = high;
-  return true;
 }

@@ -1,5 +1,10 @@
 // Where the spans of a call lie: what has to be brought into the module's memory, and whether the spans may be trusted at all.
 
+import type { KernelMemory } from "../kernel-memory.ts";
+import type { Kernels } from "../kernels.ts";
+import { typescriptKernels as twin } from "../kernels-typescript.ts";
+import type { KernelModule } from "./module.ts";
+
 export interface Extent {
   /** The part of the bytes that all spans lie in. */
   readonly from: number;
@@ -32,4 +37,62 @@ export function extentOf(
     sum += end - start;
   }
   return { from: Math.min(from, to), to, sum };
+}
+
+/** Scratch space that `surveySpans` takes, in one piece. */
+export const SURVEY_BYTES = 20;
+
+/** What the kernel of that name tells of spans whose columns are in the memory; undefined when one is not within the bytes. */
+export function surveySpans(
+  module: KernelModule,
+  memory: KernelMemory,
+  byteCount: number,
+  startsAt: number,
+  endsAt: number,
+  count: number,
+  picks: { readonly at: number; readonly count: number } = { at: 0, count },
+  base = 0,
+): (Extent & { readonly top: number; readonly cutCount: number }) | undefined {
+  const out = memory.take(SURVEY_BYTES);
+  if (module.surveySpans(base, byteCount, startsAt, endsAt, count, picks.at, picks.count, out) === 0) return undefined;
+  const { words } = memory;
+  const at = out >> 2;
+  return { from: words[at]!, to: words[at + 1]!, sum: words[at + 2]!, top: words[at + 3]!, cutCount: words[at + 4]! };
+}
+
+export function spanKernels(module: KernelModule, memory: KernelMemory): Pick<Kernels, "surveyLines" | "groupPicks"> {
+  return {
+    surveyLines(bytes, starts, ends, picks, pickCount) {
+      const count = Math.min(starts.length, ends.length);
+      // Bringing the bytes in would cost more than looking at two of each line.
+      if (!memory.isResident(bytes) || !memory.enter(SURVEY_BYTES + 8 * count + 4 * pickCount, 4, bytes, starts, ends, picks)) {
+        return twin.surveyLines(bytes, starts, ends, picks, pickCount);
+      }
+      const [startsAt, endsAt] = [memory.placeWords(starts, count), memory.placeWords(ends, count)];
+      const picked = { at: memory.placeWords(picks, pickCount), count: pickCount };
+      const survey = surveySpans(module, memory, bytes.length, startsAt, endsAt, count, picked, bytes.byteOffset);
+      if (survey === undefined) return twin.surveyLines(bytes, starts, ends, picks, pickCount);
+      return { from: survey.from, to: survey.to, lineBytes: survey.sum, cutCount: survey.cutCount };
+    },
+
+    groupPicks(picks, pickCount, groups, groupCount, sorted, groupEnds) {
+      const need = 4 * (2 * pickCount + groups.length + groupCount);
+      const fits = sorted.length >= pickCount && groupEnds.length >= groupCount;
+      if (!fits || !memory.enter(need, 4, picks, groups, sorted, groupEnds)) {
+        twin.groupPicks(picks, pickCount, groups, groupCount, sorted, groupEnds);
+        return;
+      }
+      const done = module.groupPicks(
+        memory.placeWords(picks, pickCount),
+        pickCount,
+        memory.placeWords(groups, groups.length),
+        groups.length,
+        groupCount,
+        memory.result(sorted, pickCount),
+        memory.result(groupEnds, groupCount),
+      );
+      if (done === 0) throw new RangeError("BUG: a pick is of no line or no group");
+      memory.leave();
+    },
+  };
 }

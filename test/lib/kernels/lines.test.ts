@@ -153,16 +153,18 @@ function criColumns(count: number): CriColumns {
     sec: new Int32Array(count),
     nanos: new Int32Array(count),
     stream: new Uint8Array(count),
+    streamStart: new Int32Array(count),
+    streamEnd: new Int32Array(count),
     flagsStart: new Int32Array(count),
     flagsEnd: new Int32Array(count),
     partial: new Uint8Array(count),
   };
 }
 
-function cri(flavour: Kernels, bytes: Uint8Array, starts: Int32Array, ends: Int32Array): CriColumns {
+function cri(flavour: Kernels, bytes: Uint8Array, starts: Int32Array, ends: Int32Array): CriColumns & { irregularCount: number } {
   const out = criColumns(starts.length);
-  flavour.parseCri(bytes, starts, ends, starts.length, out);
-  return out;
+  const irregularCount = flavour.parseCri(bytes, starts, ends, starts.length, out);
+  return { ...out, irregularCount };
 }
 
 describe("parseCri", () => {
