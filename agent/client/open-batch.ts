@@ -94,11 +94,20 @@ export class OpenBatch {
   }
 
   #encode(batch: EntryBatch, picks: Int32Array, stream: ResolvedStream): void {
-    const buffer = this.#bufferFor(stream, roomFor(batch, picks));
     if (batch.metadata === undefined && batch.farSec === undefined) {
       const { bytes, starts, ends, sec, nanos } = batch;
-      buffer.used = kernels.encodeEntries(bytes, starts, ends, sec, nanos, picks, picks.length, buffer.bytes, buffer.used);
+      const encode = ({ bytes: out, used }: StreamBuffer): number =>
+        kernels.encodeEntries(bytes, starts, ends, sec, nanos, picks, picks.length, out, used);
+      // Most often there is room, which is found out by trying.
+      const begun = this.#streams.get(stream);
+      const end = begun === undefined ? -1 : encode(begun);
+      if (end >= 0) begun!.used = end;
+      else {
+        const buffer = this.#bufferFor(stream, roomFor(batch, picks));
+        buffer.used = encode(buffer);
+      }
     } else {
+      const buffer = this.#bufferFor(stream, roomFor(batch, picks));
       for (const i of picks) buffer.used = encodeEntry(batch, i, buffer.bytes, buffer.used);
     }
   }

@@ -1,17 +1,15 @@
 // One request: headers, credentials, TLS, proxy, redirects, time limit. What its answer means is decided elsewhere (client.ts).
 
-import type { AxiosRequestConfig } from "axios";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
-import { sendWhole } from "./axios.ts";
 import { parseRetryAfterMs } from "./backoff.ts";
 import type { ClientOptions } from "./client-options.ts";
 import { type Credentials, openCredentials } from "./credentials.ts";
 import { ExtraHeaders } from "./extra-headers.ts";
 import { postForm } from "./post-form.ts";
 import { Routes } from "./routes.ts";
-import { withDeadline } from "./with-deadline.ts";
+import { sendWhole, type WholeRequest } from "./whole-request.ts";
 
 export interface PushAnswer {
   /** HTTP status, or -1 when there was no answer. */
@@ -21,15 +19,11 @@ export interface PushAnswer {
   readonly retryAfterMs: number | undefined;
 }
 
-type PushRequest = Pick<AxiosRequestConfig, "data"> & {
-  readonly method: "POST" | "GET";
-  readonly url: URL;
-  readonly headers: Record<string, string | string[]>;
-};
+type PushRequest = Pick<WholeRequest, "method" | "url" | "headers" | "body">;
+type PlacedAnswer = PushAnswer & { readonly location: string | undefined };
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const REDIRECTS_MAX = 10;
-const ANSWER_BYTES_MAX = 1024 * 1024;
 const MESSAGE_BYTES_MAX = 1024;
 
 export interface TransportShared {
@@ -48,8 +42,6 @@ export class Transport {
   /** To the endpoint that gives tokens, which may have TLS and a proxy of its own. */
   readonly #tokenRoutes: Routes;
   #warnedHeaders = false;
-  /** Requests go without the layer that follows redirects, which keeps a copy of every body, until the endpoint answers with the first. */
-  #followsRedirects = false;
 
   /** @throws Error when a certificate cannot be read or an address is malformed */
   constructor(options: ClientOptions, shared: TransportShared) {
@@ -72,11 +64,7 @@ export class Transport {
   async push(body: Buffer, tenant: string, stop: AbortSignal): Promise<PushAnswer> {
     try {
       const headers = await this.#headers(tenant);
-      const request: PushRequest = { method: "POST", url: this.#url, data: body, headers };
-      const first = await this.#request(request, stop);
-      const next = this.#options.followRedirects && !this.#followsRedirects ? redirected(request, first) : undefined;
-      this.#followsRedirects ||= next !== undefined;
-      const answer = next === undefined ? first : await this.#request(next, stop);
+      const answer = await this.#follow({ method: "POST", url: this.#url, body, headers }, stop);
       if (answer.status === 401) this.#credentials.refused();
       return answer;
     } catch (error) {
@@ -111,26 +99,27 @@ export class Transport {
     return headers;
   }
 
-  async #request({ url, ...request }: PushRequest, stop: AbortSignal): Promise<PushAnswer & { readonly location: string | undefined }> {
-    return withDeadline(this.#options.timeoutMs, stop, async (signal) => {
-      const response = await sendWhole<Buffer>({
-        ...request,
-        url: url.href,
-        ...this.#routes.to(url),
-        maxRedirects: this.#followsRedirects ? REDIRECTS_MAX : 0,
-        responseType: "arraybuffer",
-        maxContentLength: ANSWER_BYTES_MAX,
-        maxBodyLength: Number.POSITIVE_INFINITY,
-        validateStatus: () => true,
-        signal,
-      });
-      return {
-        status: response.status,
-        message: firstLine(response.data),
-        location: headerText(response.headers.location),
-        retryAfterMs: parseRetryAfterMs(headerText(response.headers["retry-after"]), this.#shared.clock.nowMs()),
-      };
-    });
+  /** Sends a request, and those its answers ask for instead. */
+  async #follow(request: PushRequest, stop: AbortSignal): Promise<PushAnswer> {
+    let next = request;
+    for (let hop = 0; hop <= REDIRECTS_MAX; hop++) {
+      const answer = await this.#request(next, stop);
+      const asked = this.#options.followRedirects ? redirected(next, answer) : undefined;
+      if (asked === undefined) return answer;
+      next = asked;
+    }
+    throw new Error(`stopped after ${REDIRECTS_MAX} redirects`);
+  }
+
+  async #request(request: PushRequest, stop: AbortSignal): Promise<PlacedAnswer> {
+    const route = this.#routes.to(request.url);
+    const { status, headers, body } = await sendWhole({ ...request, route, timeoutMs: this.#options.timeoutMs, stop });
+    return {
+      status,
+      message: firstLine(body),
+      location: headers.location,
+      retryAfterMs: parseRetryAfterMs(headers["retry-after"], this.#shared.clock.nowMs()),
+    };
   }
 }
 
@@ -143,14 +132,10 @@ function redirected(request: PushRequest, { status, location }: { status: number
   const dropped = (name: string): boolean =>
     (isElsewhere && /^(?:authorization|cookie)$/i.test(name)) || (!keeps && /^content-/i.test(name));
   const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !dropped(name)));
-  return keeps ? { method: "POST", url, data: request.data, headers } : { method: "GET", url, headers };
+  return keeps ? { method: "POST", url, body: request.body, headers } : { method: "GET", url, body: undefined, headers };
 }
 
 function firstLine(body: Buffer): string {
-  const text = Buffer.from(body).subarray(0, MESSAGE_BYTES_MAX).toString("utf8");
+  const text = body.toString("utf8", 0, MESSAGE_BYTES_MAX);
   return text.split("\n", 1)[0]!.trim();
-}
-
-function headerText(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
 }

@@ -42,14 +42,13 @@ export function parseTime(start: usize, end: usize): bool {
   let byte: u32 = load<u8>(at);
   if ((byte == 0x2e || byte == 0x2c) && at + 1 < end && isDigit(load<u8>(at + 1))) {
     at++;
-    let scale: u32 = 100_000_000;
-    while (at < end) {
+    let digits = 0;
+    for (; at < end; at++) {
       byte = load<u8>(at);
       if (!isDigit(byte)) break;
-      fraction += (byte - 48) * scale;
-      scale /= 10;
-      at++;
+      if (digits++ < 9) fraction = fraction * 10 + (byte - 48);
     }
+    for (; digits < 9; digits++) fraction *= 10;
   }
   let offset = 0;
   if (end - at == 1) {
