@@ -46,8 +46,19 @@ export interface StageDefinition<Config = unknown> {
   nested?(given: unknown): { readonly path: ConfigPath; readonly stages: unknown } | undefined;
 }
 
-export function defineStage<Config>(definition: StageDefinition<Config>): StageDefinition<Config> {
-  return definition;
+/** @param config makes the schema, which is done when a pipeline first has the stage: making those of all stages takes longer than reading a configuration */
+export function defineStage<Config>({
+  config,
+  ...rest
+}: Omit<StageDefinition<Config>, "config"> & { readonly config: () => z.ZodType<Config> }): StageDefinition<Config> {
+  let schema: z.ZodType<Config> | undefined;
+  return {
+    ...rest,
+    get config() {
+      schema ??= config();
+      return schema;
+    },
+  };
 }
 
 /** Makes a stage of a function over one entry; `false` drops the entry (the function counts the drop). */

@@ -7,6 +7,7 @@
 
 import { type FSWatcher, watch } from "node:fs";
 import { join } from "node:path";
+import { steadyMs } from "../../lib/runtime/clock.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 
 const STORM_REPEATS_PER_S = 400;
@@ -79,7 +80,7 @@ export class DirectoryWatch {
   }
 
   #notice(folder: string, watched: WatchedFolder, kind: string, name: string | undefined): void {
-    const nowMs = performance.now();
+    const nowMs = steadyMs();
     if (nowMs - watched.windowStartMs > 1000) {
       watched.windowStartMs = nowMs;
       watched.noticeCount = 0;

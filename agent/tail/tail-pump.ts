@@ -1,7 +1,7 @@
 // Reads the files of one target in turn, a block each, and takes what it reads through the pipeline to the sink. It stops while the
 // bytes in flight are at their bound or the sink has no room, and goes on from there.
 
-import type { Clock } from "../../lib/runtime/clock.ts";
+import { type Clock, steadyMs } from "../../lib/runtime/clock.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import { orAborted } from "../../lib/runtime/or-aborted.ts";
@@ -97,7 +97,7 @@ export class TailPump implements Ticking {
 
   async #run(): Promise<void> {
     const { budget } = this.#context.pool;
-    this.#turnStartedMs = performance.now();
+    this.#turnStartedMs = steadyMs();
     while (this.#ready.size > 0 && !this.#stopped) {
       await this.#letOthersWork();
       if (!budget.hasRoom) await budget.room(this.#stopSignal);
@@ -115,9 +115,9 @@ export class TailPump implements Ticking {
   }
 
   async #letOthersWork(): Promise<void> {
-    if (performance.now() - this.#turnStartedMs < TURN_MS) return;
+    if (steadyMs() - this.#turnStartedMs < TURN_MS) return;
     await new Promise((resolve) => setImmediate(resolve));
-    this.#turnStartedMs = performance.now();
+    this.#turnStartedMs = steadyMs();
   }
 
   async #readOnce(follower: PathFollower): Promise<void> {

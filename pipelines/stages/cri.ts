@@ -19,11 +19,12 @@ const PARTIAL_STREAMS_DEFAULT = 100;
 
 export const cri = defineStage({
   name: "cri",
-  config: z.object({
-    max_partial_lines: wholeNumber().default(PARTIAL_STREAMS_DEFAULT),
-    max_partial_line_size: wholeNumber().default(0),
-    max_partial_line_size_truncate: weakBoolean().default(false),
-  }),
+  config: () =>
+    z.object({
+      max_partial_lines: wholeNumber().default(PARTIAL_STREAMS_DEFAULT),
+      max_partial_line_size: wholeNumber().default(0),
+      max_partial_line_size_truncate: weakBoolean().default(false),
+    }),
   build(config, { now, compile, takesApart }): Stage {
     const partials = new CriPartials({
       streamsMax: config.max_partial_lines > 0 ? config.max_partial_lines : PARTIAL_STREAMS_DEFAULT,

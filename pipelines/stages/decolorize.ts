@@ -10,7 +10,7 @@ const STARTS = ["\x1b", "\u009b", "\u009d"].map((text) => new TextEncoder().enco
 
 export const decolorize = defineStage({
   name: "decolorize",
-  config: noOptions(),
+  config: () => noOptions(),
   warn: warnOfOptions,
   build(): Stage {
     const mayHaveSequence = containsTest(STARTS);

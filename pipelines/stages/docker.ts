@@ -14,7 +14,7 @@ export const DOCKER_STAGES = [
 
 export const docker = defineStage({
   name: "docker",
-  config: noOptions(),
+  config: () => noOptions(),
   warn: warnOfOptions,
   build(_config, { compile }): Stage {
     const inner = compile(DOCKER_STAGES, []);

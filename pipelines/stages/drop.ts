@@ -10,26 +10,27 @@ import { defineStage, type Stage, type StageContext } from "../stage.ts";
 import { durationNs, nameList, regexText, sizeBytes, text, weakText } from "../stage-config.ts";
 import { textOfValue } from "../value-text.ts";
 
-const config = z
-  .object({
-    source: nameList(text()).default([]),
-    separator: weakText().default(";"),
-    expression: regexText(weakText()).optional(),
-    value: weakText().optional(),
-    older_than: durationNs().optional(),
-    longer_than: sizeBytes().optional(),
-    drop_counter_reason: weakText().default("drop_stage"),
-  })
-  .superRefine((given, context) => {
-    const { source, expression, value, older_than: olderThan, longer_than: longerThan } = given;
-    const problem = (message: string): void => context.addIssue({ code: "custom", message });
-    if (source.length === 0 && expression === undefined && olderThan === undefined && longerThan === undefined) {
-      problem("at least one of source, expression, older_than or longer_than has to be given");
-    } else if (value !== undefined && source.length === 0) problem("value needs a source to compare with");
-    if (value !== undefined && expression !== undefined) problem("value and expression exclude each other; give one of them");
-  });
+const config = () =>
+  z
+    .object({
+      source: nameList(text()).default([]),
+      separator: weakText().default(";"),
+      expression: regexText(weakText()).optional(),
+      value: weakText().optional(),
+      older_than: durationNs().optional(),
+      longer_than: sizeBytes().optional(),
+      drop_counter_reason: weakText().default("drop_stage"),
+    })
+    .superRefine((given, context) => {
+      const { source, expression, value, older_than: olderThan, longer_than: longerThan } = given;
+      const problem = (message: string): void => context.addIssue({ code: "custom", message });
+      if (source.length === 0 && expression === undefined && olderThan === undefined && longerThan === undefined) {
+        problem("at least one of source, expression, older_than or longer_than has to be given");
+      } else if (value !== undefined && source.length === 0) problem("value needs a source to compare with");
+      if (value !== undefined && expression !== undefined) problem("value and expression exclude each other; give one of them");
+    });
 
-type Config = z.output<typeof config>;
+type Config = z.output<ReturnType<typeof config>>;
 
 export const drop = defineStage({
   name: "drop",

@@ -10,13 +10,14 @@ import { textOfValue } from "../value-text.ts";
 
 export const eventlogmessage = defineStage({
   name: "eventlogmessage",
-  config: z.object({
-    source: text()
-      .default("message")
-      .refine(isLabelName, { error: (issue) => invalidLabelName(String(issue.input)) }),
-    overwrite_existing: strictBoolean().default(false),
-    drop_invalid_labels: strictBoolean().default(false),
-  }),
+  config: () =>
+    z.object({
+      source: text()
+        .default("message")
+        .refine(isLabelName, { error: (issue) => invalidLabelName(String(issue.input)) }),
+      overwrite_existing: strictBoolean().default(false),
+      drop_invalid_labels: strictBoolean().default(false),
+    }),
   build({ source, overwrite_existing: overwrites, drop_invalid_labels: dropsInvalid }): Stage {
     return {
       process(batch) {

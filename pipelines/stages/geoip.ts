@@ -20,11 +20,12 @@ export interface GeoipDatabase {
 
 export const geoip = defineStage({
   name: "geoip",
-  config: z.object({
-    db: text().min(1, "is required: the path of a .mmdb file"),
-    source: requiredSource(),
-    db_type: z.enum(DB_TYPES, { error: `has to be one of ${DB_TYPES.join(", ")}` }),
-  }),
+  config: () =>
+    z.object({
+      db: text().min(1, "is required: the path of a .mmdb file"),
+      source: requiredSource(),
+      db_type: z.enum(DB_TYPES, { error: `has to be one of ${DB_TYPES.join(", ")}` }),
+    }),
   build: ({ db, source, db_type: type }): Stage => geoipStage(openDatabase(db), source, type),
 });
 

@@ -21,18 +21,19 @@ interface Extraction {
 
 export const json = defineStage({
   name: "json",
-  config: z.object({
-    expressions: textMap().transform((map, context): readonly Extraction[] => {
-      if (map.size === 0) return fail(context, "is required: a map from extracted names to JMESPath expressions");
-      return [...map].map(([name, given]) => {
-        const expression = given === "" ? name : given;
-        const evaluate = attempt(context, () => compileJmespath(expression), "could not compile the expression: ", [name]);
-        return { name, keys: plainPath(expression), evaluate };
-      });
+  config: () =>
+    z.object({
+      expressions: textMap().transform((map, context): readonly Extraction[] => {
+        if (map.size === 0) return fail(context, "is required: a map from extracted names to JMESPath expressions");
+        return [...map].map(([name, given]) => {
+          const expression = given === "" ? name : given;
+          const evaluate = attempt(context, () => compileJmespath(expression), "could not compile the expression: ", [name]);
+          return { name, keys: plainPath(expression), evaluate };
+        });
+      }),
+      source: source(),
+      drop_malformed: strictBoolean().default(false),
     }),
-    source: source(),
-    drop_malformed: strictBoolean().default(false),
-  }),
   build({ expressions, source: from, drop_malformed: dropMalformed }, context): Stage {
     const plain = expressions.flatMap(({ name, keys }): JsonPath[] => (keys === undefined ? [] : [{ name, keys }]));
     const paths = from === undefined && plain.length === expressions.length ? new JsonPaths(plain, parseDocument, storedValue) : undefined;

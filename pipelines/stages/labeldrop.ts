@@ -6,7 +6,7 @@ import { strictNameList } from "../stage-config.ts";
 
 export const labeldrop = defineStage({
   name: "labeldrop",
-  config: strictNameList().refine((names) => names.length > 0, "the list of labels to drop is empty"),
+  config: () => strictNameList().refine((names) => names.length > 0, "the list of labels to drop is empty"),
   build(names): Stage {
     return eachLabelSet((labels) => names.reduce((set, name) => set.without(name), labels));
   },

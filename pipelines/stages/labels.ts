@@ -10,7 +10,7 @@ import { textOfValue } from "../value-text.ts";
 
 export const labels = defineStage({
   name: "labels",
-  config: labelMap(),
+  config: () => labelMap(),
   build(map): Stage {
     const setters = [...map].map(([name, from]) => new LabelSetter(name, from));
     return {

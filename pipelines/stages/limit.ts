@@ -12,18 +12,19 @@ const DISTINCT_LABELS_MIN = 10_000;
 
 export const limit = defineStage({
   name: "limit",
-  config: z
-    .object({
-      rate: numeric().refine((rate) => rate > 0, "has to be above 0 (lines per second)"),
-      burst: wholeNumber().refine((burst) => burst > 0, "has to be above 0 (lines)"),
-      drop: weakBoolean().default(false),
-      by_label_name: weakText().default(""),
-      max_distinct_labels: wholeNumber().default(DISTINCT_LABELS_MIN),
-    })
-    .refine(({ by_label_name: label, drop }) => label === "" || drop, {
-      path: ["by_label_name"],
-      error: "needs drop: true; a source cannot wait for one label value only",
-    }),
+  config: () =>
+    z
+      .object({
+        rate: numeric().refine((rate) => rate > 0, "has to be above 0 (lines per second)"),
+        burst: wholeNumber().refine((burst) => burst > 0, "has to be above 0 (lines)"),
+        drop: weakBoolean().default(false),
+        by_label_name: weakText().default(""),
+        max_distinct_labels: wholeNumber().default(DISTINCT_LABELS_MIN),
+      })
+      .refine(({ by_label_name: label, drop }) => label === "" || drop, {
+        path: ["by_label_name"],
+        error: "needs drop: true; a source cannot wait for one label value only",
+      }),
   build(config, { now, dropped, registry }): Stage {
     const { rate, burst, by_label_name: label } = config;
     if (label !== "") {

@@ -20,15 +20,16 @@ const encoder = new TextEncoder();
 
 export const logfmt = defineStage({
   name: "logfmt",
-  config: z.object({
-    mapping: textMap().transform((map, context): readonly Wanted[] => {
-      if (map.size === 0) return fail(context, "is required: a map from extracted names to logfmt keys");
-      // One key serves one name: the last that asks for it.
-      const byKey = new Map([...map].map(([name, key]) => [key === "" ? name : key, name]));
-      return [...byKey].map(([key, name]) => ({ name, key: encoder.encode(key) }));
+  config: () =>
+    z.object({
+      mapping: textMap().transform((map, context): readonly Wanted[] => {
+        if (map.size === 0) return fail(context, "is required: a map from extracted names to logfmt keys");
+        // One key serves one name: the last that asks for it.
+        const byKey = new Map([...map].map(([name, key]) => [key === "" ? name : key, name]));
+        return [...byKey].map(([key, name]) => ({ name, key: encoder.encode(key) }));
+      }),
+      source: source(),
     }),
-    source: source(),
-  }),
   build({ mapping, source: from }): Stage {
     if (from !== undefined) return { process: (batch) => readSource(batch, mapping, from) };
     const reader = new SpanReader(mapping);

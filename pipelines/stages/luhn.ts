@@ -7,15 +7,16 @@ import { sourceText } from "../value-text.ts";
 
 export const luhn = defineStage({
   name: "luhn",
-  config: z.object({
-    source: source(),
-    replacement: text().default("**REDACTED**"),
-    /** Characters that may stand between the digits, such as blanks and hyphens. */
-    delimiters: text().default(""),
-    min_length: wholeNumber()
-      .default(13)
-      .refine((length) => length > 0, "has to be above 0"),
-  }),
+  config: () =>
+    z.object({
+      source: source(),
+      replacement: text().default("**REDACTED**"),
+      /** Characters that may stand between the digits, such as blanks and hyphens. */
+      delimiters: text().default(""),
+      min_length: wholeNumber()
+        .default(13)
+        .refine((length) => length > 0, "has to be above 0"),
+    }),
   build({ source: from, replacement, delimiters, min_length: lengthMin }): Stage {
     const between = delimiters === "" ? "" : `[${delimiters.replace(/[\\\]^-]/g, "\\$&")}]*`;
     const numbers = new RegExp(`\\d(?:${between}\\d){${lengthMin - 1},}`, "gu");

@@ -12,25 +12,27 @@ const DEFAULT_REASON = "match_stage";
 
 export const match = defineStage({
   name: "match",
-  config: z
-    .object({
-      selector: text()
-        .min(1, "is required: which entries to match")
-        .transform((given, context) => attempt(context, () => compileSelector(given), "invalid selector: ")),
-      stages: z.unknown().optional(),
-      action: text()
-        .default("keep")
-        .transform((action) => action || "keep"),
-      pipeline_name: text().min(1, "is empty; give the pipeline a name, or leave the key out").optional(),
-      drop_counter_reason: text().default(DEFAULT_REASON),
-    })
-    .superRefine(({ action, stages }, context) => {
-      const given = stages === undefined || (Array.isArray(stages) && stages.length === 0) ? 0 : 1;
-      const problem = (message: string, path: string[]): void => context.addIssue({ code: "custom", message, path });
-      if (action !== "keep" && action !== "drop") problem(`has to be keep or drop, got ${JSON.stringify(action)}`, ["action"]);
-      if (action === "keep" && given === 0) problem("at least one stage is needed, or action: drop", ["stages"]);
-      if (action === "drop" && given > 0) problem("a match that drops entries cannot have stages; remove them or action: drop", ["stages"]);
-    }),
+  config: () =>
+    z
+      .object({
+        selector: text()
+          .min(1, "is required: which entries to match")
+          .transform((given, context) => attempt(context, () => compileSelector(given), "invalid selector: ")),
+        stages: z.unknown().optional(),
+        action: text()
+          .default("keep")
+          .transform((action) => action || "keep"),
+        pipeline_name: text().min(1, "is empty; give the pipeline a name, or leave the key out").optional(),
+        drop_counter_reason: text().default(DEFAULT_REASON),
+      })
+      .superRefine(({ action, stages }, context) => {
+        const given = stages === undefined || (Array.isArray(stages) && stages.length === 0) ? 0 : 1;
+        const problem = (message: string, path: string[]): void => context.addIssue({ code: "custom", message, path });
+        if (action !== "keep" && action !== "drop") problem(`has to be keep or drop, got ${JSON.stringify(action)}`, ["action"]);
+        if (action === "keep" && given === 0) problem("at least one stage is needed, or action: drop", ["stages"]);
+        if (action === "drop" && given > 0)
+          problem("a match that drops entries cannot have stages; remove them or action: drop", ["stages"]);
+      }),
   nested: (given) => {
     const stages = (given as { readonly stages?: unknown } | null)?.stages;
     return stages === undefined ? undefined : { path: ["stages"], stages };

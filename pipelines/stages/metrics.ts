@@ -17,35 +17,37 @@ const GAUGE_ACTIONS = ["set", "inc", "dec", "add", "sub"];
 
 const lowerCase = () => text().transform((given) => given.toLowerCase());
 
-const metricConfig = z
-  .object({
-    type: lowerCase(),
-    description: text().default(""),
-    prefix: text()
-      .default("")
-      .transform((prefix) => (prefix === "" ? DEFAULT_PREFIX : prefix)),
-    source: text().optional(),
-    max_idle_duration: durationNs().prefault("5m"),
-    config: z
-      .object({
-        match_all: strictBoolean().default(false),
-        count_entry_bytes: strictBoolean().default(false),
-        value: text().optional(),
-        action: lowerCase().default(""),
-        buckets: z.array(numeric()).default([]),
-      })
-      .prefault({}),
-  })
-  .superRefine(({ type, config, max_idle_duration: idleNs }, context) => {
-    const problem = (message: string, ...path: string[]): void => context.addIssue({ code: "custom", message, path });
-    if (idleNs < 1e9) problem("has to be at least 1s", "max_idle_duration");
-    if (type === "counter") checkCounter(config, problem);
-    else if (type === "gauge") {
-      if (!GAUGE_ACTIONS.includes(config.action)) problem(`gauge action has to be one of ${GAUGE_ACTIONS.join(", ")}`, "config", "action");
-    } else if (type !== "histogram") problem(`unknown metric type ${type}; it has to be counter, gauge or histogram`, "type");
-  });
+const metricConfig = () =>
+  z
+    .object({
+      type: lowerCase(),
+      description: text().default(""),
+      prefix: text()
+        .default("")
+        .transform((prefix) => (prefix === "" ? DEFAULT_PREFIX : prefix)),
+      source: text().optional(),
+      max_idle_duration: durationNs().prefault("5m"),
+      config: z
+        .object({
+          match_all: strictBoolean().default(false),
+          count_entry_bytes: strictBoolean().default(false),
+          value: text().optional(),
+          action: lowerCase().default(""),
+          buckets: z.array(numeric()).default([]),
+        })
+        .prefault({}),
+    })
+    .superRefine(({ type, config, max_idle_duration: idleNs }, context) => {
+      const problem = (message: string, ...path: string[]): void => context.addIssue({ code: "custom", message, path });
+      if (idleNs < 1e9) problem("has to be at least 1s", "max_idle_duration");
+      if (type === "counter") checkCounter(config, problem);
+      else if (type === "gauge") {
+        if (!GAUGE_ACTIONS.includes(config.action))
+          problem(`gauge action has to be one of ${GAUGE_ACTIONS.join(", ")}`, "config", "action");
+      } else if (type !== "histogram") problem(`unknown metric type ${type}; it has to be counter, gauge or histogram`, "type");
+    });
 
-type MetricConfig = z.output<typeof metricConfig>;
+type MetricConfig = z.output<ReturnType<typeof metricConfig>>;
 
 function checkCounter(config: MetricConfig["config"], problem: (message: string, ...path: string[]) => void): void {
   if (!COUNTER_ACTIONS.includes(config.action)) problem("counter action has to be inc or add", "config", "action");
@@ -57,21 +59,22 @@ function checkCounter(config: MetricConfig["config"], problem: (message: string,
 
 export const metrics = defineStage({
   name: "metrics",
-  config: z.preprocess(
-    (given) => given ?? {},
-    z
-      .record(z.string(), metricConfig, { error: (issue) => `expected a map from names to metrics, got ${describeValue(issue.input)}` })
-      .superRefine((map, context) => {
-        for (const [name, { prefix }] of Object.entries(map)) {
-          if (METRIC_NAME.test(prefix + name)) continue;
-          context.addIssue({
-            code: "custom",
-            path: [name],
-            message: `invalid metric name ${prefix}${name}; it has to match ${METRIC_NAME.source}`,
-          });
-        }
-      }),
-  ),
+  config: () =>
+    z.preprocess(
+      (given) => given ?? {},
+      z
+        .record(z.string(), metricConfig(), { error: (issue) => `expected a map from names to metrics, got ${describeValue(issue.input)}` })
+        .superRefine((map, context) => {
+          for (const [name, { prefix }] of Object.entries(map)) {
+            if (METRIC_NAME.test(prefix + name)) continue;
+            context.addIssue({
+              code: "custom",
+              path: [name],
+              message: `invalid metric name ${prefix}${name}; it has to match ${METRIC_NAME.source}`,
+            });
+          }
+        }),
+    ),
   build(map, context): Stage {
     const updaters = Object.entries(map).map(([name, config]) => updaterOf(name, config, context));
     return {

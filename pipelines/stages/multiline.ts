@@ -8,14 +8,15 @@ import { durationNs, regexText, weakText, wholeNumber } from "../stage-config.ts
 
 export const multiline = defineStage({
   name: "multiline",
-  config: z.object({
-    firstline: regexText(weakText()),
-    max_wait_time: durationNs().prefault("3s"),
-    // 0 is no limit, and so is what is below it; a block's bytes are limited all the same.
-    max_lines: wholeNumber()
-      .default(128)
-      .transform((lines) => (lines > 0 ? lines : Number.POSITIVE_INFINITY)),
-  }),
+  config: () =>
+    z.object({
+      firstline: regexText(weakText()),
+      max_wait_time: durationNs().prefault("3s"),
+      // 0 is no limit, and so is what is below it; a block's bytes are limited all the same.
+      max_lines: wholeNumber()
+        .default(128)
+        .transform((lines) => (lines > 0 ? lines : Number.POSITIVE_INFINITY)),
+    }),
   build({ firstline, max_wait_time: waitNs, max_lines: linesMax }, { now }): Stage {
     const blocks = new MultilineBlocks({ begins: lineTest(firstline), linesMax, waitMs: waitNs / 1e6, nowMs: now });
     return {

@@ -11,7 +11,7 @@ import { textOfValue } from "../value-text.ts";
 
 export const output = defineStage({
   name: "output",
-  config: z.object({ source: requiredSource() }),
+  config: () => z.object({ source: requiredSource() }),
   build({ source }): Stage {
     const escaped = new EscapedLines();
     return {

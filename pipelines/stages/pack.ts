@@ -15,7 +15,7 @@ const SUFFIX = encoder.encode('"}');
 
 export const pack = defineStage({
   name: "pack",
-  config: z.object({ labels: nameList(weakText()).default([]), ingest_timestamp: weakBoolean().default(true) }),
+  config: () => z.object({ labels: nameList(weakText()).default([]), ingest_timestamp: weakBoolean().default(true) }),
   build({ labels, ingest_timestamp: stampsNow }, { now }): Stage {
     const packer = new Packer([...new Set(labels)].filter((name) => name !== ENTRY_KEY).sort(compareCodePoints));
     return {

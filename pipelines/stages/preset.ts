@@ -6,7 +6,7 @@ import { attempt, text } from "../stage-config.ts";
 
 export const preset = defineStage({
   name: "preset",
-  config: text().transform((name, context) => attempt(context, () => presetStages(name))),
+  config: () => text().transform((name, context) => attempt(context, () => presetStages(name))),
   nested: (name) => (presetNames().includes(String(name)) ? { path: [], stages: presetStages(String(name)) } : undefined),
   build: (stages, { compile }) => compile(stages, []),
 });

@@ -11,7 +11,7 @@ import { textOfValue } from "../value-text.ts";
 
 export const regex = defineStage({
   name: "regex",
-  config: z.object({ expression: requiredRegexText(), source: source(), labels_from_groups: z.unknown().optional() }),
+  config: () => z.object({ expression: requiredRegexText(), source: source(), labels_from_groups: z.unknown().optional() }),
   warn: ({ expression }) =>
     expression.groupNames.some((name) => name !== "") ? undefined : `expression has no named group, so it extracts nothing`,
   build({ expression, source: from }): Stage {

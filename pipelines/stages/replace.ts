@@ -12,7 +12,7 @@ import { sourceText } from "../value-text.ts";
 
 export const replace = defineStage({
   name: "replace",
-  config: z.object({ expression: requiredRegexText(), source: source(), replace: templateText() }),
+  config: () => z.object({ expression: requiredRegexText(), source: source(), replace: templateText() }),
   build({ expression, source: from, replace: compiled }, { debug }): Stage {
     const mayMatch = from === undefined ? linePrefilter(expression) : undefined;
     const named = expression.groupNames.flatMap((name, group): [string, number][] => (name === "" ? [] : [[name, group]]));

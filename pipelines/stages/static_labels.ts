@@ -6,7 +6,7 @@ import { eachLabelSet } from "./labeldrop.ts";
 
 export const static_labels = defineStage({
   name: "static_labels",
-  config: textMap(),
+  config: () => textMap(),
   build(map): Stage {
     const pairs = [...map].filter(([, value]) => value !== "");
     return eachLabelSet((labels) => pairs.reduce((set, [name, value]) => set.with(name, value), labels));

@@ -7,7 +7,7 @@ import { textOfValue } from "../value-text.ts";
 
 export const structured_metadata = defineStage({
   name: "structured_metadata",
-  config: labelMap(),
+  config: () => labelMap(),
   build(map): Stage {
     const pairs = [...map];
     return {

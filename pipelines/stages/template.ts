@@ -12,7 +12,7 @@ import { textOfValue } from "../value-text.ts";
 
 export const template = defineStage({
   name: "template",
-  config: z.object({ source: requiredSource(), template: templateText() }),
+  config: () => z.object({ source: requiredSource(), template: templateText() }),
   build({ source, template: compiled }, context): Stage {
     return {
       process(batch) {

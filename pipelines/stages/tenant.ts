@@ -9,11 +9,12 @@ const TENANT_LABEL = "__tenant_id__";
 
 export const tenant = defineStage({
   name: "tenant",
-  config: z
-    .object({ label: text().default(""), source: text().default(""), value: text().default("") })
-    .refine(({ label, source, value }) => [label, source, value].filter((given) => given !== "").length === 1, {
-      error: "label, source and value exclude each other, and one of them is needed",
-    }),
+  config: () =>
+    z
+      .object({ label: text().default(""), source: text().default(""), value: text().default("") })
+      .refine(({ label, source, value }) => [label, source, value].filter((given) => given !== "").length === 1, {
+        error: "label, source and value exclude each other, and one of them is needed",
+      }),
   build({ label, source, value }): Stage {
     return {
       process(batch) {

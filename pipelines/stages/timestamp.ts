@@ -17,26 +17,27 @@ const ACTIONS = ["fudge", "skip"];
 
 export const timestamp = defineStage({
   name: "timestamp",
-  config: z
-    .object({
-      source: requiredSource(),
-      format: text().min(1, "is required: a format's name or a Go layout"),
-      fallback_formats: strictNameList().default([]),
-      location: text()
-        .default("")
-        .transform((name, context) =>
-          attempt(context, () => loadZone(name), "invalid location (use an IANA name such as Europe/Berlin): "),
-        ),
-      action_on_failure: text()
-        .default("fudge")
-        .refine((action) => ACTIONS.includes(action), "action on failure has to be fudge or skip"),
-    })
-    .transform(({ format, fallback_formats: fallbacks, location, ...rest }) => ({
-      ...rest,
-      layouts: [format, ...fallbacks],
-      isRfc3339: format === "RFC3339" || format === "RFC3339Nano",
-      formats: [format, ...fallbacks].map((layout) => compileTimestampFormat(layout, location)),
-    })),
+  config: () =>
+    z
+      .object({
+        source: requiredSource(),
+        format: text().min(1, "is required: a format's name or a Go layout"),
+        fallback_formats: strictNameList().default([]),
+        location: text()
+          .default("")
+          .transform((name, context) =>
+            attempt(context, () => loadZone(name), "invalid location (use an IANA name such as Europe/Berlin): "),
+          ),
+        action_on_failure: text()
+          .default("fudge")
+          .refine((action) => ACTIONS.includes(action), "action on failure has to be fudge or skip"),
+      })
+      .transform(({ format, fallback_formats: fallbacks, location, ...rest }) => ({
+        ...rest,
+        layouts: [format, ...fallbacks],
+        isRfc3339: format === "RFC3339" || format === "RFC3339Nano",
+        formats: [format, ...fallbacks].map((layout) => compileTimestampFormat(layout, location)),
+      })),
   warn({ layouts }) {
     const foreign = layouts.find(isForeignLayout);
     return foreign && `the layout ${JSON.stringify(foreign)} is not in Go's form, 2006-01-02 15:04:05.000 -0700: it fits no time`;

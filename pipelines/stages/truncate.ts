@@ -7,21 +7,22 @@ import { nameList, sizeBytes, text } from "../stage-config.ts";
 
 const SOURCE_TYPES = ["line", "label", "structured_metadata", "extracted_map"] as const;
 
-const rule = z
-  .object({
-    limit: sizeBytes().refine((bytes) => bytes > 0, "has to be above 0"),
-    suffix: text().default(""),
-    source_type: z.enum(SOURCE_TYPES, { error: `has to be one of ${SOURCE_TYPES.join(", ")}` }).default("line"),
-    /** Names of labels or values; none means all. */
-    sources: nameList().default([]),
-  })
-  .refine(({ limit, suffix }) => Buffer.byteLength(suffix) < limit, { path: ["suffix"], error: "has to be shorter than limit" });
+const rule = () =>
+  z
+    .object({
+      limit: sizeBytes().refine((bytes) => bytes > 0, "has to be above 0"),
+      suffix: text().default(""),
+      source_type: z.enum(SOURCE_TYPES, { error: `has to be one of ${SOURCE_TYPES.join(", ")}` }).default("line"),
+      /** Names of labels or values; none means all. */
+      sources: nameList().default([]),
+    })
+    .refine(({ limit, suffix }) => Buffer.byteLength(suffix) < limit, { path: ["suffix"], error: "has to be shorter than limit" });
 
-type Rule = z.output<typeof rule>;
+type Rule = z.output<ReturnType<typeof rule>>;
 
 export const truncate = defineStage({
   name: "truncate",
-  config: z.object({ rules: z.array(rule, { error: "is required: a list of rules" }).min(1, "at least one rule is needed") }),
+  config: () => z.object({ rules: z.array(rule(), { error: "is required: a list of rules" }).min(1, "at least one rule is needed") }),
   build({ rules }): Stage {
     return {
       process(batch) {

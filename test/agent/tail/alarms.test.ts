@@ -4,7 +4,7 @@ import { Alarms } from "../../../agent/tail/alarms.ts";
 let alarms: Alarms;
 let woken: string[];
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "hrtime"] });
   alarms = new Alarms();
   woken = [];
 });
