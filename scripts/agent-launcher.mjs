@@ -22,6 +22,11 @@ setFlagsFromString("--semi-space-growth-factor=1");
 // On a busy node what lives long comes to lie between what is gone soon: pages that are partly free are cleared and given back, where by
 // default they are kept until nearly nothing is left on them, and the heap grows by 15 MB in ten minutes.
 setFlagsFromString("--optimize-for-size");
+// With so little room for young objects, one thread has cleared it before others are awake to help.
+setFlagsFromString("--no-parallel-scavenge");
+// What loops over lines or bytes is WebAssembly. JavaScript runs once for a block of lines, and compiling it as soon as by default (a
+// quarter of this) costs more than the faster code saves in the first gigabytes.
+setFlagsFromString("--interrupt-budget=540672");
 
 const file = fileURLToPath(new URL("agent.cjs", import.meta.url));
 

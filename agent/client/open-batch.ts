@@ -5,6 +5,7 @@ import { allocateWords, kernels } from "../../lib/kernels/index.ts";
 import type { BufferPool } from "../../lib/runtime/buffer-pool.ts";
 import type { EntryBatch, Ticket } from "../../lib/wire/entry-batch.ts";
 import { ENTRY_OVERHEAD_BYTES, encodeEntry, entryBytesMax, requestBytes, writeRequest } from "./push-body.ts";
+import { streamBuffers } from "./stream-buffers.ts";
 import type { ResolvedStream } from "./stream-labels.ts";
 
 /** A finished request: compressed, with what must happen when its way ends. */
@@ -114,11 +115,12 @@ export class OpenBatch {
 
   #bufferFor(stream: ResolvedStream, room: number): StreamBuffer {
     let buffer = this.#streams.get(stream);
-    if (buffer === undefined) this.#streams.set(stream, (buffer = { bytes: this.#pool.take(Math.max(room, stream.batchBytes)), used: 0 }));
+    if (buffer === undefined)
+      this.#streams.set(stream, (buffer = { bytes: streamBuffers.take(Math.max(room, stream.batchBytes)), used: 0 }));
     else if (buffer.used + room > buffer.bytes.length) {
-      const grown = this.#pool.take(Math.max(buffer.used + room, buffer.bytes.length * 2));
+      const grown = streamBuffers.take(Math.max(buffer.used + room, buffer.bytes.length * 2));
       grown.set(buffer.bytes.subarray(0, buffer.used));
-      this.#pool.give(buffer.bytes);
+      streamBuffers.give(buffer.bytes);
       buffer.bytes = grown;
     }
     return buffer;
@@ -131,9 +133,14 @@ export class OpenBatch {
       return { labels: Buffer.from(String(stream.sent)), entries: bytes.subarray(0, used) };
     });
     const compressed = compressRequest(parts, this.#pool);
-    for (const { bytes } of this.#streams.values()) this.#pool.give(bytes);
+    this.giveBuffers();
     const { entryCount, lineBytes } = this;
     return { ...compressed, entryCount, lineBytes, streams: [...this.#streams.keys()], tickets: [...this.tickets] };
+  }
+
+  /** For a batch that is not sent, too. It must not be used afterwards. */
+  giveBuffers(): void {
+    for (const { bytes } of this.#streams.values()) streamBuffers.give(bytes);
   }
 }
 

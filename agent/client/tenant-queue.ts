@@ -158,6 +158,7 @@ export class TenantQueue {
   /** Takes nothing more and sends nothing more; what was not acknowledged keeps its tickets. Returns what that is. */
   stop(): Abandoned {
     const batches = this.#stopped ? [] : [...(this.#open === undefined ? [] : [this.#open]), ...this.#sealed, ...this.#inFlight];
+    if (!this.#stopped) this.#open?.giveBuffers();
     this.#stopped = true;
     clearTimeout(this.#timer);
     for (const wake of this.#room.splice(0)) wake();

@@ -6,16 +6,22 @@ import { parsedNanos, parsedSec, parseTime } from "./rfc3339";
 const STDOUT: u64 = 0x20_74_75_6f_64_74_73_20;
 const STDERR: u64 = 0x20_72_72_65_64_74_73_20;
 
-/** Returns how many lines are irregular: not of that form, partial, or with a time that `parseTime` does not read. */
+/**
+ * Returns how many lines are irregular: not of that form, partial, or with a time that `parseTime` does not read; -1 when one is not
+ * within `byteCount` bytes.
+ */
 export function parseCri(
-  base: usize, starts: usize, ends: usize, count: i32, okOut: usize, contentStart: usize, timeEndOut: usize, timeOkOut: usize,
+  base: usize, byteCount: i32, starts: usize, ends: usize, count: i32, okOut: usize, contentStart: usize, timeEndOut: usize, timeOkOut: usize,
   secOut: usize, nanosOut: usize, streamOut: usize, streamStartOut: usize, streamEndOut: usize, flagsStartOut: usize, flagsEndOut: usize,
   partialOut: usize,
 ): i32 {
   let irregularCount = 0;
   for (let i = 0; i < count; i++) {
-    const start = base + load<i32>(starts + (i << 2));
-    const end = base + load<i32>(ends + (i << 2));
+    const from = load<i32>(starts + (i << 2));
+    const to = load<i32>(ends + (i << 2));
+    if (from < 0 || to < from || to > byteCount) return -1;
+    const start = base + from;
+    const end = base + to;
     const timeEnd = endOfWord(start, end);
     const flagsStart = timeEnd + 8;
     let ok = false;

@@ -7,16 +7,21 @@ const SEC_MIN: i64 = -62_135_596_800;
 const SEC_MAX: i64 = 253_402_300_799;
 const GROUP_DEPTH_MAX: i32 = 32;
 
-/** Appends entries to out[at, capacity). Returns the new end, or -1 when there is no room. */
+/** Appends entries to out[at, capacity). Returns the new end, -1 when there is no room, -2 when a pick or its line is none. */
 export function encodeEntries(
-  base: usize, starts: usize, ends: usize, sec: usize, nanos: usize, picks: usize, pickCount: i32, out: usize, capacity: usize,
+  base: usize, byteCount: i32, starts: usize, ends: usize, sec: usize, nanos: usize, count: i32, picks: usize, pickCount: i32, out: usize,
+  capacity: usize,
 ): i32 {
   const outEnd = out + capacity;
   let o = out;
   for (let k = 0; k < pickCount; k++) {
-    const i = <usize>load<i32>(picks + (k << 2)) << 2;
+    const pick = load<i32>(picks + (k << 2));
+    if (<u32>pick >= <u32>count) return -2;
+    const i = <usize>pick << 2;
     const start = load<i32>(starts + i);
-    const lineBytes = <u32>(load<i32>(ends + i) - start);
+    const end = load<i32>(ends + i);
+    if (start < 0 || end < start || end > byteCount) return -2;
+    const lineBytes = <u32>(end - start);
     const s = load<i32>(sec + i);
     const n = load<i32>(nanos + i);
     const secBytes: u32 = s < 0 ? 11 : s == 0 ? 0 : 1 + varintBytes(s);

@@ -1,9 +1,9 @@
 // What many spans come to, as typescript/spans.ts describes it.
 
 /**
- * Of the spans `picks[0, pickCount)` (all of 0..count when `picks` is 0): where the first begins and the last ends, their bytes in all, the
- * highest index + 1, and, unless `base` is 0, at how many of them a UTF-8 character is cut; to five words at `out`. False when one is not
- * within `byteCount` bytes, or they are too many bytes for a word.
+ * Of the spans `picks[0, pickCount)` (all of 0..count when `picks` is 0): where the first begins and the last ends, their bytes in all, and,
+ * unless `base` is 0, at how many of them a UTF-8 character is cut; to four words at `out`. False when one is not within
+ * `byteCount` bytes, or they are too many bytes for a word.
  */
 export function surveySpans(
   base: usize, byteCount: i32, starts: usize, ends: usize, count: i32, picks: usize, pickCount: i32, out: usize,
@@ -11,7 +11,6 @@ export function surveySpans(
   let low = byteCount;
   let high = 0;
   let sum: i64 = 0;
-  let top = 0;
   let cutCount = 0;
   for (let k = 0; k < pickCount; k++) {
     const i = picks == 0 ? k : load<i32>(picks + (<usize>k << 2));
@@ -21,7 +20,6 @@ export function surveySpans(
     if (start < 0 || end < start || end > byteCount) return false;
     low = min(low, start);
     high = max(high, end);
-    top = max(top, i + 1);
     sum += end - start;
     if (base == 0) continue;
     if ((start < byteCount && isContinuation(base + start)) || (end < byteCount && isContinuation(base + end))) cutCount++;
@@ -30,8 +28,7 @@ export function surveySpans(
   store<i32>(out, min(low, high));
   store<i32>(out + 4, high);
   store<i32>(out + 8, <i32>sum);
-  store<i32>(out + 12, top);
-  store<i32>(out + 16, cutCount);
+  store<i32>(out + 12, cutCount);
   return true;
 }
 

@@ -4,7 +4,7 @@ import { type KernelMemory, PAD_BYTES } from "../kernel-memory.ts";
 import type { CriColumns, Kernels } from "../kernels.ts";
 import { typescriptKernels as twin } from "../kernels-typescript.ts";
 import type { KernelModule } from "./module.ts";
-import { SURVEY_BYTES, surveySpans } from "./spans.ts";
+import { placeSpans, SURVEY_BYTES } from "./spans.ts";
 
 // The part of `bytes` that the spans measured last lie in.
 let spanFrom = 0;
@@ -50,10 +50,11 @@ export function lineKernels(
         return twin.parseCri(bytes, starts, ends, count, out);
       }
       const [startsAt, endsAt] = [memory.placeWords(starts, count), memory.placeWords(ends, count)];
-      const extent = surveySpans(module, memory, bytes.length, startsAt, endsAt, count);
-      if (extent === undefined) return twin.parseCri(bytes, starts, ends, count, out);
+      const base = placeSpans(module, memory, bytes, startsAt, endsAt, count);
+      if (base === undefined) return twin.parseCri(bytes, starts, ends, count, out);
       const irregularCount = module.parseCri(
-        memory.placeBytes(bytes, extent.from, extent.to) - extent.from,
+        base,
+        bytes.length,
         startsAt,
         endsAt,
         count,
@@ -70,6 +71,7 @@ export function lineKernels(
         memory.result(out.flagsEnd, count),
         memory.result(out.partial, count),
       );
+      if (irregularCount < 0) return twin.parseCri(bytes, starts, ends, count, out);
       memory.leave();
       return irregularCount;
     },

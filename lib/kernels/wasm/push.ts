@@ -5,7 +5,7 @@ import type { DecodedPush, Kernels } from "../kernels.ts";
 import { typescriptKernels as twin } from "../kernels-typescript.ts";
 import { malformed, NO_ROOM } from "../malformed.ts";
 import type { KernelModule } from "./module.ts";
-import { SURVEY_BYTES, surveySpans } from "./spans.ts";
+import { placeSpans, SURVEY_BYTES } from "./spans.ts";
 
 export function pushKernels(module: KernelModule, memory: KernelMemory): Pick<Kernels, "encodeEntries" | "decodePush"> {
   return {
@@ -17,21 +17,24 @@ export function pushKernels(module: KernelModule, memory: KernelMemory): Pick<Ke
       if (room < 0 || !memory.enter(need, 8, bytes, starts, ends, sec, nanos, picks, out)) return byTwin();
       const [startsAt, endsAt] = [memory.placeWords(starts, count), memory.placeWords(ends, count)];
       const picksAt = memory.placeWords(picks, pickCount);
-      const extent = surveySpans(module, memory, bytes.length, startsAt, endsAt, count, { at: picksAt, count: pickCount });
-      if (extent === undefined) return byTwin();
+      const base = placeSpans(module, memory, bytes, startsAt, endsAt, count, { at: picksAt, count: pickCount });
+      if (base === undefined) return byTwin();
       const resident = memory.isResident(out);
       const target = resident ? out.byteOffset + at : memory.take(room);
       const written = module.encodeEntries(
-        memory.placeBytes(bytes, extent.from, extent.to) - extent.from,
+        base,
+        bytes.length,
         startsAt,
         endsAt,
-        memory.placeWords(sec, extent.top),
-        memory.placeWords(nanos, extent.top),
+        memory.placeWords(sec, count),
+        memory.placeWords(nanos, count),
+        count,
         picksAt,
         pickCount,
         target,
         room,
       );
+      if (written === -2) return byTwin();
       if (written < 0) return -1;
       if (!resident) out.set(memory.bytes.subarray(target, target + written), at);
       return at + written;

@@ -40,7 +40,7 @@ export function extentOf(
 }
 
 /** Scratch space that `surveySpans` takes, in one piece. */
-export const SURVEY_BYTES = 20;
+export const SURVEY_BYTES = 16;
 
 /** What the kernel of that name tells of spans whose columns are in the memory; undefined when one is not within the bytes. */
 export function surveySpans(
@@ -52,12 +52,30 @@ export function surveySpans(
   count: number,
   picks: { readonly at: number; readonly count: number } = { at: 0, count },
   base = 0,
-): (Extent & { readonly top: number; readonly cutCount: number }) | undefined {
+): (Extent & { readonly cutCount: number }) | undefined {
   const out = memory.take(SURVEY_BYTES);
   if (module.surveySpans(base, byteCount, startsAt, endsAt, count, picks.at, picks.count, out) === 0) return undefined;
   const { words } = memory;
   const at = out >> 2;
-  return { from: words[at]!, to: words[at + 1]!, sum: words[at + 2]!, top: words[at + 3]!, cutCount: words[at + 4]! };
+  return { from: words[at]!, to: words[at + 1]!, sum: words[at + 2]!, cutCount: words[at + 3]! };
+}
+
+/**
+ * Address of `bytes[0]` for a kernel that checks each span itself: bytes that are not in the memory are brought there as far as the spans
+ * go. Undefined when one of them is not within the bytes.
+ */
+export function placeSpans(
+  module: KernelModule,
+  memory: KernelMemory,
+  bytes: Uint8Array,
+  startsAt: number,
+  endsAt: number,
+  count: number,
+  picks?: { readonly at: number; readonly count: number },
+): number | undefined {
+  if (memory.isResident(bytes)) return bytes.byteOffset;
+  const extent = surveySpans(module, memory, bytes.length, startsAt, endsAt, count, picks);
+  return extent === undefined ? undefined : memory.placeBytes(bytes, extent.from, extent.to) - extent.from;
 }
 
 export function spanKernels(module: KernelModule, memory: KernelMemory): Pick<Kernels, "surveyLines" | "groupPicks"> {
