@@ -1,5 +1,5 @@
-// One request with a body that is there, by Node's HTTP client, and its whole answer. Pushes go this way: what a library does for each
-// request beside (defaults, interceptors, redirects, decompression, progress, events of its own) costs as much as the request itself.
+// One request with a body that is there, by Node's HTTP client, and its whole answer. Pushes go this way:
+// they have no use for what a library does for each request beside (defaults, interceptors, decompression, progress, events of its own).
 
 import { type IncomingHttpHeaders, type IncomingMessage, type RequestOptions, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
