@@ -128,7 +128,7 @@ export class Wal {
   #open: { readonly segment: number; readonly file: DiskFile; bytes: number } | undefined;
   #writing: Promise<void> | undefined;
   #cuts: { readonly segment: number; readonly passed: (segment: number) => void }[] = [];
-  /** The group that is being written. */
+  /** The group that is being written and applied. */
   #group: { readonly segment: number; readonly done: Promise<void> } | undefined;
 
   constructor(options: WalOptions, disk: Disk, segments: Map<number, number>, current: number) {
@@ -202,31 +202,36 @@ export class Wal {
       this.#passCuts(segment);
       const count = this.#waiting.findIndex((waiting) => waiting.segment !== segment);
       const group = this.#waiting.splice(0, count < 0 ? this.#waiting.length : count);
-      try {
-        const done = this.#writeGroup(segment, group);
-        this.#group = { segment, done: done.catch(() => {}) };
-        await done;
-        const takeTurn = createTurns();
-        for (const { tenant, push, resolve } of group) {
-          await this.#options.apply(tenant, push, takeTurn);
-          resolve();
-        }
-      } catch (cause) {
-        const error = new WalError(`the push could not be made durable: write to the WAL in ${this.#options.folder}: ${messageOf(cause)}`, {
-          cause,
-        });
-        this.#options.onFailure(cause);
-        this.#options.log.error(
-          { folder: this.#options.folder, error: messageOf(cause), pushes: group.length },
-          "WAL write failed; the pushes were refused",
-        );
-        for (const { reject } of group) reject(error);
-      }
-      for (const { record } of group) this.#pool.give(Buffer.from(record.buffer));
+      const done = this.#commit(segment, group);
+      this.#group = { segment, done };
+      await done;
     }
     this.#group = undefined;
     this.#writing = undefined;
     this.#passCuts(this.#current);
+  }
+
+  /** Writes a group and applies it, or refuses it. Never rejects. */
+  async #commit(segment: number, group: readonly Waiting[]): Promise<void> {
+    try {
+      await this.#writeGroup(segment, group);
+      const takeTurn = createTurns();
+      for (const { tenant, push, resolve } of group) {
+        await this.#options.apply(tenant, push, takeTurn);
+        resolve();
+      }
+    } catch (cause) {
+      const error = new WalError(`the push could not be made durable: write to the WAL in ${this.#options.folder}: ${messageOf(cause)}`, {
+        cause,
+      });
+      this.#options.onFailure(cause);
+      this.#options.log.error(
+        { folder: this.#options.folder, error: messageOf(cause), pushes: group.length },
+        "WAL write failed; the pushes were refused",
+      );
+      for (const { reject } of group) reject(error);
+    }
+    for (const { record } of group) this.#pool.give(Buffer.from(record.buffer));
   }
 
   async #writeGroup(segment: number, group: readonly Waiting[]): Promise<void> {

@@ -30,13 +30,15 @@ interface Opened {
   corruptions: number;
 }
 
-async function open(folder: string, options: { disk?: FaultDisk; from?: number } = {}): Promise<Opened> {
+/** @param options.slow awaited before a push is applied */
+async function open(folder: string, options: { disk?: FaultDisk; from?: number; slow?: () => Promise<void> } = {}): Promise<Opened> {
   const opened = { applied: [] as string[], entries: [] as ModelEntry[], corruptions: 0 };
   const wal = await openWal({
     folder,
     log: silentLog,
     from: options.from ?? 0,
-    apply(tenant, push) {
+    async apply(tenant, push) {
+      await options.slow?.();
       for (const entry of entriesOfPush(push)) {
         opened.applied.push(`${tenant}: ${entry.line}`);
         opened.entries.push(entry);
@@ -198,15 +200,25 @@ describe("cutting", () => {
     expect([...cuts].sort((a, b) => a - b)).toEqual(cuts);
   });
 
+  test("removal waits until a push that is being applied is", async () => {
+    const folder = newFolder();
+    let go: (() => void) | undefined;
+    const slow = (): Promise<void> => new Promise((resolve) => (go = resolve));
+    const opened = await open(folder, { slow });
+    const done = opened.wal.append("t", push("slow"));
+    while (go === undefined) await new Promise((resolve) => setImmediate(resolve));
+    const removed = opened.wal.removeBefore(Number.MAX_SAFE_INTEGER).then(() => linesOf(opened));
+    await new Promise((resolve) => setImmediate(resolve));
+    go();
+    expect(await removed).toEqual(["slow"]);
+    await done;
+  });
+
   test("removal leaves no segment when nothing was appended since", async () => {
     const folder = newFolder();
     const { wal } = await open(folder);
     await wal.append("t", push("a"));
-    let cutAt = 0;
-    wal.cut((segment) => {
-      cutAt = segment;
-    });
-    await wal.removeBefore(cutAt);
+    await wal.removeBefore(await new Promise<number>((passed) => wal.cut(passed)));
     expect(segments(folder)).toEqual([]);
     await wal.append("t", push("b"));
     await wal.close();
