@@ -336,7 +336,8 @@ function isSelected(object: Json, { namespace, parameters }: Query): boolean {
 
 /** To a watch with selectors, what comes into its sight is new, and what leaves it is deleted. */
 function tell({ response, query }: OpenWatch, { resource, type, object, former }: Change): void {
-  if (resource !== query.resource) return;
+  // A watch that was ended is among the open ones until its connection is done with it.
+  if (resource !== query.resource || response.writableEnded) return;
   const is = type !== "DELETED" && isSelected(object, query);
   const was = former !== undefined && isSelected(former, query);
   if (!is && !was) return;
