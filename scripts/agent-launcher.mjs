@@ -22,8 +22,6 @@ setFlagsFromString("--semi-space-growth-factor=1");
 // On a busy node what lives long comes to lie between what is gone soon: pages that are partly free are cleared and given back, where by
 // default they are kept until nearly nothing is left on them, and the heap grows by 15 MB in ten minutes.
 setFlagsFromString("--optimize-for-size");
-// With so little room for young objects, one thread has cleared it before others are awake to help.
-setFlagsFromString("--no-parallel-scavenge");
 // What loops over lines or bytes is WebAssembly. JavaScript runs once for a block of lines, and compiling it as soon as by default (a
 // quarter of this) cost more than it saved over 118 MB of lines, CRI alone or with JSON stages.
 setFlagsFromString("--interrupt-budget=540672");
