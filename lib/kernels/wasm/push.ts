@@ -12,14 +12,16 @@ export function pushKernels(module: KernelModule, memory: KernelMemory): Pick<Ke
     encodeEntries(bytes, starts, ends, sec, nanos, picks, pickCount, out, at): number {
       const count = Math.min(starts.length, ends.length);
       const room = out.length - at;
-      const need = (memory.isResident(bytes) ? 0 : bytes.length) + SURVEY_BYTES + 16 * count + 4 * pickCount + room;
+      // Where the module writes into `out` itself, no room is set aside, however large `out` is.
+      const resident = memory.isResident(out);
+      const brought = (memory.isResident(bytes) ? 0 : bytes.length) + (resident ? 0 : room);
+      const need = brought + SURVEY_BYTES + 16 * count + 4 * pickCount;
       const byTwin = (): number => twin.encodeEntries(bytes, starts, ends, sec, nanos, picks, pickCount, out, at);
       if (room < 0 || !memory.enter(need, 8, bytes, starts, ends, sec, nanos, picks, out)) return byTwin();
       const [startsAt, endsAt] = [memory.placeWords(starts, count), memory.placeWords(ends, count)];
       const picksAt = memory.placeWords(picks, pickCount);
       const base = placeSpans(module, memory, bytes, startsAt, endsAt, count, { at: picksAt, count: pickCount });
       if (base === undefined) return byTwin();
-      const resident = memory.isResident(out);
       const target = resident ? out.byteOffset + at : memory.take(room);
       const written = module.encodeEntries(
         base,
