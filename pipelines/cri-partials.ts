@@ -82,7 +82,7 @@ export class CriPartials {
 
   #take(batch: EntryBatch, i: number, kept: number[]): void {
     if (this.#openCount >= this.#options.streamsMax) this.#emitAll(batch, kept);
-    const labels = batch.labels[i]!;
+    const labels = batch.labels.get(i)!;
     let byLabels = this.#open.get(batch.source);
     if (byLabels === undefined) this.#open.set(batch.source, (byLabels = new Map()));
     let partial = byLabels.get(labels);
@@ -105,7 +105,7 @@ export class CriPartials {
 
   /** Line i ends a joined line, if one waits. */
   #complete(batch: EntryBatch, i: number): void {
-    const labels = batch.labels[i]!;
+    const labels = batch.labels.get(i)!;
     const partial = this.#open.get(batch.source)?.get(labels);
     if (partial === undefined) return;
     this.#remove(batch.source, labels);

@@ -7,7 +7,7 @@ import { SpanColumn } from "./span-column.ts";
 /** Starts the extracted data of a batch: empty but for the labels, which `EntryBatch.extract` reads from here. */
 export function startExtracted(batch: EntryBatch): void {
   batch.extracted.clear();
-  batch.initialLabels = batch.labels.slice(0, batch.count);
+  batch.initialLabels = batch.labels.copy(batch.count);
 }
 
 /** Ends the extracted data; columns may stand on memory that stages use again. */
@@ -23,27 +23,14 @@ export function endExtracted(batch: EntryBatch): void {
 export function copyLabelsOverExtracted(batch: EntryBatch): void {
   const initial = batch.initialLabels;
   if (initial === undefined) return;
-  let labels: LabelSet | undefined;
-  let hidden: [Column, string][] = [];
-  let under: LabelSet | undefined;
-  let over: LabelSet | undefined;
-  let merged: LabelSet | undefined;
-  for (let k = 0; k < batch.liveCount; k++) {
-    const i = batch.live[k]!;
-    const current = batch.labels[i]!;
-    if (current !== labels) {
-      labels = current;
-      hidden = columnsNamedAs(current, batch.extracted);
-    }
-    if (initial[i] !== current) {
-      if (initial[i] !== under || over !== current) {
-        under = initial[i];
-        over = current;
-        merged = under === undefined ? current : merge(under, current);
-      }
-      initial[i] = merged!;
-    }
-    for (const [column, value] of hidden) {
+  const { labels, live, liveCount } = batch;
+  initial.reserve(batch.count);
+  initial.combine(live, liveCount, labels.ids, labels.sets.length, (under, over) => merge(under, labels.sets[over]!));
+  const hidden = labels.sets.map((set) => columnsNamedAs(set, batch.extracted));
+  if (hidden.every((columns) => columns.length === 0)) return;
+  for (let k = 0; k < liveCount; k++) {
+    const i = live[k]!;
+    for (const [column, value] of hidden[labels.ids[i]!]!) {
       // Most often the label was made of this very value.
       if (!(column instanceof SpanColumn && column.holdsAscii(i, value))) column.set(i, value);
     }
@@ -56,7 +43,8 @@ function columnsNamedAs(labels: LabelSet, extracted: ReadonlyMap<string, Column>
   return found;
 }
 
-function merge(under: LabelSet, over: LabelSet): LabelSet {
+function merge(under: LabelSet | undefined, over: LabelSet): LabelSet {
+  if (under === undefined || under === over) return over;
   let merged = under;
   for (const [name, value] of over) merged = merged.put(name, value);
   return merged;
@@ -78,12 +66,13 @@ export function hasExtracted(batch: EntryBatch, name: string, i: number): boolea
 export function deleteExtracted(batch: EntryBatch, name: string, i: number): void {
   batch.extracted.get(name)?.set(i, undefined);
   const initial = batch.initialLabels;
-  if (initial?.[i]?.has(name)) initial[i] = initial[i]!.without(name);
+  const labels = initial?.get(i);
+  if (labels?.has(name)) initial!.set(i, labels.without(name));
 }
 
 /** Calls `visit` with every name that entry i has a value for: first those of labels alone, then extracted ones. */
 export function eachExtracted(batch: EntryBatch, i: number, visit: (name: string, value: Value) => void): void {
-  const labels = batch.initialLabels?.[i];
+  const labels = batch.initialLabels?.get(i);
   if (labels !== undefined) {
     for (let k = 0; k < labels.names.length; k++) {
       const name = labels.names[k]!;

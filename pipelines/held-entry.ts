@@ -2,6 +2,7 @@
 // stages behind will ask for, and put into another batch when they are due. Whoever holds an entry holds its batch's tickets.
 
 import { EntryBatch, type MetadataPair, type Ticket, type Value } from "../lib/wire/entry-batch.ts";
+import { LabelColumn } from "../lib/wire/label-column.ts";
 import type { LabelSet } from "../lib/wire/labels.ts";
 
 /** All of an entry but its line. */
@@ -23,8 +24,8 @@ export function holdEntry(batch: EntryBatch, i: number): HeldEntry {
     if (value !== undefined) extracted.push([name, value]);
   }
   return {
-    labels: batch.labels[i]!,
-    initialLabels: batch.initialLabels?.[i],
+    labels: batch.labels.get(i)!,
+    initialLabels: batch.initialLabels?.get(i),
     sec: batch.secondsOf(i),
     nanos: batch.nanos[i]!,
     metadata: batch.metadata?.[i]?.slice(),
@@ -37,7 +38,7 @@ export function holdEntry(batch: EntryBatch, i: number): HeldEntry {
 export function addHeld(batch: EntryBatch, held: HeldEntry, line: Uint8Array): number {
   const i = batch.addText(line, 0, 0, held.labels);
   batch.setTime(i, held.sec, held.nanos);
-  if (held.initialLabels !== undefined && batch.initialLabels !== undefined) batch.initialLabels[i] = held.initialLabels;
+  if (held.initialLabels !== undefined && batch.initialLabels !== undefined) batch.initialLabels.set(i, held.initialLabels);
   for (const [name, value] of held.metadata ?? []) batch.addMetadata(i, name, value);
   for (const [name, value] of held.extracted) batch.setExtracted(name, i, value);
   return i;
@@ -46,7 +47,7 @@ export function addHeld(batch: EntryBatch, held: HeldEntry, line: Uint8Array): n
 /** A batch that held entries can be added to. */
 export function batchOfHeld(): EntryBatch {
   const batch = new EntryBatch();
-  batch.initialLabels = [];
+  batch.initialLabels = new LabelColumn(new Int32Array(0));
   return batch;
 }
 

@@ -103,7 +103,7 @@ function snapshot(batch: EntryBatch, i: number): Snapshot {
   eachExtracted(batch, i, (name, value) => extracted.set(name, value));
   return {
     extracted,
-    labels: batch.labels[i]!,
+    labels: batch.labels.get(i)!,
     time: printGoTime({ sec: batch.secondsOf(i), nanos: batch.nanos[i]!, zone: UTC }),
     line: batch.line(i),
     metadata: batch.metadata?.[i]?.slice() ?? [],

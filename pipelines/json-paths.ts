@@ -2,9 +2,9 @@
 // lines, then the keys inside the values found, and so on. Nothing is parsed but what the kernel is not sure about.
 
 import { kernels } from "../lib/kernels/index.ts";
-import { JSON_ABSENT, JSON_LINE_OBJECT, JSON_NESTED, JSON_NULL } from "../lib/kernels/kernels.ts";
+import { JSON_ABSENT, JSON_ABSENT_IS_NULL, JSON_LINE_OBJECT, JSON_NESTED, JSON_NULL } from "../lib/kernels/kernels.ts";
 import { type EntryBatch, textOf, type Value } from "../lib/wire/entry-batch.ts";
-import { SpanColumn } from "./span-column.ts";
+import { SpanColumn, TextNumbering } from "./span-column.ts";
 
 const OPENING_BRACE = 0x7b;
 
@@ -27,11 +27,13 @@ export type StoreValue = (value: unknown) => Value;
 export class JsonPaths {
   readonly #paths: readonly JsonPath[];
   readonly #top: Level;
+  readonly #numberings: readonly TextNumbering[];
   readonly #parse: ParseDocument;
   readonly #store: StoreValue;
 
   constructor(paths: readonly JsonPath[], parse: ParseDocument, store: StoreValue) {
     this.#paths = paths;
+    this.#numberings = paths.map(() => new TextNumbering());
     this.#parse = parse;
     this.#store = store;
     this.#top = new Level();
@@ -48,12 +50,12 @@ export class JsonPaths {
     const columns: SpanColumn[] = [];
     this.#makeColumns(batch, top, columns);
     this.#pointAtLines(batch, top);
-    top.scan(batch);
+    const unsureCount = top.scan(batch);
     let malformed: Set<number> | undefined;
-    for (let k = 0; k < batch.liveCount; k++) {
+    // Entries that are not live are unsure, too.
+    for (let k = 0; unsureCount > batch.count - batch.liveCount && k < batch.liveCount; k++) {
       const i = batch.live[k]!;
-      if (top.verdict[i] === JSON_LINE_OBJECT) top.settle(i);
-      else if (!this.#parseSpan(batch, top, i, columns)) (malformed ??= new Set()).add(i);
+      if (top.verdict[i] !== JSON_LINE_OBJECT && !this.#parseSpan(batch, top, i, columns)) (malformed ??= new Set()).add(i);
     }
     for (const inner of top.inside.values()) this.#readInside(batch, top, inner, columns);
     return malformed;
@@ -105,6 +107,7 @@ export class JsonPaths {
         stride: level.keys.length,
         offset,
         count: batch.count,
+        numbering: this.#numberings[p]!,
       };
       columns[p] = new SpanColumn(batch, slots, batch.extracted.get(name));
       batch.extracted.set(name, columns[p]!);
@@ -114,6 +117,13 @@ export class JsonPaths {
 
   /** Entries that are not live get an empty span, of which the scan says nothing. */
   #pointAtLines(batch: EntryBatch, top: Level): void {
+    const { count } = batch;
+    if (batch.liveCount === count) {
+      top.starts.set(batch.starts.subarray(0, count));
+      top.ends.set(batch.ends.subarray(0, count));
+      top.isDocument.fill(1, 0, count);
+      return;
+    }
     for (let k = 0; k < batch.liveCount; k++) {
       const i = batch.live[k]!;
       top.starts[i] = batch.starts[i]!;
@@ -176,21 +186,24 @@ class Level {
     inner.addPath(keys, depth + 1, path);
   }
 
-  scan(batch: EntryBatch): void {
-    kernels.scanJson(
+  /** Returns how many entries are unsure. */
+  scan(batch: EntryBatch): number {
+    const unsureCount = kernels.scanJson(
       batch.bytes,
       this.starts,
       this.ends,
       batch.count,
       this.keys,
-      0,
+      JSON_ABSENT_IS_NULL,
       this.verdict,
       this.kind,
       this.valueStart,
       this.valueEnd,
     );
     const width = this.keys.length;
+    if (unsureCount === 0) return 0;
     for (let i = 0; i < batch.count; i++) if (this.isDocument[i] === 0) this.kind.fill(JSON_ABSENT, i * width, (i + 1) * width);
+    return unsureCount;
   }
 
   /** What the document of entry i lacks is nil. */

@@ -21,7 +21,7 @@ export class LastTimes {
 
   /** Entry i's time, as it stands in the batch, is good. */
   remember(batch: EntryBatch, i: number): void {
-    const labels = batch.labels[i]!;
+    const labels = batch.labels.get(i)!;
     let last = this.#find(labels);
     if (last === undefined) {
       last = { sec: 0, nanos: 0 };
@@ -31,9 +31,14 @@ export class LastTimes {
     last.nanos = batch.nanos[i]!;
   }
 
+  /** As `remember`, for all live entries: of each label set the last time counts. */
+  rememberLive(batch: EntryBatch): void {
+    for (const i of batch.labels.lastOf(batch.live, batch.liveCount)) if (i >= 0) this.remember(batch, i);
+  }
+
   /** Gives entry i the time after the last good one of its labels; without one its time stays. */
   fudge(batch: EntryBatch, i: number): void {
-    const last = this.#find(batch.labels[i]!);
+    const last = this.#find(batch.labels.get(i)!);
     if (last === undefined) return;
     if (++last.nanos === 1_000_000_000) {
       last.nanos = 0;

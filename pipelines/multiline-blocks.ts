@@ -63,8 +63,8 @@ export class MultilineBlocks {
     let labels: LabelSet | undefined;
     let block: Block | undefined;
     for (const i of live) {
-      if (batch.labels[i] !== labels) {
-        labels = batch.labels[i]!;
+      if (batch.labels.get(i) !== labels) {
+        labels = batch.labels.get(i)!;
         block = this.#blocks.get(batch.source)?.get(labels);
       }
       if (begins.holds(batch, i)) {

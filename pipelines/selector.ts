@@ -28,7 +28,7 @@ export function compileSelector(text: string): EntryTest {
       for (const filter of filters) filter.start?.(batch);
     },
     holds(batch, i) {
-      if (!labelsMatch(batch.labels[i]!)) return false;
+      if (!labelsMatch(batch.labels.get(i)!)) return false;
       for (let f = 0; f < filters.length; f++) if (!filters[f]!.holds(batch, i)) return false;
       return true;
     },

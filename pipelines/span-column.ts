@@ -1,6 +1,7 @@
 // A column of extracted values that are still bytes of the batch: where each value stands and what it is. Strings, numbers and
 // decoded JSON are made when somebody asks, once; an action stage that can work on bytes never asks.
 
+import { kernels } from "../lib/kernels/index.ts";
 import {
   JSON_ABSENT,
   JSON_ESCAPED_STRING,
@@ -10,23 +11,41 @@ import {
   JSON_NUMBER,
   JSON_PLAIN_STRING,
   JSON_TRUE,
+  type StridedSpans,
+  TEXT_ODD,
 } from "../lib/kernels/kernels.ts";
 import { goJson } from "../lib/text/go-json.ts";
 import { wellFormed } from "../lib/text/go-utf8.ts";
 import { type Column, type EntryBatch, textOf, type Value } from "../lib/wire/entry-batch.ts";
+import { InternTable } from "./intern-table.ts";
 
 /** A slot whose value was set, or decoded before: it is in the column's list of values. The other kinds are `scanJson`'s. */
 export const SPAN_SET = 8;
 
-/** Where the spans of a column are: slot of entry i is `i * stride + offset` in each of the three arrays. */
-export interface SpanSlots {
-  readonly kind: Uint8Array;
-  readonly start: Int32Array;
-  readonly end: Int32Array;
-  readonly stride: number;
-  readonly offset: number;
+/** Where the spans of a column are. */
+export interface SpanSlots extends StridedSpans {
   /** Entries the slots were filled for; later ones have none. */
   readonly count: number;
+  /** Room for the numbers of the column's texts, when somebody wants them. */
+  readonly numbering?: TextNumbering;
+}
+
+/** Different texts that are numbered; there is no more room in the kernel. */
+const TEXTS_MAX = 256;
+
+/** What `numberTexts` of a column works with; serves batch after batch, as the slots do. */
+export class TextNumbering {
+  readonly firsts = new Int32Array(TEXTS_MAX);
+  readonly interned = new InternTable();
+  numbers = new Int32Array(0);
+}
+
+/** The texts of a column, each once. */
+export interface NumberedTexts {
+  /** By entry: number of its text, TEXT_NOTHING or TEXT_ODD (which `get` knows more about). */
+  readonly numbers: Int32Array;
+  readonly texts: readonly string[];
+  readonly oddCount: number;
 }
 
 /**
@@ -40,6 +59,7 @@ export class SpanColumn implements Column {
   #values: (Value | undefined)[] | undefined;
   /** 1 where a value was set over the span. */
   #isSet: Uint8Array | undefined;
+  #numbered: NumberedTexts | undefined;
 
   constructor(batch: EntryBatch, slots: SpanSlots, under: Column | undefined) {
     this.#batch = batch;
@@ -52,6 +72,54 @@ export class SpanColumn implements Column {
     const { kind, stride, offset, count } = this.#slots;
     if (i >= count) return this.#values !== undefined && i in this.#values ? SPAN_SET : JSON_ABSENT;
     return this.#isSet !== undefined && this.#isSet[i] === 1 ? SPAN_SET : kind[i * stride + offset]!;
+  }
+
+  /**
+   * The texts of the live entries, numbered: what is done with a value need be done once. Undefined when the batch has got entries that
+   * the slots know nothing of.
+   */
+  numbered(): NumberedTexts | undefined {
+    const { count } = this.#slots;
+    if (count !== this.#batch.count) return undefined;
+    this.#numbered ??= this.#number(this.#slots.numbering ?? new TextNumbering());
+    return this.#numbered;
+  }
+
+  #number(numbering: TextNumbering): NumberedTexts {
+    const { bytes, live, liveCount, count } = this.#batch;
+    if (numbering.numbers.length < count) numbering.numbers = new Int32Array(Math.max(count, numbering.numbers.length * 2));
+    const { numbers, firsts, interned } = numbering;
+    // An entry that is not live now may be so later.
+    if (liveCount < count) numbers.fill(TEXT_ODD, 0, count);
+    const { textCount, oddCount } = kernels.numberTexts(bytes, this.#slots, count, live, liveCount, numbers, firsts);
+    const texts = Array.from({ length: textCount }, (_, v) => interned.text(bytes, this.startOf(firsts[v]!), this.endOf(firsts[v]!)));
+    return { numbers, texts, oddCount: this.#isSet === undefined ? oddCount : oddCount + this.#takeOutSet(numbers, this.#isSet) };
+  }
+
+  /** Values that were set are not what the spans say. Returns of how many entries. */
+  #takeOutSet(numbers: Int32Array, isSet: Uint8Array): number {
+    let setCount = 0;
+    for (let i = 0; i < isSet.length; i++) {
+      if (isSet[i] === 0) continue;
+      numbers[i] = TEXT_ODD;
+      setCount++;
+    }
+    return setCount;
+  }
+
+  /** Spans of the live entries that are strings without escapes, to `starts` and `ends`; where there is none, the start is -1. */
+  plainStrings(starts: Int32Array, ends: Int32Array): void {
+    const { kind, start, end, stride, offset, count } = this.#slots;
+    const { live, liveCount } = this.#batch;
+    starts.fill(-1, 0, this.#batch.count);
+    for (let k = 0; k < liveCount; k++) {
+      const i = live[k]!;
+      const slot = i * stride + offset;
+      if (i >= count || kind[slot] !== JSON_PLAIN_STRING) continue;
+      starts[i] = start[slot]!;
+      ends[i] = end[slot]!;
+    }
+    if (this.#isSet !== undefined) for (let i = 0; i < count; i++) if (this.#isSet[i] === 1) starts[i] = -1;
   }
 
   /** Are the bytes of the span the value's text as they stand? So are strings without escapes, and whole numbers. */
@@ -91,6 +159,7 @@ export class SpanColumn implements Column {
 
   set(i: number, value: Value | undefined): void {
     (this.#values ??= [])[i] = value;
+    this.#numbered = undefined;
     if (i < this.#slots.count) (this.#isSet ??= new Uint8Array(this.#slots.count))[i] = 1;
   }
 

@@ -84,8 +84,8 @@ export class Client {
   take(batch: EntryBatch, grouping: Grouping): Promise<void> | void {
     const streams = grouping.labels.map((labels) => this.#labels.resolve(labels));
     this.#countMutations(grouping, streams);
-    const tenants = new Set(streams.map((stream) => stream.tenant));
-    if (tenants.size === 1) return this.#add(streams[0]!.tenant, batch, grouping.picks, grouping.count, grouping.slots, streams);
+    const tenants = new Set(streams.filter((_, slot) => grouping.isUsed[slot] === 1).map((stream) => stream.tenant));
+    if (tenants.size === 1) return this.#add([...tenants][0]!, batch, grouping.picks, grouping.count, grouping.slots, streams);
     const waits: Promise<void>[] = [];
     for (const tenant of tenants) {
       const picks = grouping.picks.subarray(0, grouping.count).filter((i) => streams[grouping.slots[i]!]!.tenant === tenant);

@@ -9,9 +9,11 @@ export interface Grouping {
   /** Indexes of the entries to send, in order: the first `count`. Valid until the next grouping. */
   readonly picks: Int32Array;
   readonly count: number;
-  /** By entry index: its labels' place in `labels`. Valid until the next grouping. */
+  /** By entry index: its labels' place in `labels`. */
   readonly slots: Int32Array;
   readonly labels: readonly LabelSet[];
+  /** By place: 1 for labels that an entry has. */
+  readonly isUsed: Uint8Array;
   readonly tooLong: readonly TooLong[];
 }
 
@@ -29,50 +31,32 @@ export interface LineLimit {
   readonly maxLineTruncate: boolean;
 }
 
-const LINES_AT_FIRST = 8_192;
+const LINES_AT_FIRST = 16_384;
 let picks = allocateWords(LINES_AT_FIRST);
-let slots = allocateWords(LINES_AT_FIRST);
 
 /** Repairs malformed UTF-8 in the batch's lines (a protobuf string must be UTF-8), cuts or leaves out long lines, and groups by labels. */
 export function groupEntries(batch: EntryBatch, limit: LineLimit): Grouping {
   repairUtf8(batch);
   if (picks.length < batch.liveCount) picks = new Int32Array(batch.liveCount * 2);
-  if (slots.length < batch.count) slots = new Int32Array(batch.count * 2);
   const tooLong = limit.maxLineBytes > 0 ? limitLines(batch, limit) : [];
   const dropped = new Set(tooLong.filter((line) => line.cutBytes === 0).map((line) => line.index));
   const live = batch.live.subarray(0, batch.liveCount);
   const sent = dropped.size === 0 ? live : live.filter((i) => !dropped.has(i));
   picks.set(sent);
-  return { picks, count: sent.length, slots, labels: fillSlots(batch), tooLong };
+  const { ids: slots, sets: labels } = batch.labels;
+  return { picks, count: sent.length, slots, labels, isUsed: usedLabels(batch), tooLong };
 }
 
-/** Numbers the entries' labels in `slots`; returns them by number. */
-function fillSlots({ live, liveCount, labels }: EntryBatch): LabelSet[] {
-  const found: LabelSet[] = [];
-  const slotOf = new Map<LabelSet, number>();
-  let last: LabelSet | undefined;
-  let slot = 0;
-  for (let k = 0; k < liveCount; k++) {
-    const i = live[k]!;
-    const set = labels[i]!;
-    if (set !== last) {
-      const known = slotOf.get(set);
-      if (known === undefined) {
-        slot = found.length;
-        slotOf.set(set, slot);
-        found.push(set);
-      } else slot = known;
-      last = set;
-    }
-    slots[i] = slot;
-  }
-  return found;
+function usedLabels({ live, liveCount, labels: { ids, sets } }: EntryBatch): Uint8Array {
+  const isUsed = new Uint8Array(sets.length);
+  for (let k = 0; k < liveCount; k++) isUsed[ids[live[k]!]!] = 1;
+  return isUsed;
 }
 
 /** Where all that the lines lie in is UTF-8, a line is if it is not cut within a character, which two bytes tell. */
 function repairUtf8(batch: EntryBatch): void {
   const { from, to, cutCount } = kernels.surveyLines(batch.bytes, batch.starts, batch.ends, batch.live, batch.liveCount);
-  const whole = isUtf8(batch.bytes.subarray(from, to));
+  const whole = batch.isUtf8 || isUtf8(batch.bytes.subarray(from, to));
   if (whole && cutCount === 0) return;
   for (let k = 0; k < batch.liveCount; k++) {
     const i = batch.live[k]!;

@@ -37,10 +37,11 @@ export interface Segment {
   readonly streams: readonly ResolvedStream[];
 }
 
+const NO_ROOM = new Uint8Array(0);
 const REQUEST_SCRATCH_BYTES = 2 * 1024 * 1024;
 let requestScratch: Buffer | undefined;
 /** Picks sorted by their streams, while a segment is encoded. */
-let grouped = allocateWords(8_192);
+let grouped = allocateWords(16_384);
 
 export class OpenBatch {
   readonly openedMs: number;
@@ -87,10 +88,22 @@ export class OpenBatch {
     if (grouped.length < to - from) grouped = new Int32Array((to - from) * 2);
     const groupEnds = new Int32Array(segment.streams.length);
     kernels.groupPicks(picks.subarray(from, to), to - from, segment.slots, segment.streams.length, grouped, groupEnds);
-    for (let slot = 0, at = 0; slot < segment.streams.length; slot++) {
-      const end = groupEnds[slot]!;
-      if (end > at) this.#encode(batch, grouped.subarray(at, end), segment.streams[slot]!);
-      at = end;
+    this.#encodeGroups(batch, groupEnds, segment.streams);
+  }
+
+  /** Encodes picks that are sorted by their streams: in one call those whose buffers have room, the others by themselves. */
+  #encodeGroups(batch: EntryBatch, groupEnds: Int32Array, streams: readonly ResolvedStream[]): void {
+    const isPlain = batch.metadata === undefined && batch.farSec === undefined;
+    const begun = streams.map((stream) => (isPlain ? this.#streams.get(stream) : undefined));
+    const ends = Int32Array.from(begun, (buffer) => buffer?.used ?? -1);
+    if (isPlain) {
+      const outs = begun.map((buffer) => buffer?.bytes ?? NO_ROOM);
+      kernels.encodeGroups(batch.bytes, batch.starts, batch.ends, batch.sec, batch.nanos, grouped, groupEnds, outs, ends);
+    }
+    for (let slot = 0, from = 0; slot < streams.length; from = groupEnds[slot++]!) {
+      if (groupEnds[slot] === from) continue;
+      if (ends[slot]! >= 0) begun[slot]!.used = ends[slot]!;
+      else this.#encode(batch, grouped.subarray(from, groupEnds[slot]), streams[slot]!);
     }
   }
 
@@ -130,7 +143,7 @@ export class OpenBatch {
   seal(): SealedBatch {
     const parts = [...this.#streams].map(([stream, { bytes, used }]) => {
       stream.batchBytes = used;
-      return { labels: Buffer.from(String(stream.sent)), entries: bytes.subarray(0, used) };
+      return { labels: stream.sentBytes, entries: bytes.subarray(0, used) };
     });
     const compressed = compressRequest(parts, this.#pool);
     this.giveBuffers();

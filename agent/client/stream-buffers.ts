@@ -1,12 +1,14 @@
-// Buffers that entries are encoded into, by stream, until a batch is sealed. Large ones are in the kernels' memory as far as it is set
-// aside for them: what a kernel writes there need not be copied out.
+// Buffers that entries are encoded into, by stream, until a batch is sealed. They are in the kernels' memory as far as it is set aside
+// for them: what a kernel writes there need not be copied out.
 
 import { kernels } from "../../lib/kernels/index.ts";
 import { BufferPool } from "../../lib/runtime/buffer-pool.ts";
 
 const KERNEL_BYTES_MAX = 24 * 1024 * 1024;
-/** Smaller ones are many, and copied soon. */
-const KERNEL_BUFFER_BITS_MIN = 18;
+/** Of these, for buffers of less than `LARGE_BITS`, which may be many. */
+const KERNEL_SMALL_BYTES_MAX = 8 * 1024 * 1024;
+const LARGE_BITS = 18;
+const KERNEL_BUFFER_BITS_MIN = 12;
 const KERNEL_BUFFER_BITS_MAX = 22;
 
 class StreamBuffers {
@@ -14,6 +16,7 @@ class StreamBuffers {
   readonly #free: Buffer[][] = Array.from({ length: KERNEL_BUFFER_BITS_MAX + 1 }, () => []);
   readonly #own = new WeakSet<Buffer>();
   #madeBytes = 0;
+  #madeSmallBytes = 0;
 
   /** At least `bytes` long; content is whatever was there. */
   take(bytes: number): Buffer {
@@ -31,6 +34,10 @@ class StreamBuffers {
   #make(bits: number): Buffer | undefined {
     const size = 2 ** bits;
     if (this.#madeBytes + size > KERNEL_BYTES_MAX) return undefined;
+    if (bits < LARGE_BITS) {
+      if (this.#madeSmallBytes + size > KERNEL_SMALL_BYTES_MAX) return undefined;
+      this.#madeSmallBytes += size;
+    }
     this.#madeBytes += size;
     const bytes = kernels.allocate(size);
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, size);

@@ -8,6 +8,7 @@ export interface ResolvedStream {
   readonly tenant: string;
   /** What is sent, in its canonical text: `{a="x", b="y"}`. */
   readonly sent: LabelSet;
+  readonly sentBytes: Uint8Array;
   /** What is sent, with the tenant if it is not the client's own. As long as somebody has the stream, it is the only one of its key. */
   readonly key: LabelSet;
   /** What its entries took in the batch before, encoded: the room to begin the next with. */
@@ -41,7 +42,7 @@ export class StreamLabels {
     const tenant = all.get(TENANT_LABEL) || this.#tenantId;
     const key = tenant === this.#tenantId ? sent : sent.with(TENANT_LABEL, tenant);
     let stream = this.#streams.get(key);
-    if (stream === undefined) this.#streams.set(key, (stream = { tenant, sent, key, batchBytes: 0 }));
+    if (stream === undefined) this.#streams.set(key, (stream = { tenant, sent, sentBytes: Buffer.from(String(sent)), key, batchBytes: 0 }));
     return stream;
   }
 }

@@ -270,8 +270,10 @@ function fitting(
   bound: { readonly slots: Int32Array; readonly allowed: Uint8Array } | undefined,
 ): { readonly to: number; readonly bytes: number } {
   if (bound === undefined && batch.metadata === undefined) {
-    const all = kernels.surveyLines(batch.bytes, batch.starts, batch.ends, picks.subarray(from, count), count - from).lineBytes;
-    if (all <= bytesMax) return { to: count, bytes: all };
+    const fit = kernels.fitLines(batch.starts, batch.ends, picks.subarray(from, count), count - from, bytesMax);
+    return fit.count === 0 && isEmpty
+      ? { to: from + 1, bytes: batch.lineLength(picks[from]!) }
+      : { to: from + fit.count, bytes: fit.bytes };
   }
   let bytes = 0;
   let to = from;

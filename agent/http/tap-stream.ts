@@ -116,7 +116,7 @@ function entryOf(batch: EntryBatch, i: number): Record<string, unknown> {
   const metadata = batch.metadata?.[i];
   return {
     time: formatTime({ sec: batch.secondsOf(i), nanos: batch.nanos[i]!, zone: UTC }, "2006-01-02T15:04:05.999999999Z07:00"),
-    labels: batch.labels[i]!.toObject(),
+    labels: batch.labels.get(i)!.toObject(),
     line: textOf(batch.bytes, start, batch.ends[i]! - cutBytes),
     ...(cutBytes > 0 ? { cut_bytes: cutBytes } : {}),
     ...(metadata === undefined ? {} : { structured_metadata: Object.fromEntries(metadata) }),

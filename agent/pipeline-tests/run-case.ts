@@ -127,11 +127,11 @@ class CaseRun {
       this.events.push({
         kind: "entry",
         line: batch.line(i),
-        labels: batch.labels[i]!.without(TENANT_LABEL).toObject(),
+        labels: batch.labels.get(i)!.without(TENANT_LABEL).toObject(),
         sec,
         nanos,
         metadata: Object.fromEntries(batch.metadata?.[i] ?? []),
-        tenant: batch.labels[i]!.get(TENANT_LABEL),
+        tenant: batch.labels.get(i)!.get(TENANT_LABEL),
         timed: !this.#readTimes.has(`${sec}.${nanos}`),
       });
     }

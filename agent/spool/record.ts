@@ -83,7 +83,7 @@ function headOf(batch: EntryBatch, picks: Int32Array): RecordHead {
   const labels: [LabelPair[], number][] = [];
   let last: LabelSet | undefined;
   for (const i of picks) {
-    const set = batch.labels[i]!;
+    const set = batch.labels.get(i)!;
     if (set === last) labels.at(-1)![1]++;
     else labels.push([[...set], 1]);
     last = set;

@@ -8,7 +8,7 @@ import type { Stamper } from "./stamps.ts";
 import type { TextEncoding } from "./text-encoding.ts";
 
 /** Lines of one batch; bounds the columns, which are made anew for each. */
-export const BATCH_LINES_MAX = 8_192;
+export const BATCH_LINES_MAX = 16_384;
 const ALL_LINES = Int32Array.from({ length: BATCH_LINES_MAX }, (_, i) => i);
 
 export interface CleanText {
@@ -54,7 +54,7 @@ function countMalformedLines(raw: Uint8Array): number {
 }
 
 /**
- * Splits `bytes[start, end)`, whose last line may lack its line feed, into a batch of at most BATCH_LINES_MAX entries.
+ * Splits `bytes[start, end)`, which is UTF-8 and whose last line may lack its line feed, into a batch of at most BATCH_LINES_MAX entries.
  *
  * @param room how many lines to make room for at first, or columns for the most there may be
  * @returns the batch, and where its last line (with line feed) ends
@@ -68,6 +68,7 @@ export function batchLines(
   stamp: Stamper,
 ): { readonly batch: EntryBatch; readonly end: number } {
   const batch = new EntryBatch(bytes, typeof room === "number" ? Math.min(Math.max(room, 16), BATCH_LINES_MAX) : room, end);
+  batch.isUtf8 = true;
   let count = kernels.splitLines(bytes, start, end, batch.starts, batch.ends);
   while (count === batch.starts.length && count < BATCH_LINES_MAX && (batch.ends[count - 1] ?? 0) + 1 < end) {
     const more = Math.min(BATCH_LINES_MAX, count * 4);
@@ -102,10 +103,11 @@ function fillColumns(batch: EntryBatch, count: number, labels: LabelSet, stamp: 
     batch.sec = new Int32Array(room);
     batch.nanos = new Int32Array(room);
     batch.live = new Int32Array(room);
+    batch.labels.ids = new Int32Array(room);
   }
   stamp(batch.sec, batch.nanos, count);
   batch.live.set(ALL_LINES.subarray(0, count));
-  batch.labels = new Array<LabelSet>(count).fill(labels);
+  batch.labels.fill(labels, count);
   batch.count = count;
   batch.liveCount = count;
 }

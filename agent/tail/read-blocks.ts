@@ -1,4 +1,4 @@
-// Blocks that files are read into. Allocating 512 KiB for each read costs more in page clearing than reading it (DESIGN.md, "Speed"),
+// Blocks that files are read into. Allocating 1 MiB for each read costs more in page clearing than reading it (DESIGN.md, "Speed"),
 // so blocks are used again once nothing of a batch is kept by its pipeline.
 
 import { allocateWords, kernels } from "../../lib/kernels/index.ts";
@@ -6,7 +6,7 @@ import { makeColumns, type NumberColumns } from "../../lib/wire/entry-batch.ts";
 import { BATCH_LINES_MAX } from "./batch-lines.ts";
 import { MARK_BYTES_MAX } from "./file-identity.ts";
 
-export const BLOCK_BYTES = 512 * 1024;
+export const BLOCK_BYTES = 1024 * 1024;
 /** Room before the block for the mark that is read along, and behind it for text that stages append. */
 export const BLOCK_SLACK_BYTES = 4 * 1024;
 

@@ -82,7 +82,7 @@ function makeBatch(block: Uint8Array, starts: Int32Array, ends: Int32Array): Ent
   batch.starts.set(starts);
   batch.ends.set(ends);
   batch.sec.fill(1_717_236_000);
-  batch.labels = new Array<LabelSet>(BATCH_ENTRIES).fill(LABELS);
+  batch.labels.fill(LABELS, BATCH_ENTRIES);
   for (let i = 0; i < BATCH_ENTRIES; i++) batch.live[i] = i;
   batch.liveCount = BATCH_ENTRIES;
   return batch;

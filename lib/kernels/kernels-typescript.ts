@@ -12,11 +12,12 @@ import { splitLines } from "./typescript/lines.ts";
 import { scanLogfmt } from "./typescript/logfmt.ts";
 import { scanStrictLogfmt } from "./typescript/logfmt-strict.ts";
 import { lz4Compress, lz4Decompress } from "./typescript/lz4.ts";
+import { numberTexts } from "./typescript/numbers.ts";
 import { packPage, unpackPage } from "./typescript/page.ts";
-import { decodePush, encodeEntries } from "./typescript/push.ts";
+import { decodePush, encodeEntries, encodeGroups } from "./typescript/push.ts";
 import { parseRfc3339 } from "./typescript/rfc3339.ts";
 import { snappyCompress, snappyDecompress } from "./typescript/snappy.ts";
-import { groupPicks, surveyLines } from "./typescript/spans.ts";
+import { fitLines, groupPicks, surveyLines } from "./typescript/spans.ts";
 
 export const typescriptKernels: Kernels = {
   flavour: "typescript",
@@ -24,15 +25,18 @@ export const typescriptKernels: Kernels = {
   splitLines,
   parseCri,
   surveyLines,
+  fitLines,
   groupPicks,
   parseRfc3339,
   scanJson,
+  numberTexts,
   escapeJson,
   unescapeJson,
   scanStrictLogfmt,
   scanLogfmt,
   jsonFields,
   encodeEntries,
+  encodeGroups,
   decodePush,
   snappyCompress,
   snappyDecompress,

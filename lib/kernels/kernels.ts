@@ -49,6 +49,22 @@ export const JSON_TRIMMED_KEYS = 1;
 /** The line is read no further than to the scalar that was the last one wanted. What comes behind is not judged. */
 export const JSON_ENOUGH = 2;
 
+/** What a line that is an object lacks is null: `kind` is JSON_NULL where it would be JSON_ABSENT. */
+export const JSON_ABSENT_IS_NULL = 4;
+
+/** `numberTexts` of an entry: it has null there, or something that has to be looked at by itself. */
+export const TEXT_NOTHING = -1;
+export const TEXT_ODD = -2;
+
+/** Spans of values, with what they are (JSON_…): slot of entry i is `i * stride + offset` in each of the three arrays. */
+export interface StridedSpans {
+  readonly kind: Uint8Array;
+  readonly start: Int32Array;
+  readonly end: Int32Array;
+  readonly stride: number;
+  readonly offset: number;
+}
+
 /** `scanJson`'s verdict on a whole line. */
 export const JSON_LINE_OBJECT = 1;
 /** Not decided by the kernel (malformed, an escaped key, a duplicate of a wanted key, deep nesting …): ask a full parser. */
@@ -128,13 +144,23 @@ export interface Kernels {
   /** Where the lines `picks[0, pickCount)` of `bytes` lie, and what they come to. */
   surveyLines(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, picks: Int32Array, pickCount: number): LineSurvey;
 
+  /** How many of the first lines of `picks[0, pickCount)` come to no more than `bytesMax`, and what they come to. */
+  fitLines(
+    starts: Int32Array,
+    ends: Int32Array,
+    picks: Int32Array,
+    pickCount: number,
+    bytesMax: number,
+  ): { readonly count: number; readonly bytes: number };
+
   /**
    * Sorts `picks[0, pickCount)` by their groups `groups[pick]`, which are less than `groupCount`, order kept within each. Group g goes to
    * `sorted[g === 0 ? 0 : groupEnds[g - 1], groupEnds[g])`.
    */
   groupPicks(picks: Int32Array, pickCount: number, groups: Int32Array, groupCount: number, sorted: Int32Array, groupEnds: Int32Array): void;
 
-  /** RFC 3339 with any number of fraction digits, as Go's RFC3339Nano parses it, of the spans 0..count. A span with start < 0 is not ok. */
+  /** RFC 3339 with any number of fraction digits, as Go's RFC3339Nano parses it, of the spans 0..count. A span with start < 0 is not ok.
+   *  Returns how many are. */
   parseRfc3339(
     bytes: Uint8Array,
     starts: Int32Array,
@@ -143,14 +169,15 @@ export interface Kernels {
     sec: Int32Array,
     nanos: Int32Array,
     ok: Uint8Array,
-  ): void;
+  ): number;
 
   /**
    * Looks for top-level keys of a JSON object in each of the lines 0..count. For key k of line i, slot `i * keys.length + k` of
    * `kind` says what was found (JSON_…) and of `valueStart`/`valueEnd` where. `verdict[i]` is JSON_LINE_OBJECT only when the whole
    * line is one well-formed object (leading and trailing white space allowed) and each slot is certain.
    *
-   * @param rules sum of JSON_TRIMMED_KEYS and JSON_ENOUGH, or 0
+   * @param rules sum of JSON_TRIMMED_KEYS, JSON_ENOUGH and JSON_ABSENT_IS_NULL, or 0
+   * @returns how many lines are unsure
    */
   scanJson(
     bytes: Uint8Array,
@@ -163,7 +190,23 @@ export interface Kernels {
     kind: Uint8Array,
     valueStart: Int32Array,
     valueEnd: Int32Array,
-  ): void;
+  ): number;
+
+  /**
+   * Numbers the texts of one value of the entries `picks[0, pickCount)`, which are below `count`, by first appearance: `numbers[i]` of entry i, and
+   * of text number v the entry `firsts[v]` that has it first. Texts are what stands in the bytes: of strings without escapes,
+   * whole numbers, true and false. Null is TEXT_NOTHING; TEXT_ODD is everything else, texts of more than 64 bytes, and texts that were new
+   * when there were 256 of them, or `firsts.length`.
+   */
+  numberTexts(
+    bytes: Uint8Array,
+    spans: StridedSpans,
+    count: number,
+    picks: Int32Array,
+    pickCount: number,
+    numbers: Int32Array,
+    firsts: Int32Array,
+  ): { readonly textCount: number; readonly oddCount: number };
 
   /**
    * Writes the spans 0..count as JSON strings, as Go writes them, each behind a prefix (number `prefixOf[i]` of `prefixes`) and before
@@ -257,6 +300,22 @@ export interface Kernels {
     out: Uint8Array,
     at: number,
   ): number;
+
+  /**
+   * As `encodeEntries`, for picks sorted by groups (`groupPicks`): those of group g are appended to `outs[g]` at `ats[g]`, which takes the
+   * new end, or -1 when there is no room.
+   */
+  encodeGroups(
+    bytes: Uint8Array,
+    starts: Int32Array,
+    ends: Int32Array,
+    sec: Int32Array,
+    nanos: Int32Array,
+    sorted: Int32Array,
+    groupEnds: Int32Array,
+    outs: readonly Uint8Array[],
+    ats: Int32Array,
+  ): void;
 
   /** Decodes a protobuf PushRequest. Throws MalformedInput. Unknown fields are skipped. */
   decodePush(body: Uint8Array): DecodedPush;

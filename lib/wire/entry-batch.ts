@@ -3,6 +3,7 @@
 // A batch is one byte block plus parallel columns. A stage reads and writes columns; it drops an entry by leaving its index out of
 // `live`, so nothing ever moves. Indexes are stable for the life of the batch; the order of entries is the order of `live`.
 
+import { LabelColumn } from "./label-column.ts";
 import type { LabelSet } from "./labels.ts";
 import { withPair } from "./metadata-lists.ts";
 
@@ -37,6 +38,8 @@ export interface NumberColumns {
   readonly sec: Int32Array;
   readonly nanos: Int32Array;
   readonly live: Int32Array;
+  /** Numbers of label sets. */
+  readonly labelIds: Int32Array;
 }
 
 const encoder = new TextEncoder();
@@ -46,6 +49,8 @@ export class EntryBatch {
   bytes: Uint8Array;
   /** Bytes of the block in use; appended text goes here. */
   bytesUsed: number;
+  /** Whether all the block's lines may point into is known to be UTF-8. A source may say so; bytes that stages append end it. */
+  isUtf8 = false;
   /** Entries ever added; `live` says which of them are still there. */
   count = 0;
   starts: Int32Array;
@@ -53,14 +58,14 @@ export class EntryBatch {
   /** Time of the entry: whole seconds since 1970 and nanoseconds 0..999 999 999. */
   sec: Int32Array;
   nanos: Int32Array;
-  labels: LabelSet[] = [];
+  readonly labels: LabelColumn;
   /** Indexes of the entries that are still there, in order: the first `liveCount` of the array. */
   live: Int32Array;
   liveCount = 0;
   /** Structured metadata by entry; sparse, undefined when no entry has any. */
   metadata: (readonly MetadataPair[] | undefined)[] | undefined;
   /** Labels at the pipeline's start, which a missing extracted column is read from. See `extract`. The pipeline's own array. */
-  initialLabels: LabelSet[] | undefined;
+  initialLabels: LabelColumn | undefined;
   /** Where the entries come from (a file's path and identity), so that what is joined is of one source; `""` when unknown. */
   source = "";
   /** Seconds that `sec` cannot hold (before 1901, after 2038), by entry; `sec` then holds the nearest it can. See `secondsOf`. */
@@ -73,12 +78,13 @@ export class EntryBatch {
   constructor(bytes: Uint8Array = new Uint8Array(0), room: number | NumberColumns = 16, bytesUsed = bytes.length) {
     this.bytes = bytes;
     this.bytesUsed = bytesUsed;
-    const { starts, ends, sec, nanos, live } = typeof room === "number" ? makeColumns(room, (count) => new Int32Array(count)) : room;
-    this.starts = starts;
-    this.ends = ends;
-    this.sec = sec;
-    this.nanos = nanos;
-    this.live = live;
+    const columns = typeof room === "number" ? makeColumns(room, (count) => new Int32Array(count)) : room;
+    this.starts = columns.starts;
+    this.ends = columns.ends;
+    this.sec = columns.sec;
+    this.nanos = columns.nanos;
+    this.live = columns.live;
+    this.labels = new LabelColumn(columns.labelIds);
   }
 
   /** Adds an entry whose line is `bytes[start, end)`, live and last. Returns its index. */
@@ -89,7 +95,7 @@ export class EntryBatch {
     this.ends[i] = end;
     this.sec[i] = sec;
     this.nanos[i] = nanos;
-    this.labels.push(labels);
+    this.labels.set(i, labels);
     this.live[this.liveCount++] = i;
     this.count = i + 1;
     return i;
@@ -124,6 +130,7 @@ export class EntryBatch {
   /** Copies text to the end of the block; returns where it is. Views of the block taken before may be stale afterwards. */
   appendText(text: string | Uint8Array): [start: number, end: number] {
     const start = this.reserveBytes(typeof text === "string" ? text.length * 3 : text.length);
+    if (typeof text !== "string") this.isUtf8 = false;
     if (typeof text === "string") this.bytesUsed += encoder.encodeInto(text, this.bytes.subarray(start)).written;
     else {
       this.bytes.set(text, start);
@@ -171,7 +178,7 @@ export class EntryBatch {
   extract(name: string, i: number): Value | undefined {
     const value = this.extracted.get(name)?.get(i);
     if (value !== undefined || this.initialLabels === undefined) return value;
-    const labels = this.initialLabels[i];
+    const labels = this.initialLabels.get(i);
     return labels?.has(name) ? labels.get(name) : undefined;
   }
 
@@ -214,7 +221,14 @@ export class EntryBatch {
 }
 
 export function makeColumns(capacity: number, make: (count: number) => Int32Array): NumberColumns {
-  return { starts: make(capacity), ends: make(capacity), sec: make(capacity), nanos: make(capacity), live: make(capacity) };
+  return {
+    starts: make(capacity),
+    ends: make(capacity),
+    sec: make(capacity),
+    nanos: make(capacity),
+    live: make(capacity),
+    labelIds: make(capacity),
+  };
 }
 
 /** Values as they were set, one slot per entry. */

@@ -97,28 +97,13 @@ class CriParser {
     batch.starts.set(contentStart.subarray(0, batch.count));
     batch.sec.set(sec.subarray(0, batch.count));
     batch.nanos.set(nanos.subarray(0, batch.count));
-    const { stream } = this.columns;
-    const { labels, count } = batch;
-    let before: LabelSet | undefined;
-    let ofStream: readonly [stdout: LabelSet, stderr: LabelSet] | undefined;
-    for (let i = 0; i < count; i++) {
-      if (labels[i] !== before) {
-        before = labels[i]!;
-        ofStream = [before.put("stream", "stdout"), before.put("stream", "stderr")];
-      }
-      labels[i] = ofStream![stream[i]!]!;
-      // Of a run of the same labels the last time counts.
-      if (i > 0 && labels[i] !== labels[i - 1]) this.#times.remember(batch, i - 1);
-    }
-    if (count > 0) this.#times.remember(batch, count - 1);
+    batch.labels.combine(batch.live, batch.liveCount, this.columns.stream, 2, withStream);
+    this.#times.rememberLive(batch);
     return 0;
   }
 
   #apply(batch: EntryBatch): number {
     const { ok, contentStart, timeOk, timeEnd, sec, nanos, stream, partial } = this.columns;
-    let before: LabelSet | undefined;
-    let stdout: LabelSet | undefined;
-    let stderr: LabelSet | undefined;
     let partialCount = 0;
     for (let k = 0; k < batch.liveCount; k++) {
       const i = batch.live[k]!;
@@ -127,12 +112,7 @@ class CriParser {
         this.#times.fudge(batch, i);
         continue;
       }
-      if (batch.labels[i] !== before) {
-        before = batch.labels[i]!;
-        stdout = before.put("stream", "stdout");
-        stderr = before.put("stream", "stderr");
-      }
-      batch.labels[i] = stream[i] === 0 ? stdout! : stderr!;
+      batch.labels.set(i, withStream(batch.labels.get(i)!, stream[i]!));
       batch.starts[i] = contentStart[i]!;
       partialCount += partial[i]!;
       if (timeOk[i] === 1) {
@@ -178,6 +158,10 @@ class CriParser {
     this.#starts.set(batch.starts.subarray(0, batch.count));
     this.#ends.set(batch.ends.subarray(0, batch.count));
   }
+}
+
+function withStream(labels: LabelSet, stream: number): LabelSet {
+  return labels.put("stream", stream === 0 ? "stdout" : "stderr");
 }
 
 /** Entries that are not live keep what they had extracted. */

@@ -1,9 +1,10 @@
 // Loses the entry when every condition given holds.
 
 import { z } from "zod";
+import { TEXT_NOTHING, TEXT_ODD } from "../../lib/kernels/kernels.ts";
 import type { Regex } from "../../lib/text/regex.ts";
+import type { Column, EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { hasExtracted } from "../extracted-data.ts";
-import { InternTable } from "../intern-table.ts";
 import { type EntryTest, lineTest } from "../line-test.ts";
 import { SpanColumn } from "../span-column.ts";
 import { defineStage, type Stage, type StageContext } from "../stage.ts";
@@ -37,15 +38,16 @@ export const drop = defineStage({
   config,
   build(given, context): Stage {
     const conditions = conditionsOf(given, context);
+    const only =
+      conditions.length === 1
+        ? conditions[0]!
+        : { holds: (batch: EntryBatch, i: number) => conditions.every((one) => one.holds(batch, i)) };
     const reason = given.drop_counter_reason === "" ? "drop_stage" : given.drop_counter_reason;
     return {
       process(batch) {
         const before = batch.liveCount;
         for (const condition of conditions) condition.start?.(batch);
-        batch.filterLive((i) => {
-          for (let c = 0; c < conditions.length; c++) if (!conditions[c]!.holds(batch, i)) return true;
-          return false;
-        });
+        batch.filterLive((i) => !only.holds(batch, i));
         if (batch.liveCount < before) context.dropped(reason, before - batch.liveCount);
       },
     };
@@ -79,19 +81,23 @@ function olderThan(limitNs: number, now: () => number): EntryTest {
 }
 
 function ofOne(name: string, value: string | undefined, expression: Regex | undefined): EntryTest {
-  const texts = new InternTable();
-  let spans: SpanColumn | undefined;
+  let column: Column | undefined;
+  let numbers: Int32Array | undefined;
+  /** By number of the text. */
+  let verdicts: Uint8Array = new Uint8Array(0);
   const passes = (text: string): boolean => (expression !== undefined ? expression.test(text) : text === value);
   return {
     start(batch) {
-      const column = batch.extracted.get(name);
-      spans = column instanceof SpanColumn ? column : undefined;
+      column = batch.extracted.get(name);
+      const numbered = column instanceof SpanColumn ? column.numbered() : undefined;
+      numbers = numbered?.numbers;
+      verdicts = Uint8Array.from(numbered?.texts ?? [], (text) => (passes(text) ? 1 : 0));
     },
     holds(batch, i) {
-      if (spans?.isTextAt(i)) {
-        return passes(texts.text(batch.bytes, spans.startOf(i), spans.endOf(i)));
-      }
-      const text = textOfValue(batch.extract(name, i));
+      const number = numbers === undefined ? TEXT_ODD : numbers[i]!;
+      if (number >= 0) return verdicts[number] === 1;
+      if (number === TEXT_NOTHING) return false;
+      const text = textOfValue(column?.get(i) ?? batch.extract(name, i));
       return text !== undefined && passes(text);
     },
   };

@@ -37,7 +37,7 @@ export function geoipStage(database: GeoipDatabase, source: string, type: DbType
         const address = textOfValue(batch.extract(source, i));
         if (address === undefined || isIP(address) === 0) continue;
         for (const [name, value] of labelsOf(database.get(address), type)) {
-          if (value !== "") batch.labels[i] = batch.labels[i]!.with(name, value);
+          if (value !== "") batch.labels.set(i, batch.labels.get(i)!.with(name, value));
         }
       }
     },

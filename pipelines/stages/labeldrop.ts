@@ -12,20 +12,11 @@ export const labeldrop = defineStage({
   },
 });
 
-/** A stage that changes label sets as such; runs of equal sets are changed once. */
+/** A stage that changes label sets as such. */
 export function eachLabelSet(change: (labels: LabelSet) => LabelSet): Stage {
   return {
     process(batch) {
-      let before: LabelSet | undefined;
-      let after: LabelSet | undefined;
-      for (let k = 0; k < batch.liveCount; k++) {
-        const i = batch.live[k]!;
-        if (batch.labels[i] !== before) {
-          before = batch.labels[i]!;
-          after = change(before);
-        }
-        batch.labels[i] = after!;
-      }
+      batch.labels.change(batch.live, batch.liveCount, change);
     },
   };
 }

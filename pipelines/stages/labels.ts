@@ -1,8 +1,8 @@
 // Sets labels from extracted values.
 
+import { TEXT_ODD } from "../../lib/kernels/kernels.ts";
 import type { Column, EntryBatch } from "../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
-import { InternTable } from "../intern-table.ts";
 import { SpanColumn } from "../span-column.ts";
 import { defineStage, type Stage } from "../stage.ts";
 import { labelMap } from "../stage-config.ts";
@@ -21,11 +21,10 @@ export const labels = defineStage({
   },
 });
 
-/** Sets one label over a whole batch. Values repeat, so strings are interned and the last transition is remembered. */
+/** Sets one label over a whole batch. */
 class LabelSetter {
   readonly #name: string;
   readonly #from: string;
-  readonly #texts = new InternTable();
 
   constructor(name: string, from: string) {
     this.#name = name;
@@ -34,42 +33,24 @@ class LabelSetter {
 
   process(batch: EntryBatch): void {
     const column = batch.extracted.get(this.#from);
-    if (column instanceof SpanColumn) this.#fromSpans(batch, column);
-    else this.#fromValues(batch, column);
-  }
-
-  #fromSpans(batch: EntryBatch, column: SpanColumn): void {
-    const name = this.#name;
-    const { bytes, live, labels } = batch;
-    let before: LabelSet | undefined;
-    let after: LabelSet | undefined;
-    let last: string | undefined;
-    for (let k = 0; k < batch.liveCount; k++) {
-      const i = live[k]!;
-      const value = column.isTextAt(i)
-        ? this.#texts.text(bytes, column.startOf(i), column.endOf(i))
-        : textOfValue(this.#valueOf(batch, column, i));
-      if (value === undefined) continue;
-      if (labels[i] !== before || value !== last) {
-        before = labels[i]!;
-        last = value;
-        after = before.put(name, value);
-      }
-      labels[i] = after!;
+    const numbered = column instanceof SpanColumn ? column.numbered() : undefined;
+    if (numbered === undefined) this.#setEach(batch, column, undefined);
+    else {
+      const { numbers, texts, oddCount } = numbered;
+      const put = (labels: LabelSet, v: number): LabelSet => labels.put(this.#name, texts[v]!);
+      batch.labels.combine(batch.live, batch.liveCount, numbers, texts.length, put);
+      if (oddCount > 0) this.#setEach(batch, column, numbers);
     }
   }
 
-  #fromValues(batch: EntryBatch, column: Column | undefined): void {
-    const name = this.#name;
+  /** One by one; with `numbers`, only entries whose value is odd. */
+  #setEach(batch: EntryBatch, column: Column | undefined, numbers: Int32Array | undefined): void {
+    const { labels } = batch;
     for (let k = 0; k < batch.liveCount; k++) {
       const i = batch.live[k]!;
-      const value = textOfValue(this.#valueOf(batch, column, i));
-      if (value !== undefined) batch.labels[i] = batch.labels[i]!.put(name, value);
+      if (numbers !== undefined && numbers[i] !== TEXT_ODD) continue;
+      const value = textOfValue(column?.get(i) ?? batch.extract(this.#from, i));
+      if (value !== undefined) labels.set(i, labels.get(i)!.put(this.#name, value));
     }
-  }
-
-  #valueOf(batch: EntryBatch, column: Column | undefined, i: number) {
-    const value = column?.get(i);
-    return value === undefined ? batch.extract(this.#from, i) : value;
   }
 }

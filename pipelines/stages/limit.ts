@@ -35,7 +35,7 @@ export const limit = defineStage({
           const nowMs = now();
           const before = batch.liveCount;
           batch.filterLive((i) => {
-            const labels = batch.labels[i]!;
+            const labels = batch.labels.get(i)!;
             if (!labels.has(label) || buckets.take(labels.get(label), nowMs)) return true;
             counter.inc({ label_name: label, label_value: labels.get(label) });
             return false;

@@ -79,9 +79,10 @@ export const metrics = defineStage({
     const updaters = Object.entries(map).map(([name, config]) => updaterOf(name, config, context));
     return {
       process(batch) {
-        for (const { metric, update } of updaters) {
+        for (const { metric, update, updateAll } of updaters) {
           metric.tick();
-          for (let k = 0; k < batch.liveCount; k++) update(batch, batch.live[k]!);
+          if (updateAll !== undefined) updateAll(batch);
+          else for (let k = 0; k < batch.liveCount; k++) update(batch, batch.live[k]!);
         }
       },
     };
@@ -91,6 +92,8 @@ export const metrics = defineStage({
 interface Updater {
   readonly metric: CustomMetric;
   update(batch: EntryBatch, i: number): void;
+  /** As `update` of all live entries, done once for each label set. */
+  readonly updateAll?: (batch: EntryBatch) => void;
 }
 
 function updaterOf(name: string, given: MetricConfig, context: StageContext): Updater {
@@ -105,8 +108,18 @@ function updaterOf(name: string, given: MetricConfig, context: StageContext): Up
   });
   const update = changeOf(metric, config, context);
   if (config.match_all && metric.type === "counter") {
-    if (config.count_entry_bytes) return { metric, update: (batch, i) => metric.add(batch.labels[i]!, batch.lineLength(i)) };
-    return { metric, update: (batch, i) => update(batch, i, undefined) };
+    if (config.count_entry_bytes) return { metric, update: (batch, i) => metric.add(batch.labels.get(i)!, batch.lineLength(i)) };
+    const updateAll = ({ labels, live, liveCount }: EntryBatch): void => {
+      const counts = labels.countOf(live, liveCount);
+      // Series stand in the order in which they were met.
+      for (let k = 0; k < liveCount; k++) {
+        const number = labels.ids[live[k]!]!;
+        if (counts[number] === 0) continue;
+        metric.add(labels.sets[number]!, counts[number]!);
+        counts[number] = 0;
+      }
+    };
+    return { metric, update: (batch, i) => update(batch, i, undefined), ...(config.action === "inc" && { updateAll }) };
   }
   const source = given.source ?? name;
   return {
@@ -128,12 +141,12 @@ function changeOf(
 ): (batch: EntryBatch, i: number, value: Value | undefined) => void {
   if (metric.type !== "histogram" && (action === "inc" || action === "dec")) {
     const step = action === "inc" ? 1 : -1;
-    return (batch, i) => metric.add(batch.labels[i]!, step);
+    return (batch, i) => metric.add(batch.labels.get(i)!, step);
   }
   return (batch, i, value) => {
     const number = numberOfValue(value);
     if (number === undefined) return;
-    const labels = batch.labels[i]!;
+    const labels = batch.labels.get(i)!;
     if (metric.type === "histogram") metric.observe(labels, number);
     else if (action === "set") metric.set(labels, number);
     else if (metric.type === "counter" && !(number >= 0)) {

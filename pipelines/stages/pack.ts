@@ -87,14 +87,14 @@ class Packer {
     const fromLabels = !this.#names.some((name) => batch.extracted.has(name));
     for (let k = 0; k < batch.liveCount; k++) {
       const i = batch.live[k]!;
-      const labels = batch.labels[i]!;
+      const labels = batch.labels.get(i)!;
       let fields = fromLabels ? byLabels.get(labels) : undefined;
-      if (fields === undefined || fields.initial !== batch.initialLabels?.[i]) {
+      if (fields === undefined || fields.initial !== batch.initialLabels?.get(i)) {
         fields = fieldsOf(batch, i, this.#names, all.length);
         all.push(fields);
         byLabels.set(labels, fields);
       }
-      batch.labels[i] = fields.rest;
+      batch.labels.set(i, fields.rest);
       this.#prefixOf[k] = fields.number;
       this.#starts[k] = batch.starts[i]!;
       this.#ends[k] = batch.ends[i]!;
@@ -114,7 +114,7 @@ class Packer {
 
 function fieldsOf(batch: EntryBatch, i: number, names: readonly string[], number: number): Fields {
   let head = "{";
-  let rest = batch.labels[i]!;
+  let rest = batch.labels.get(i)!;
   for (const name of names) {
     // As in Promtail, what is no extracted value (a label that static_labels set) stays a label.
     const value = textOfValue(batch.extract(name, i));
@@ -122,7 +122,7 @@ function fieldsOf(batch: EntryBatch, i: number, names: readonly string[], number
     rest = rest.without(name);
     head += `${goString(name)}:${goString(value)},`;
   }
-  return { initial: batch.initialLabels?.[i], rest, head: `${head}"${ENTRY_KEY}":`, number };
+  return { initial: batch.initialLabels?.get(i), rest, head: `${head}"${ENTRY_KEY}":`, number };
 }
 
 const ESCAPED: Readonly<Record<string, string>> = {

@@ -19,15 +19,15 @@ export const structured_metadata = defineStage({
 });
 
 function attach(batch: EntryBatch, i: number, pairs: readonly (readonly [string, string])[]): void {
-  let labels = batch.labels[i]!;
+  let labels = batch.labels.get(i)!;
   for (const [name, from] of pairs) {
     const value = textOfValue(batch.extract(from, i));
     if (value !== undefined) batch.addMetadata(i, name, value);
-    if (!batch.labels[i]!.has(from)) continue;
+    if (!batch.labels.get(i)!.has(from)) continue;
     // Labels are among the extracted values too: the pair is attached once.
-    const label = batch.labels[i]!.get(from);
+    const label = batch.labels.get(i)!.get(from);
     if (label !== value) batch.addMetadata(i, name, label);
     labels = labels.without(from);
   }
-  batch.labels[i] = labels;
+  batch.labels.set(i, labels);
 }

@@ -20,9 +20,9 @@ export const tenant = defineStage({
       process(batch) {
         for (let k = 0; k < batch.liveCount; k++) {
           const i = batch.live[k]!;
-          const labels = batch.labels[i]!;
+          const labels = batch.labels.get(i)!;
           const id = value !== "" ? value : label !== "" ? labels.get(label) : textOfValue(batch.extract(source, i));
-          if (id !== undefined && id !== "") batch.labels[i] = labels.with(TENANT_LABEL, id);
+          if (id !== undefined && id !== "") batch.labels.set(i, labels.with(TENANT_LABEL, id));
         }
       },
     };

@@ -2,7 +2,6 @@
 
 import { z } from "zod";
 import { kernels } from "../../lib/kernels/index.ts";
-import { JSON_PLAIN_STRING } from "../../lib/kernels/kernels.ts";
 import { compileTimestampFormat, isNamedFormat, type TimestampReader } from "../../lib/text/go-time.ts";
 import { layoutSteps } from "../../lib/text/go-time-layout.ts";
 import { loadZone } from "../../lib/text/time-zone.ts";
@@ -50,6 +49,11 @@ export const timestamp = defineStage({
         const nowMs = now();
         const column = batch.extracted.get(source);
         const parsed = spans !== undefined && column instanceof SpanColumn ? spans.parse(batch, column) : undefined;
+        if (parsed !== undefined && parsed.okCount === batch.liveCount && batch.farSec === undefined) {
+          parsed.applyToLive(batch);
+          times?.rememberLive(batch);
+          return;
+        }
         for (let k = 0; k < batch.liveCount; k++) {
           const i = batch.live[k]!;
           if (parsed !== undefined && parsed.ok[i] === 1) batch.setTime(i, parsed.sec[i]!, parsed.nanos[i]!);
@@ -84,6 +88,7 @@ function setTime(batch: EntryBatch, i: number, formats: readonly TimestampReader
 
 /** Times of a column of spans, read by the kernel. The arrays serve batch after batch. */
 class SpanTimes {
+  okCount = 0;
   ok = new Uint8Array(0);
   sec = new Int32Array(0);
   nanos = new Int32Array(0);
@@ -91,17 +96,26 @@ class SpanTimes {
   #ends = new Int32Array(0);
 
   parse(batch: EntryBatch, column: SpanColumn): this {
-    const { count, live } = batch;
+    const { count } = batch;
     this.#reserve(count);
-    const starts = this.#starts.fill(-1, 0, count);
-    for (let k = 0; k < batch.liveCount; k++) {
-      const i = live[k]!;
-      if (column.kindOf(i) !== JSON_PLAIN_STRING) continue;
-      starts[i] = column.startOf(i);
-      this.#ends[i] = column.endOf(i);
-    }
-    kernels.parseRfc3339(batch.bytes, starts, this.#ends, count, this.sec, this.nanos, this.ok);
+    column.plainStrings(this.#starts, this.#ends);
+    this.okCount = kernels.parseRfc3339(batch.bytes, this.#starts, this.#ends, count, this.sec, this.nanos, this.ok);
     return this;
+  }
+
+  /** Sets the times of all live entries, all of which are good. */
+  applyToLive(batch: EntryBatch): void {
+    const { sec, nanos, live, liveCount, count } = batch;
+    if (liveCount === count) {
+      sec.set(this.sec.subarray(0, count));
+      nanos.set(this.nanos.subarray(0, count));
+      return;
+    }
+    for (let k = 0; k < liveCount; k++) {
+      const i = live[k]!;
+      sec[i] = this.sec[i]!;
+      nanos[i] = this.nanos[i]!;
+    }
   }
 
   #reserve(count: number): void {

@@ -39,7 +39,8 @@ function apply(rule: Rule, batch: EntryBatch, i: number): void {
       if (batch.lineLength(i) > rule.limit) batch.setLine(i, cut(batch.line(i), rule));
       return;
     case "label":
-      for (const [name, value] of batch.labels[i]!) if (wanted(name)) batch.labels[i] = batch.labels[i]!.put(name, cut(value, rule));
+      for (const [name, value] of batch.labels.get(i)!)
+        if (wanted(name)) batch.labels.set(i, batch.labels.get(i)!.put(name, cut(value, rule)));
       return;
     case "structured_metadata": {
       const pairs = batch.metadata?.[i];

@@ -73,7 +73,7 @@ export function entriesOf(batch: EntryBatch | undefined): Entry[] {
   if (batch === undefined) return [];
   return [...batch.live.subarray(0, batch.liveCount)].map((i) => ({
     line: batch.line(i),
-    labels: batch.labels[i]!.toObject(),
+    labels: batch.labels.get(i)!.toObject(),
     sec: batch.secondsOf(i),
     nanos: batch.nanos[i]!,
     metadata: batch.metadata?.[i] ?? [],

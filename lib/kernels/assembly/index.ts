@@ -10,11 +10,12 @@ export { splitLines } from "./lines";
 export { scanStrictLogfmt } from "./logfmt-strict";
 export { scanLogfmt } from "./logfmt";
 export { lz4Compress, lz4Decompress } from "./lz4";
+export { numberTexts } from "./numbers";
 export { packPage, unpackPage } from "./page";
-export { decodePush, encodeEntries } from "./push";
+export { decodePush, encodeEntries, encodeGroups } from "./push";
 export { parseRfc3339 } from "./rfc3339";
 export { snappyCompress, snappyDecompress, snappyRawBytes } from "./snappy";
-export { groupPicks, surveySpans } from "./spans";
+export { fitSpans, groupPicks, surveySpans } from "./spans";
 
 /** First address that no table of the module uses. */
 export function dataEnd(): usize {

@@ -13,6 +13,7 @@ const NESTED: u8 = 7;
 const DEPTH_MAX: i32 = 32;
 const TRIMMED_KEYS: i32 = 1;
 const ENOUGH: i32 = 2;
+const ABSENT_IS_NULL: i32 = 4;
 
 /** Set by `stringEnd`: whether the string had a backslash. Set by `valueEndOf`: what the value was. */
 export let escaped: bool = false;
@@ -24,11 +25,12 @@ export function setValueKind(kind: u8): void {
   valueKind = kind;
 }
 
-/** `keys` holds per key its address <4b> and its length <4b>. */
+/** `keys` holds per key its address <4b> and its length <4b>. Returns how many lines are unsure. */
 export function scanJson(
   base: usize, starts: usize, ends: usize, count: i32, keys: usize, keyCount: i32, rules: i32,
   verdict: usize, kind: usize, valueStart: usize, valueEnd: usize,
-): void {
+): i32 {
+  let unsureCount = 0;
   const lengths = keyLengths(keys, keyCount);
   forgetShape();
   for (let i = 0; i < count; i++) {
@@ -43,8 +45,14 @@ export function scanJson(
       ? scanLine(base, start, end, keys, keyCount, rules, lengths, kinds, starting, ending)
       : scanShaped(base, start, end, keys, keyCount, rules, lengths, kinds, starting, ending, count - i);
     store<u8>(verdict + i, good ? 1 : 0);
-    if (!good) clear(kinds, starting, ending, keyCount);
+    if (!good) {
+      clear(kinds, starting, ending, keyCount);
+      unsureCount++;
+    } else if ((rules & ABSENT_IS_NULL) != 0) {
+      for (let k = 0; k < keyCount; k++) if (load<u8>(kinds + k) == ABSENT) store<u8>(kinds + k, NULL);
+    }
   }
+  return unsureCount;
 }
 
 /** Which lengths the keys have, as bits: most keys of a line are dismissed by this alone. */

@@ -45,6 +45,29 @@ export function encodeEntries(
   return <i32>(o - out);
 }
 
+/**
+ * Appends the entries of each group, `sorted[groupEnds[g - 1], groupEnds[g])`, to its own place. Per group, `outs` holds address and room, and
+ * `written` takes what `encodeEntries` returns less the address. False when a pick or its line is none.
+ */
+export function encodeGroups(
+  base: usize, byteCount: i32, starts: usize, ends: usize, sec: usize, nanos: usize, count: i32, sorted: usize, groupEnds: usize,
+  groupCount: i32, outs: usize, written: usize,
+): bool {
+  let from = 0;
+  for (let group = 0; group < groupCount; group++) {
+    const to = load<i32>(groupEnds + (<usize>group << 2));
+    const out = outs + (<usize>group << 3);
+    const picks = sorted + (<usize>from << 2);
+    const bytes = encodeEntries(
+      base, byteCount, starts, ends, sec, nanos, count, picks, to - from, <usize>load<u32>(out), <usize>load<u32>(out + 4),
+    );
+    if (bytes == -2) return false;
+    store<i32>(written + (<usize>group << 2), bytes);
+    from = to;
+  }
+  return true;
+}
+
 // @ts-ignore: decorator
 @inline
 function varintBytes(value: u32): u32 {

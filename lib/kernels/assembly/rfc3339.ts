@@ -11,14 +11,17 @@ let dateSec: i64 = 0;
 
 const BAD: i32 = -10_000;
 
-export function parseRfc3339(base: usize, starts: usize, ends: usize, count: i32, sec: usize, nanos: usize, ok: usize): void {
+export function parseRfc3339(base: usize, starts: usize, ends: usize, count: i32, sec: usize, nanos: usize, ok: usize): i32 {
+  let okCount = 0;
   for (let i = 0; i < count; i++) {
     const start = load<i32>(starts + (i << 2));
     const good = start >= 0 && parseTime(base + start, base + load<i32>(ends + (i << 2)));
     store<u8>(ok + i, good ? 1 : 0);
     store<i32>(sec + (i << 2), good ? parsedSec : 0);
     store<i32>(nanos + (i << 2), good ? parsedNanos : 0);
+    if (good) okCount++;
   }
+  return okCount;
 }
 
 /** Parses the whole of [start, end). */

@@ -32,6 +32,21 @@ export function surveySpans(
   return true;
 }
 
+/** How many of the first spans of `picks[0, pickCount)` come to no more than `bytesMax`, and at `out` what they come to. */
+export function fitSpans(starts: usize, ends: usize, count: i32, picks: usize, pickCount: i32, bytesMax: i32, out: usize): i32 {
+  let sum = 0;
+  let k = 0;
+  for (; k < pickCount; k++) {
+    const i = load<i32>(picks + (<usize>k << 2));
+    if (<u32>i >= <u32>count) return -1;
+    const bytes = load<i32>(ends + (<usize>i << 2)) - load<i32>(starts + (<usize>i << 2));
+    if (bytes > bytesMax - sum) break;
+    sum += bytes;
+  }
+  store<i32>(out, sum);
+  return k;
+}
+
 // @ts-ignore: decorator
 @inline
 function isContinuation(at: usize): bool {

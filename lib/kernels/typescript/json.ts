@@ -3,6 +3,7 @@
 
 import {
   JSON_ABSENT,
+  JSON_ABSENT_IS_NULL,
   JSON_ENOUGH,
   JSON_ESCAPED_STRING,
   JSON_FALSE,
@@ -34,13 +35,20 @@ export function scanJson(
   kind: Uint8Array,
   valueStart: Int32Array,
   valueEnd: Int32Array,
-): void {
+): number {
+  let unsureCount = 0;
   for (let i = 0; i < count; i++) {
     const slot = i * keys.length;
     clearSlots(slot, slot + keys.length, kind, valueStart, valueEnd);
     verdict[i] = scanLine(bytes, starts[i]!, ends[i]!, keys, rules, slot, kind, valueStart, valueEnd) ? JSON_LINE_OBJECT : JSON_LINE_UNSURE;
-    if (verdict[i] === JSON_LINE_UNSURE) clearSlots(slot, slot + keys.length, kind, valueStart, valueEnd);
+    if (verdict[i] === JSON_LINE_UNSURE) {
+      clearSlots(slot, slot + keys.length, kind, valueStart, valueEnd);
+      unsureCount++;
+    } else if ((rules & JSON_ABSENT_IS_NULL) !== 0) {
+      for (let s = slot; s < slot + keys.length; s++) if (kind[s] === JSON_ABSENT) kind[s] = JSON_NULL;
+    }
   }
+  return unsureCount;
 }
 
 /** Nothing was found of keys in these slots. */

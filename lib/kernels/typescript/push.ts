@@ -56,6 +56,24 @@ export function encodeEntries(
   return o;
 }
 
+export function encodeGroups(
+  bytes: Uint8Array,
+  starts: Int32Array,
+  ends: Int32Array,
+  sec: Int32Array,
+  nanos: Int32Array,
+  sorted: Int32Array,
+  groupEnds: Int32Array,
+  outs: readonly Uint8Array[],
+  ats: Int32Array,
+): void {
+  for (let group = 0, from = 0; group < outs.length; group++) {
+    const to = groupEnds[group]!;
+    ats[group] = encodeEntries(bytes, starts, ends, sec, nanos, sorted.subarray(from, to), to - from, outs[group]!, ats[group]!);
+    from = to;
+  }
+}
+
 function varintBytes(value: number): number {
   return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5;
 }

@@ -14,13 +14,16 @@ export function parseRfc3339(
   sec: Int32Array,
   nanos: Int32Array,
   ok: Uint8Array,
-): void {
+): number {
+  let okCount = 0;
   for (let i = 0; i < count; i++) {
     const good = starts[i]! >= 0 && parseTime(bytes, starts[i]!, ends[i]!);
     ok[i] = good ? 1 : 0;
     sec[i] = good ? parsedSec : 0;
     nanos[i] = good ? parsedNanos : 0;
+    if (good) okCount++;
   }
+  return okCount;
 }
 
 /** Parses the whole of `bytes[start, end)`; leaves the time in `parsedSec` and `parsedNanos`. */

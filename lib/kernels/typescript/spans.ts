@@ -23,6 +23,23 @@ function isContinuation(byte: number): boolean {
   return (byte & 0xc0) === 0x80;
 }
 
+export function fitLines(
+  starts: Int32Array,
+  ends: Int32Array,
+  picks: Int32Array,
+  pickCount: number,
+  bytesMax: number,
+): { readonly count: number; readonly bytes: number } {
+  let bytes = 0;
+  let count = 0;
+  for (; count < pickCount; count++) {
+    const lineBytes = ends[picks[count]!]! - starts[picks[count]!]!;
+    if (lineBytes > bytesMax - bytes) break;
+    bytes += lineBytes;
+  }
+  return { count, bytes };
+}
+
 /** A counting sort. */
 export function groupPicks(
   picks: Int32Array,

@@ -4,7 +4,7 @@ import { type KernelMemory, PAD_BYTES } from "../kernel-memory.ts";
 import type { CriColumns, Kernels } from "../kernels.ts";
 import { typescriptKernels as twin } from "../kernels-typescript.ts";
 import type { KernelModule } from "./module.ts";
-import { placeSpans, SURVEY_BYTES } from "./spans.ts";
+import { placeSpans, SURVEY_BYTES, surveySpans } from "./spans.ts";
 
 // The part of `bytes` that the spans measured last lie in.
 let spanFrom = 0;
@@ -76,16 +76,17 @@ export function lineKernels(
       return irregularCount;
     },
 
-    parseRfc3339(bytes, starts, ends, count, sec, nanos, ok): void {
+    parseRfc3339(bytes, starts, ends, count, sec, nanos, ok) {
       const fits = measureSpans(bytes, starts, ends, count, true);
       if (!fits || !memory.enter(spanTo - spanFrom + 17 * count, 6, bytes, starts, ends, sec, nanos, ok)) {
-        twin.parseRfc3339(bytes, starts, ends, count, sec, nanos, ok);
-        return;
+        return twin.parseRfc3339(bytes, starts, ends, count, sec, nanos, ok);
       }
       const base = memory.placeBytes(bytes, spanFrom, spanTo) - spanFrom;
       const [from, to] = [memory.placeWords(starts, count), memory.placeWords(ends, count)];
-      module.parseRfc3339(base, from, to, count, memory.result(sec, count), memory.result(nanos, count), memory.result(ok, count));
+      const [secAt, nanosAt, okAt] = [memory.result(sec, count), memory.result(nanos, count), memory.result(ok, count)];
+      const okCount = module.parseRfc3339(base, from, to, count, secAt, nanosAt, okAt);
       memory.leave();
+      return okCount;
     },
 
     scanJson: keyScan("scanJson", module, memory),
@@ -96,21 +97,22 @@ export function lineKernels(
 /** Kernels that look for keys in lines; they take the same arguments, but for what the number behind the keys says. */
 type KeyScan = "scanJson" | "scanLogfmt";
 
-function keyScan(name: KeyScan, module: KernelModule, memory: KernelMemory): Kernels[KeyScan] {
-  return (bytes, starts, ends, count, keys, mode, verdict, kind, valueStart, valueEnd): void => {
-    const fits = measureSpans(bytes, starts, ends, count, false);
+function keyScan(name: KeyScan, module: KernelModule, memory: KernelMemory): Kernels["scanJson"] {
+  return (bytes, starts, ends, count, keys, mode, verdict, kind, valueStart, valueEnd) => {
     const slots = count * keys.length;
-    const need = spanTo - spanFrom + 9 * count + 9 * slots + keyTableBytes(keys);
-    if (!fits || !memory.enter(need, 8, bytes, starts, ends, verdict, kind, valueStart, valueEnd)) {
-      twin[name](bytes, starts, ends, count, keys, mode, verdict, kind, valueStart, valueEnd);
-      return;
-    }
-    const base = memory.placeBytes(bytes, spanFrom, spanTo) - spanFrom;
+    const need = (memory.isResident(bytes) ? 0 : bytes.length) + SURVEY_BYTES + 9 * count + 9 * slots + keyTableBytes(keys);
+    const byTwin = (): number => twin[name](bytes, starts, ends, count, keys, mode, verdict, kind, valueStart, valueEnd) ?? 0;
+    const fits = count <= starts.length && count <= ends.length;
+    if (!fits || !memory.enter(need, 9, bytes, starts, ends, verdict, kind, valueStart, valueEnd)) return byTwin();
+    const [startsAt, endsAt] = [memory.placeWords(starts, count), memory.placeWords(ends, count)];
+    const extent = surveySpans(module, memory, bytes.length, startsAt, endsAt, count);
+    if (extent === undefined) return byTwin();
+    const base = memory.placeBytes(bytes, extent.from, extent.to) - extent.from;
     const table = placeKeys(memory, keys);
-    module[name](
+    const unsureCount = module[name](
       base,
-      memory.placeWords(starts, count),
-      memory.placeWords(ends, count),
+      startsAt,
+      endsAt,
       count,
       table,
       keys.length,
@@ -121,6 +123,7 @@ function keyScan(name: KeyScan, module: KernelModule, memory: KernelMemory): Ker
       memory.result(valueEnd, slots),
     );
     memory.leave();
+    return unsureCount ?? 0;
   };
 }
 

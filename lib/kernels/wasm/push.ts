@@ -7,8 +7,8 @@ import { malformed, NO_ROOM } from "../malformed.ts";
 import type { KernelModule } from "./module.ts";
 import { placeSpans, SURVEY_BYTES } from "./spans.ts";
 
-export function pushKernels(module: KernelModule, memory: KernelMemory): Pick<Kernels, "encodeEntries" | "decodePush"> {
-  return {
+export function pushKernels(module: KernelModule, memory: KernelMemory): Pick<Kernels, "encodeEntries" | "encodeGroups" | "decodePush"> {
+  const one: Pick<Kernels, "encodeEntries"> = {
     encodeEntries(bytes, starts, ends, sec, nanos, picks, pickCount, out, at): number {
       const count = Math.min(starts.length, ends.length);
       const room = out.length - at;
@@ -40,6 +40,59 @@ export function pushKernels(module: KernelModule, memory: KernelMemory): Pick<Ke
       if (written < 0) return -1;
       if (!resident) out.set(memory.bytes.subarray(target, target + written), at);
       return at + written;
+    },
+  };
+
+  /** Bytes of an address and a room, and of what was written, for each group. */
+  const groupBytes = 12;
+
+  return {
+    ...one,
+
+    encodeGroups(bytes, starts, ends, sec, nanos, sorted, groupEnds, outs, ats): void {
+      const count = Math.min(starts.length, ends.length);
+      const groupCount = outs.length;
+      const pickCount = groupCount === 0 ? 0 : groupEnds[groupCount - 1]!;
+      const byOne = (group: number): void => {
+        const [from, to] = [group === 0 ? 0 : groupEnds[group - 1]!, groupEnds[group]!];
+        if (to === from) return;
+        const picks = sorted.subarray(from, to);
+        ats[group] = one.encodeEntries(bytes, starts, ends, sec, nanos, picks, to - from, outs[group]!, ats[group]!);
+      };
+      const need = SURVEY_BYTES + 16 * count + 4 * (pickCount + groupCount) + groupBytes * groupCount;
+      if (!memory.isResident(bytes) || !memory.enter(need, 8, bytes, starts, ends, sec, nanos, sorted, groupEnds)) {
+        for (let group = 0; group < groupCount; group++) byOne(group);
+        return;
+      }
+      const [table, written] = [memory.take(8 * groupCount), memory.take(4 * groupCount)];
+      const { words } = memory;
+      for (let group = 0; group < groupCount; group++) {
+        const out = outs[group]!;
+        // Without room nothing is written: to what is not in the memory, entries go by themselves.
+        const resident = memory.isResident(out);
+        words[(table >> 2) + 2 * group] = resident ? out.byteOffset + ats[group]! : table;
+        words[(table >> 2) + 2 * group + 1] = resident ? Math.max(0, out.length - ats[group]!) : 0;
+      }
+      const done = module.encodeGroups(
+        bytes.byteOffset,
+        bytes.length,
+        memory.placeWords(starts, count),
+        memory.placeWords(ends, count),
+        memory.placeWords(sec, count),
+        memory.placeWords(nanos, count),
+        count,
+        memory.placeWords(sorted, pickCount),
+        memory.placeWords(groupEnds, groupCount),
+        groupCount,
+        table,
+        written,
+      );
+      if (done === 0) throw new RangeError("BUG: a pick is of no line");
+      const results = words.slice(written >> 2, (written >> 2) + groupCount);
+      for (let group = 0; group < groupCount; group++) {
+        if (!memory.isResident(outs[group]!)) byOne(group);
+        else ats[group] = results[group]! < 0 ? -1 : ats[group]! + results[group]!;
+      }
     },
 
     decodePush(body: Uint8Array): DecodedPush {

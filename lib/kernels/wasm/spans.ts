@@ -39,6 +39,9 @@ export function extentOf(
   return { from: Math.min(from, to), to, sum };
 }
 
+/** Of different texts; the kernel's table has room for them. */
+const NUMBERS_MAX = 256;
+
 /** Scratch space that `surveySpans` takes, in one piece. */
 export const SURVEY_BYTES = 16;
 
@@ -78,7 +81,10 @@ export function placeSpans(
   return extent === undefined ? undefined : memory.placeBytes(bytes, extent.from, extent.to) - extent.from;
 }
 
-export function spanKernels(module: KernelModule, memory: KernelMemory): Pick<Kernels, "surveyLines" | "groupPicks"> {
+export function spanKernels(
+  module: KernelModule,
+  memory: KernelMemory,
+): Pick<Kernels, "surveyLines" | "fitLines" | "groupPicks" | "numberTexts"> {
   return {
     surveyLines(bytes, starts, ends, picks, pickCount) {
       const count = Math.min(starts.length, ends.length);
@@ -91,6 +97,53 @@ export function spanKernels(module: KernelModule, memory: KernelMemory): Pick<Ke
       const survey = surveySpans(module, memory, bytes.length, startsAt, endsAt, count, picked, bytes.byteOffset);
       if (survey === undefined) return twin.surveyLines(bytes, starts, ends, picks, pickCount);
       return { from: survey.from, to: survey.to, lineBytes: survey.sum, cutCount: survey.cutCount };
+    },
+
+    fitLines(starts, ends, picks, pickCount, bytesMax) {
+      const count = Math.min(starts.length, ends.length);
+      if (!memory.enter(SURVEY_BYTES + 8 * count + 4 * pickCount, 4, starts, ends, picks)) {
+        return twin.fitLines(starts, ends, picks, pickCount, bytesMax);
+      }
+      const out = memory.take(SURVEY_BYTES);
+      const [startsAt, endsAt] = [memory.placeWords(starts, count), memory.placeWords(ends, count)];
+      const most = Math.min(bytesMax, 2 ** 31 - 1);
+      const fitting = module.fitSpans(startsAt, endsAt, count, memory.placeWords(picks, pickCount), pickCount, most, out);
+      if (fitting < 0) throw new RangeError("BUG: a pick is of no line");
+      return { count: fitting, bytes: memory.words[out >> 2]! };
+    },
+
+    numberTexts(bytes, spans, count, picks, pickCount, numbers, firsts) {
+      const { kind, start, end, stride, offset } = spans;
+      const slots = count * stride;
+      const most = Math.min(NUMBERS_MAX, firsts.length);
+      const need = (memory.isResident(bytes) ? 0 : bytes.length) + SURVEY_BYTES + 9 * slots + 4 * (pickCount + count + most);
+      if (!memory.enter(need, 8, bytes, kind, start, end, picks, numbers, firsts)) {
+        return twin.numberTexts(bytes, spans, count, picks, pickCount, numbers, firsts);
+      }
+      const out = memory.take(SURVEY_BYTES);
+      // Entries that are not picked keep their numbers.
+      const numbersAt = memory.result(numbers, count);
+      if (!memory.isResident(numbers)) memory.words.set(numbers.subarray(0, count), numbersAt >> 2);
+      const done = module.numberTexts(
+        memory.placeBytes(bytes, 0, bytes.length),
+        bytes.length,
+        memory.placeBytes(kind, 0, slots),
+        memory.placeWords(start, slots),
+        memory.placeWords(end, slots),
+        stride,
+        offset,
+        count,
+        memory.placeWords(picks, pickCount),
+        pickCount,
+        numbersAt,
+        memory.result(firsts, most),
+        most,
+        out,
+      );
+      if (done === 0) throw new RangeError("BUG: a pick is of no entry, or its value not within the bytes");
+      const [textCount, oddCount] = [memory.words[out >> 2]!, memory.words[(out >> 2) + 1]!];
+      memory.leave();
+      return { textCount, oddCount };
     },
 
     groupPicks(picks, pickCount, groups, groupCount, sorted, groupEnds) {

@@ -48,7 +48,7 @@ export class CountingSink implements Sink {
     for (let k = 0; k < batch.liveCount; k++) {
       const i = batch.live[k]!;
       const time = `${batch.sec[i]}.${String(batch.nanos[i]).padStart(9, "0")}`;
-      lines.push({ line: batch.line(i), filename: batch.labels[i]!.get("filename"), time });
+      lines.push({ line: batch.line(i), filename: batch.labels.get(i)!.get("filename"), time });
     }
     const held = { lines, tickets: [...batch.tickets] };
     for (const ticket of held.tickets) ticket.hold();

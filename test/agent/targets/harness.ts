@@ -91,7 +91,7 @@ export class SourceHarness {
     for (let k = 0; k < batch.liveCount; k++) {
       const i = batch.live[k]!;
       this.lines.push(batch.line(i));
-      this.entries.push(`${batch.labels[i]} ${batch.line(i)}`);
+      this.entries.push(`${batch.labels.get(i)} ${batch.line(i)}`);
       this.times.push(BigInt(batch.secondsOf(i)) * 1_000_000_000n + BigInt(batch.nanos[i]!));
     }
     for (const ticket of batch.tickets) {

@@ -77,7 +77,7 @@ export class Reading {
     for (let k = 0; k < batch.liveCount; k++) {
       const i = batch.live[k]!;
       this.lines.push(batch.line(i));
-      this.entries.push(`${batch.labels[i]} ${batch.line(i)}`);
+      this.entries.push(`${batch.labels.get(i)} ${batch.line(i)}`);
       this.timesMs.push(batch.secondsOf(i) * 1000 + batch.nanos[i]! / 1e6);
     }
     for (const ticket of batch.tickets) {

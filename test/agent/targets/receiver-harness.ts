@@ -129,7 +129,7 @@ export class ReceiverRun {
     for (const i of batch.live.subarray(0, batch.liveCount)) {
       const metadata = batch.metadata?.[i];
       this.entries.push({
-        labels: batch.labels[i]!.toObject(),
+        labels: batch.labels.get(i)!.toObject(),
         line: batch.line(i),
         ns: String(BigInt(batch.secondsOf(i)) * 1_000_000_000n + BigInt(batch.nanos[i]!)),
         ...(metadata === undefined ? {} : { metadata: [...metadata] }),

@@ -169,6 +169,45 @@ function encode(flavour: Kernels, entries: Entries, room: number, at: number): {
   return { end, bytes: Buffer.from(out.subarray(at, Math.max(at, end))).toString("hex") };
 }
 
+describe("encodeGroups", () => {
+  test("appends to each group what encodeEntries appends", () =>
+    fuzz(500, (random) => {
+      const lines = Array.from({ length: random.below(30) }, () => random.bytes(random.pick([0, 5, 200])));
+      const bytes = misplaced(random, Buffer.concat(lines));
+      const ends = Int32Array.from(lines, (_, i) => lines.slice(0, i + 1).reduce((sum, line) => sum + line.length, 0));
+      const starts = Int32Array.from(lines, (line, i) => ends[i]! - line.length);
+      const [sec, nanos] = [Int32Array.from(lines, () => random.below(2 ** 31)), Int32Array.from(lines, () => random.below(1e9))];
+      const groupCount = 1 + random.below(4);
+      const groups = lines.map(() => random.below(groupCount));
+      const picks = Array.from({ length: groupCount }, (_, g) => lines.map((_, i) => i).filter((i) => groups[i] === g));
+      const groupEnds = Int32Array.from(picks, (_, g) => picks.slice(0, g + 1).flat().length);
+      const sorted = Int32Array.from(picks.flat());
+      const rooms = picks.map(() => random.pick([0, 100, 2_000, 10_000]));
+      const from = Int32Array.from(rooms, (room) => random.below(room + 1));
+      const want = picks.map((of, g) => {
+        const out = new Uint8Array(rooms[g]!);
+        const end = twin.encodeEntries(bytes, starts, ends, sec, nanos, Int32Array.from(of), of.length, out, from[g]!);
+        return end < 0 ? "no room" : Buffer.from(out.subarray(from[g], end)).toString("hex");
+      });
+      const got = agree((flavour) => {
+        const outs = rooms.map((room) => (random.chance(0.5) ? groupRoom(room) : new Uint8Array(room)));
+        const ats = from.slice();
+        flavour.encodeGroups(bytes, starts, ends, sec, nanos, sorted, groupEnds, outs, ats);
+        return outs.map((out, g) => (ats[g]! < 0 ? "no room" : Buffer.from(out.subarray(from[g], ats[g])).toString("hex")));
+      });
+      expect(got).toEqual(want);
+    }));
+});
+
+/** Rooms in the kernels' memory, one behind the other. */
+const groupRooms = wasm.allocate(1 << 20);
+let groupRoomAt = 0;
+function groupRoom(bytes: number): Uint8Array {
+  if (groupRoomAt + bytes + 64 > groupRooms.length) groupRoomAt = 0;
+  groupRoomAt += bytes + 64;
+  return groupRooms.subarray(groupRoomAt - bytes - 64, groupRoomAt - 64);
+}
+
 describe("encodeEntries", () => {
   test("flavours agree, too little room included, and what they write is decoded again", () =>
     fuzz(1_500, (random) => {

@@ -57,6 +57,34 @@ function grouped(flavour: Kernels, picks: Int32Array, groups: Int32Array, groupC
   return Array.from({ length: groupCount }, (_, g) => [...sorted.subarray(g === 0 ? 0 : ends[g - 1], ends[g])]);
 }
 
+describe("fitLines", () => {
+  test("flavours agree, and take no more than fits", () =>
+    fuzz(500, (random) => {
+      const sizes = Array.from({ length: random.below(30) }, () => random.below(40));
+      const starts = column(
+        random,
+        0,
+        sizes.map(() => random.below(100)),
+      );
+      const ends = column(
+        random,
+        1,
+        sizes.map((size, i) => starts[i]! + size),
+      );
+      const picks = column(
+        random,
+        2,
+        sizes.map((_, i) => i).filter(() => random.chance(0.7)),
+      );
+      const bytesMax = random.pick([0, 50, 10_000, 2 ** 40]);
+      const got = agree((flavour) => flavour.fitLines(starts, ends, picks, picks.length, bytesMax));
+      if (typeof got === "string") throw new Error(got);
+      const bytesOf = (lines: Iterable<number>): number => [...lines].reduce((sum, i) => sum + sizes[i]!, 0);
+      expect(got.bytes).toBe(bytesOf(picks.subarray(0, got.count)));
+      expect(got.bytes <= bytesMax && (got.count === picks.length || got.bytes + sizes[picks[got.count]!]! > bytesMax)).toBe(true);
+    }));
+});
+
 describe("groupPicks", () => {
   test("flavours agree, and keep the order", () =>
     fuzz(500, (random) => {

@@ -35,7 +35,7 @@ describe("entry batch", () => {
   test("extracted data falls back to the labels at the pipeline's start", () => {
     const batch = new EntryBatch();
     batch.addText("x", 0, 0, LabelSet.fromObject({ app: "a" }));
-    batch.initialLabels = [...batch.labels];
+    batch.initialLabels = batch.labels.copy(batch.count);
     expect(batch.extract("app", 0)).toBe("a");
     batch.setExtracted("app", 0, 5);
     expect(batch.extract("app", 0)).toBe(5);

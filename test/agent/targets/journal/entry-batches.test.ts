@@ -25,7 +25,7 @@ function build(fields: string | Buffer, rules: RelabelConfig[] = [unit], options
     Buffer.concat([Buffer.from("__CURSOR=c1\n__REALTIME_TIMESTAMP=1700000000123456\n"), Buffer.from(fields), Buffer.from("\n\n")]),
   );
   const batch = entries.take();
-  const seen = Array.from({ length: batch?.count ?? 0 }, (_, i) => `${batch!.labels[i]} ${batch!.line(i)}`);
+  const seen = Array.from({ length: batch?.count ?? 0 }, (_, i) => `${batch!.labels.get(i)} ${batch!.line(i)}`);
   const metric = async (name: string): Promise<number> =>
     (await registry.getSingleMetric(`promtail_journal_target_${name}`)!.get()).values.reduce((sum, { value }) => sum + value, 0);
   return { entries, batch, seen, metric };
