@@ -1,25 +1,15 @@
-// What the spool keeps of a batch, byte by byte. All numbers are little endian.
+// What the spool keeps of a batch, byte by byte: the body of a record (frame.ts). All numbers are little endian.
 //
-//   segment  := "SKS1" record*                     a file `<position of its first byte, 16 digits>.spool`
-//   record   := | magic "SKRC" <4b> | crc32 of all behind it <4b> | body bytes <4b> | entries <4b> | body |
 //   body     := | head bytes <4b> | sec <4b> per entry | nanos <4b> per entry | line bytes <4b> per entry | head | lines |
 //   head     := JSON, see RecordHead
 //   lines    := the lines, one after the other
-//
-// A position counts the bytes of all segments that ever were, so that it only grows; the one behind a segment's last record is the
-// first of the next segment.
 
-import { crc32 } from "node:zlib";
 import { EntryBatch, type MetadataPair, type Value } from "../../lib/wire/entry-batch.ts";
 import { type LabelPair, LabelSet } from "../../lib/wire/labels.ts";
+import { entryCountOf, RECORD_HEADER_BYTES, writeHeader } from "./frame.ts";
 
-export const SEGMENT_MAGIC = Buffer.from("SKS1");
-export const RECORD_MAGIC = Buffer.from("SKRC");
-export const RECORD_HEADER_BYTES = 16;
 /** A record is closed when its lines have this many bytes: what a reader holds in memory at least. */
 const LINES_BYTES_TARGET = 1024 * 1024;
-/** No record is longer: guards the reader against a damaged length. One line may be as long as the largest body a receiver takes. */
-export const RECORD_BYTES_MAX = 512 * 1024 * 1024;
 
 interface RecordHead {
   /** Runs of entries with the same labels. */
@@ -59,9 +49,6 @@ function encodeRecord(batch: EntryBatch, picks: Int32Array, lineBytes: number, a
   const head = Buffer.from(JSON.stringify(headOf(batch, picks)));
   const bodyBytes = 4 + count * 12 + head.length + lineBytes;
   const bytes = allocate(RECORD_HEADER_BYTES + bodyBytes).subarray(0, RECORD_HEADER_BYTES + bodyBytes);
-  bytes.set(RECORD_MAGIC, 0);
-  bytes.writeUInt32LE(bodyBytes, 8);
-  bytes.writeUInt32LE(count, 12);
   bytes.writeUInt32LE(head.length, RECORD_HEADER_BYTES);
   const columns = RECORD_HEADER_BYTES + 4;
   let line = columns + count * 12 + head.length;
@@ -75,7 +62,7 @@ function encodeRecord(batch: EntryBatch, picks: Int32Array, lineBytes: number, a
     bytes.set(batch.lineBytes(i), line);
     line += length;
   }
-  bytes.writeUInt32LE(crc32(bytes.subarray(8)), 4);
+  writeHeader(bytes, count);
   return { bytes, entryCount: count };
 }
 
@@ -100,32 +87,6 @@ function headOf(batch: EntryBatch, picks: Int32Array): RecordHead {
     ...(farSec === undefined ? {} : { far: ofEntries((i) => farSec.get(i)) }),
   };
 }
-
-/**
- * Where the record at `at` ends by its own account.
- *
- * @returns undefined when no record begins there; a number behind the bytes' end when there is not enough of it
- */
-export function recordEnd(bytes: Buffer, at: number): number | undefined {
-  if (at + RECORD_HEADER_BYTES > bytes.length) return at + RECORD_HEADER_BYTES;
-  const bodyBytes = bytes.readUInt32LE(at + 8);
-  if (bytes.compare(RECORD_MAGIC, 0, 4, at, at + 4) !== 0 || bodyBytes > RECORD_BYTES_MAX) return undefined;
-  return at + RECORD_HEADER_BYTES + bodyBytes;
-}
-
-/** Whether a whole record with the right checksum begins at `at`. */
-export function isIntact(bytes: Buffer, at: number): boolean {
-  const end = recordEnd(bytes, at);
-  return end !== undefined && end <= bytes.length && crc32(bytes.subarray(at + 8, end)) === bytes.readUInt32LE(at + 4);
-}
-
-/** The first whole record at `from` or behind it; undefined when there is none. */
-export function nextIntact(bytes: Buffer, from: number): number | undefined {
-  for (let at = bytes.indexOf(RECORD_MAGIC, from); at >= 0; at = bytes.indexOf(RECORD_MAGIC, at + 1)) if (isIntact(bytes, at)) return at;
-  return undefined;
-}
-
-export const entryCountOf = (record: Buffer): number => record.readUInt32LE(12);
 
 /**
  * @param record an intact record

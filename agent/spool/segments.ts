@@ -1,9 +1,9 @@
-// The files of a spool: written at the end, read in order, removed from the front. What is damaged is passed over and told.
+// The files of a queue on disk: written at the end, read in order, removed from the front. What is damaged is passed over and told.
 
 import { join } from "node:path";
 import type { Disk, DiskFile } from "../../lib/runtime/disk.ts";
 import { invariant } from "../../lib/runtime/invariant.ts";
-import { entryCountOf, isIntact, nextIntact, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, recordEnd, SEGMENT_MAGIC } from "./record.ts";
+import { entryCountOf, isIntact, nextIntact, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, recordEnd, SEGMENT_MAGIC } from "./frame.ts";
 
 export interface SegmentsOptions {
   readonly disk: Disk;
@@ -12,6 +12,8 @@ export interface SegmentsOptions {
   readonly segmentBytes: number;
   /** Bytes that were confirmed once cannot be read any more. */
   readonly onDamage: (file: string, offset: number, lostBytes: number) => void;
+  /** Bytes that were never confirmed are left out: a crash has torn what was being written. */
+  readonly onTorn?: (file: string, offset: number, tornBytes: number) => void;
 }
 
 export interface SpooledRecord {
@@ -26,7 +28,6 @@ interface Segment {
   bytes: number;
 }
 
-const SEGMENT_NAME = /^(\d{16})\.spool$/;
 const READ_BYTES = 1024 * 1024;
 
 export class Segments {
@@ -45,14 +46,14 @@ export class Segments {
   }
 
   /**
-   * Finds what is there. A record that a crash has torn at the end was never confirmed and is left out in silence.
+   * Finds what is there. A record that a crash has torn at the end was never confirmed and is left out.
    *
    * @param from everything before this position is done with
    * @throws when the folder cannot be read
    */
   static async open(options: SegmentsOptions, from: number): Promise<Segments> {
     const { disk, folder } = options;
-    const bases = (await disk.list(folder)).flatMap((name) => SEGMENT_NAME.exec(name)?.[1] ?? []).map(Number);
+    const bases = (await disk.list(folder)).filter(isSegment).map((name) => Number.parseInt(name, 10));
     bases.sort((a, b) => a - b);
     const found: Segment[] = [];
     for (const [i, base] of bases.entries()) {
@@ -118,7 +119,11 @@ export class Segments {
    * @returns undefined when there is none; the record's bytes are valid until the next call
    * @throws the disk's error
    */
-  async next(position: number): Promise<SpooledRecord | undefined> {
+  next(position: number): Promise<SpooledRecord | undefined> {
+    return this.#from(position, this.#options.onDamage);
+  }
+
+  async #from(position: number, onDamage: SegmentsOptions["onDamage"]): Promise<SpooledRecord | undefined> {
     for (let at = Math.max(position, this.first); ; ) {
       const segment = this.#segments.find(({ base, bytes }) => at < base + bytes);
       if (segment === undefined) return undefined;
@@ -126,13 +131,29 @@ export class Segments {
       try {
         const record = offset < segment.bytes ? await this.#recordAt(segment, offset) : undefined;
         if (record !== undefined) return record;
-        at = offset < segment.bytes ? await this.#passDamage(segment, offset) : segment.base + segment.bytes;
+        at = offset < segment.bytes ? await this.#passDamage(segment, offset, onDamage) : segment.base + segment.bytes;
       } catch (cause) {
         // Of a segment that was dropped meanwhile nothing can be read.
         if (this.#segments.includes(segment)) throw cause;
         at = segment.base + segment.bytes;
       }
     }
+  }
+
+  /**
+   * The last record that can be read.
+   *
+   * @throws the disk's error
+   */
+  async last(): Promise<SpooledRecord | undefined> {
+    // Whoever reads on will tell of damage.
+    const next = (position: number): Promise<SpooledRecord | undefined> => this.#from(position, () => {});
+    for (const { base } of this.#segments.toReversed()) {
+      let found: SpooledRecord | undefined;
+      for (let record = await next(base); record !== undefined; record = await next(record.end)) found = record;
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   /** Removes segments that end before a position, or there. */
@@ -226,8 +247,8 @@ export class Segments {
   }
 
   /** @returns the position to go on from: the next intact record, or the segment's end */
-  async #passDamage(segment: Segment, offset: number): Promise<number> {
-    const { folder, onDamage } = this.#options;
+  async #passDamage(segment: Segment, offset: number, onDamage: SegmentsOptions["onDamage"]): Promise<number> {
+    const { folder } = this.#options;
     const rest = await this.#readChunk(segment, offset, segment.bytes - offset);
     const found = nextIntact(rest, 1);
     const lostBytes = found ?? segment.bytes - offset;
@@ -237,6 +258,9 @@ export class Segments {
 }
 
 const nameOf = (base: number): string => `${String(base).padStart(16, "0")}.spool`;
+
+/** Whether a file's name is that of a segment. */
+export const isSegment = (name: string): boolean => /^\d{16}\.spool$/.test(name);
 
 async function sizeOf({ disk, folder }: SegmentsOptions, base: number): Promise<number> {
   const file = await disk.open(join(folder, nameOf(base)));
@@ -248,12 +272,14 @@ async function sizeOf({ disk, folder }: SegmentsOptions, base: number): Promise<
 }
 
 /** Bytes of a segment up to the end of its last intact record. */
-async function wholeBytes({ disk, folder }: SegmentsOptions, base: number): Promise<number> {
-  const content = (await disk.read(join(folder, nameOf(base)))) ?? Buffer.alloc(0);
+async function wholeBytes({ disk, folder, onTorn }: SegmentsOptions, base: number): Promise<number> {
+  const path = join(folder, nameOf(base));
+  const content = (await disk.read(path)) ?? Buffer.alloc(0);
   let whole = SEGMENT_MAGIC.length;
   for (let at: number | undefined = whole; at !== undefined; at = nextIntact(content, whole)) {
     while (isIntact(content, at)) at = recordEnd(content, at)!;
     whole = Math.max(whole, at);
   }
+  if (content.length > whole) onTorn?.(path, whole, content.length - whole);
   return whole;
 }

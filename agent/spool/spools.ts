@@ -1,11 +1,12 @@
 // The spools of all scrape configs, each in a folder of its own.
 
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Registry } from "prom-client";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { type Disk, systemDisk } from "../../lib/runtime/disk.ts";
 import type { Log } from "../../lib/runtime/log.ts";
+import { folderName } from "./folder-name.ts";
+import { isSegment } from "./segments.ts";
 import type { Spool } from "./spool.ts";
 
 export interface SpoolsOptions {
@@ -18,9 +19,6 @@ export interface SpoolsOptions {
   readonly log: Log;
   readonly disk?: Disk;
 }
-
-/** Longest name of a folder; a job's name may be longer. */
-const NAME_BYTES_MAX = 200;
 
 export class Spools {
   readonly #options: SpoolsOptions;
@@ -48,7 +46,7 @@ export class Spools {
     for (const name of await disk.list(directory).catch(() => [])) {
       if (known.has(name)) continue;
       const files = await disk.list(join(directory, name)).catch(() => []);
-      if (!files.some((file) => file.endsWith(".spool"))) continue;
+      if (!files.some(isSegment)) continue;
       log.warn(
         { folder: join(directory, name) },
         "a spool belongs to no scrape config: name one so again to have its entries sent, or remove the folder",
@@ -68,14 +66,4 @@ export class Spools {
   async close(): Promise<void> {
     await Promise.all([...this.#byJob.values()].map((spool) => spool.close()));
   }
-}
-
-/** A job's name as a folder's: readable where it can be, and never two jobs the same. */
-function folderName(job: string): string {
-  const name = encodeURIComponent(Buffer.from(job).toString()).replace(
-    /[.*'()!~]/g,
-    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-  if (name.length <= NAME_BYTES_MAX) return name;
-  return `${name.slice(0, NAME_BYTES_MAX - 33)}%${createHash("sha256").update(job).digest("hex").slice(0, 32)}`;
 }

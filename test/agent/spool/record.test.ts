@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { decodeRecord, encodeRecords, isIntact, nextIntact, RECORD_HEADER_BYTES, recordEnd } from "../../../agent/spool/record.ts";
+import { isIntact, nextIntact, RECORD_HEADER_BYTES, recordEnd } from "../../../agent/spool/frame.ts";
+import { decodeRecord, encodeRecords } from "../../../agent/spool/record.ts";
 import { EntryBatch } from "../../../lib/wire/entry-batch.ts";
 import { LabelSet } from "../../../lib/wire/labels.ts";
 
