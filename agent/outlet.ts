@@ -4,6 +4,7 @@ import type { Registry } from "prom-client";
 import type { Clock } from "../lib/runtime/clock.ts";
 import type { Log } from "../lib/runtime/log.ts";
 import { VERSION } from "../lib/runtime/version.ts";
+import type { Backlogs } from "./backlog/backlogs.ts";
 import { clientOptionsOf } from "./client-settings.ts";
 import { printBlocks } from "./config/print.ts";
 import type { AgentConfig } from "./config/schema.ts";
@@ -19,6 +20,8 @@ export interface Outlet extends Sink {
 }
 
 export interface OutletContext {
+  /** Where clients that are behind have their batches; absent when none may be. */
+  readonly backlogs: Backlogs | undefined;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Log;
@@ -28,7 +31,8 @@ export interface OutletContext {
 export async function openOutlet(config: AgentConfig, context: OutletContext): Promise<Outlet> {
   const { openClients } = await import("./client/clients.ts");
   const { max_line_size, max_line_size_truncate, max_streams } = config.limits_config;
-  return openClients(config.clients.map(clientOptionsOf), {
+  const options = config.clients.map(clientOptionsOf);
+  const shared = {
     maxLineBytes: max_line_size,
     maxLineTruncate: max_line_size_truncate,
     maxStreams: max_streams,
@@ -37,7 +41,8 @@ export async function openOutlet(config: AgentConfig, context: OutletContext): P
     clock: context.clock,
     random: Math.random,
     userAgent: `skald/${VERSION}`,
-  });
+  };
+  return openClients(options, shared, await context.backlogs?.open(options));
 }
 
 /** Prints the clients, then entries as they come. */

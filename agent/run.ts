@@ -3,6 +3,7 @@
 // A reload builds the new configuration whole before anything running is touched; then what is unchanged stays as it is, and what has
 // changed is replaced. Stopping lets go of what stages hold, sends what is there, and writes the acknowledged positions.
 
+import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Readable } from "node:stream";
 import { type Clock, within } from "../lib/runtime/clock.ts";
@@ -12,6 +13,7 @@ import type { Log } from "../lib/runtime/log.ts";
 import { Registry } from "../lib/runtime/metrics.ts";
 import { LabelSet } from "../lib/wire/labels.ts";
 import { type AgentMetrics, openAgentMetrics } from "./agent-metrics.ts";
+import type { Backlogs } from "./backlog/backlogs.ts";
 import { printConfig } from "./config/print.ts";
 import type { AgentConfig } from "./config/schema.ts";
 import type { ScrapeConfig } from "./config/scrape-config.ts";
@@ -75,6 +77,7 @@ class Agent implements RunningAgent, AgentView {
   readonly #metrics: AgentMetrics;
   #positions: Positions | undefined;
   #spools: Spools | undefined;
+  #backlogs: Backlogs | undefined;
   #outlet: Outlet | undefined;
   #switch: SwitchSink | undefined;
   #context: JobContext | undefined;
@@ -102,6 +105,7 @@ class Agent implements RunningAgent, AgentView {
   async start(): Promise<void> {
     const { config } = this;
     const stdin = config.target_config.stdin;
+    this.#backlogs = await this.#openBacklogs(config);
     this.#outlet = await this.#openOutlet(config);
     this.#switch = new SwitchSink(this.#outletOf(config, this.#outlet));
     this.#positions = await this.#openPositions(config);
@@ -135,6 +139,7 @@ class Agent implements RunningAgent, AgentView {
     await Promise.all(this.jobs.map((job) => job.stop({ drain: false })));
     await this.#outlet?.stopNow();
     await this.#spools?.close();
+    await this.#backlogs?.close();
     await this.#positions?.close();
     await this.#server?.close(0);
   }
@@ -161,6 +166,7 @@ class Agent implements RunningAgent, AgentView {
     // Everything that can fail comes before anything that runs is touched.
     const newClients = !sameText([next.clients, next.limits_config], [former.clients, former.limits_config]);
     this.#spools ??= await this.#openSpools({ ...next, spool: former.spool, positions: former.positions });
+    this.#backlogs ??= await this.#openBacklogs({ ...next, backlog: former.backlog, positions: former.positions });
     const context = this.#contextOf(next, this.#positions!, this.#switch!);
     const kept = new Map(
       sameText(context.reading, this.#context!.reading) ? this.jobs.map((job) => [JSON.stringify(job.scrape), job]) : [],
@@ -203,6 +209,7 @@ class Agent implements RunningAgent, AgentView {
   #warnOfLasting(former: AgentConfig, next: AgentConfig): void {
     if (!sameText(former.server, next.server)) this.#options.log.warn({}, "changes of server take effect at the next start");
     if (!sameText(former.spool, next.spool)) this.#options.log.warn({}, "changes of spool take effect at the next start");
+    if (!sameText(former.backlog, next.backlog)) this.#options.log.warn({}, "changes of backlog take effect at the next start");
     if (!sameText(former.positions, next.positions)) this.#options.log.warn({}, "changes of positions take effect at the next start");
   }
 
@@ -214,6 +221,7 @@ class Agent implements RunningAgent, AgentView {
     await this.#outlet?.drain(Math.max(0, deadlineMs - clock.nowMs() - POSITIONS_RESERVE_MS));
     await this.#outlet?.stopNow();
     await this.#spools?.close();
+    await this.#backlogs?.close();
     await this.#positions?.close();
     await this.#server?.close(SERVER_GRACE_MS);
     log.info({}, "ended");
@@ -221,7 +229,7 @@ class Agent implements RunningAgent, AgentView {
 
   #openOutlet(config: AgentConfig): Promise<Outlet> | Outlet {
     const { dryRun, write, clock, log } = this.#options;
-    return dryRun ? openPrinter(config, write) : openOutlet(config, { registry: this.#registry, clock, log });
+    return dryRun ? openPrinter(config, write) : openOutlet(config, { backlogs: this.#backlogs, registry: this.#registry, clock, log });
   }
 
   #outletOf({ limits_config: limits }: AgentConfig, outlet: Outlet): Outlet | ReturnType<typeof limitLines> {
@@ -252,6 +260,17 @@ class Agent implements RunningAgent, AgentView {
     const spools = new Spools({ directory, bytesMax: spool.max_bytes, onFull: spool.on_full, registry: this.#registry, clock, log });
     await spools.warnOfOrphans(scrapes.map(({ job_name }) => job_name));
     return spools;
+  }
+
+  /** None for one required client, for whom its sources are the queue, unless another configuration has left one. */
+  async #openBacklogs({ backlog, positions, clients, target_config }: AgentConfig): Promise<Backlogs | undefined> {
+    const { clock, log, dryRun } = this.#options;
+    if (dryRun || target_config.stdin) return undefined;
+    const directory = backlog.directory === "" ? `${positions.filename}.backlog` : backlog.directory;
+    const several = clients.filter(({ optional }) => !optional).length > 1;
+    if (!(backlog.enabled && several) && !existsSync(directory)) return undefined;
+    const { Backlogs } = await import("./backlog/backlogs.ts");
+    return new Backlogs({ directory, bytesMax: backlog.max_bytes, enabled: backlog.enabled, registry: this.#registry, clock, log });
   }
 
   #contextOf(config: AgentConfig, positions: Positions, sink: SwitchSink): JobContext {

@@ -4,7 +4,8 @@ import { counter, gauge, histogram } from "../metric.ts";
 export const DROP_REASONS = ["ingester_error", "rate_limited", "stream_limited", "line_too_long"] as const;
 /** Ours, of optional clients: there was no room to wait in, or the end came first. */
 export const OPTIONAL_DROP_REASONS = ["queue_full", "shutdown"] as const;
-export type DropReason = (typeof DROP_REASONS)[number] | (typeof OPTIONAL_DROP_REASONS)[number];
+/** The last, ours: of an agent before, and not to be read. */
+export type DropReason = (typeof DROP_REASONS)[number] | (typeof OPTIONAL_DROP_REASONS)[number] | "backlog_unreadable";
 
 type PerReason = "host" | "tenant" | "reason";
 

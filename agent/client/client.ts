@@ -5,18 +5,20 @@ import { kernels } from "../../lib/kernels/index.ts";
 import { BufferPool } from "../../lib/runtime/buffer-pool.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
+import type { ClientBacklog } from "../backlog/client-backlog.ts";
 import { backoffMs } from "./backoff.ts";
 import type { ClientMetrics, DropReason } from "./client-metrics.ts";
 import { initHostMetrics, initTenantMetrics } from "./client-metrics.ts";
 import type { ClientOptions, ClientsShared } from "./client-options.ts";
 import { DeadLetters } from "./dead-letters.ts";
+import type { DiskQueue } from "./disk-queue.ts";
 import { createDropLog, type DropLog } from "./drop-log.ts";
 import type { Grouping } from "./entry-grouping.ts";
 import { compressRequest, type SealedBatch } from "./open-batch.ts";
 import { halve, partsOf, type TakenStream, takeApart } from "./push-body.ts";
 import { type Refusal, refusedEntries } from "./refused-entries.ts";
 import { type ResolvedStream, StreamLabels } from "./stream-labels.ts";
-import { type Backlog, type Outcome, TenantQueue } from "./tenant-queue.ts";
+import { type Outcome, type SharedRoom, TenantQueue } from "./tenant-queue.ts";
 import { type PushAnswer, Transport } from "./transport.ts";
 
 /** Batches of a tenant in flight at most, none of which share a stream. */
@@ -24,6 +26,8 @@ const LANES = 4;
 /** Bytes of lines of a tenant that may wait: eight batches, within these bounds. */
 const ROOM_BYTES_MIN = 1024 * 1024;
 const ROOM_BYTES_MAX = 32 * 1024 * 1024;
+/** A client for which so much waits is full: half of what may be in flight of all files. */
+const FULL_BYTES = 16 * 1024 * 1024;
 /** Requests spent on finding the refused entries of one batch; the rest of it is dropped then. */
 const BISECT_REQUESTS_MAX = 64;
 /** Below this a server that has never accepted anything is refusing us, not an entry. */
@@ -56,12 +60,14 @@ export class Client {
   readonly #drops: DropLog;
   readonly #deadLetters: DeadLetters | undefined;
   /** Of an optional client. */
-  readonly #backlog: Backlog | undefined;
+  readonly #room: SharedRoom | undefined;
+  readonly #backlog: ClientBacklog | undefined;
   /** Tenants from whom the server has accepted something. */
   readonly #accepted = new Set<string>();
   #draining = false;
 
-  constructor(options: ClientOptions, shared: ClientsShared, metrics: ClientMetrics) {
+  /** @param backlog where batches wait on disk; those that are there are sent first */
+  constructor(options: ClientOptions, shared: ClientsShared, metrics: ClientMetrics, backlog?: ClientBacklog) {
     this.options = options;
     this.host = new URL(options.url).host;
     this.#shared = shared;
@@ -71,13 +77,53 @@ export class Client {
     setMaxListeners(0, this.#stop.signal);
     this.#labels = new StreamLabels(options.tenantId, options.externalLabels);
     this.#drops = createDropLog(shared.log, shared.clock, { client: options.name, host: this.host });
-    this.#backlog = options.optional === true ? { bytes: 0 } : undefined;
+    this.#room = options.optional === true ? { bytes: 0 } : undefined;
+    this.#backlog = backlog;
     this.#deadLetters = options.deadLetter && new DeadLetters(options.deadLetter, { client: options.name, metrics, ...shared });
     initHostMetrics(metrics, this.host);
+    for (const tenant of backlog?.tenants ?? []) this.#queue(tenant);
   }
 
   get isOptional(): boolean {
-    return this.#backlog !== undefined;
+    return this.#room !== undefined;
+  }
+
+  /** Whether it can fall behind. */
+  get hasDisk(): boolean {
+    return this.#backlog?.mayGrow === true;
+  }
+
+  /** Whether the remote refuses something that sources wait for. */
+  get inTrouble(): boolean {
+    return this.#some((queue) => queue.inTrouble && !queue.isBehind);
+  }
+
+  /** Whether sources wait for it, or soon will. */
+  get isFull(): boolean {
+    let waitingBytes = 0;
+    for (const queue of this.#queues.values()) waitingBytes += queue.pendingBytes;
+    return waitingBytes >= FULL_BYTES || this.#some((queue) => queue.isFull);
+  }
+
+  /** Whether some tenant's batches, or all that there might be, are taken without a way through the disk. */
+  get goesDirect(): boolean {
+    return this.#queues.size === 0 || this.#some((queue) => !queue.isBehind && !queue.inTrouble);
+  }
+
+  /** Puts on disk what sources wait for where the remote refuses it, or all that is more than there is room for. */
+  fallBehind(): void {
+    const { inTrouble } = this;
+    for (const queue of this.#queues.values()) if (inTrouble ? queue.inTrouble : queue.pendingBytes > 0) queue.fallBehind();
+  }
+
+  /** To be called from time to time. */
+  look(): void {
+    for (const queue of this.#queues.values()) queue.look();
+  }
+
+  #some(holds: (queue: TenantQueue) => boolean): boolean {
+    for (const queue of this.#queues.values()) if (holds(queue)) return true;
+    return false;
   }
 
   /** Takes a batch's live entries as grouped by their labels; resolves when there is room for more. */
@@ -132,6 +178,7 @@ export class Client {
 
   observe(): void {
     for (const [tenant, queue] of this.#queues) this.#metrics.pendingBytes.set({ client: this.options.name, tenant }, queue.pendingBytes);
+    this.#backlog?.observe();
   }
 
   #queue(tenant: string): TenantQueue {
@@ -141,7 +188,15 @@ export class Client {
     const { batchBytes, batchWaitMs } = this.options;
     const roomBytes = Math.min(ROOM_BYTES_MAX, Math.max(ROOM_BYTES_MIN, batchBytes * 8));
     const queue = new TenantQueue(
-      { batchBytes, batchWaitMs, streamsMax: this.#shared.maxStreams, roomBytes, lanes: LANES, optional: this.#backlog },
+      {
+        batchBytes,
+        batchWaitMs,
+        streamsMax: this.#shared.maxStreams,
+        roomBytes,
+        lanes: LANES,
+        optional: this.#room,
+        disk: this.#diskOf(tenant),
+      },
       {
         deliver: (batch, onTrouble) => this.#deliver(batch, tenant, onTrouble),
         onDropped: (reason, count, bytes) => this.#drop(tenant, reason, count, bytes, QUEUE_DROPS[reason]),
@@ -152,6 +207,10 @@ export class Client {
     this.#queues.set(tenant, queue);
     if (this.#draining) void queue.drain();
     return queue;
+  }
+
+  #diskOf(tenant: string): DiskQueue | undefined {
+    return this.#backlog?.queue(tenant, (entryCount, bytes, text) => this.#drop(tenant, "backlog_unreadable", entryCount, bytes, text));
   }
 
   async #deliver(batch: SealedBatch, tenant: string, onTrouble: () => void): Promise<Outcome> {

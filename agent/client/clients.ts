@@ -1,13 +1,15 @@
 // All endpoints of the agent, as one sink: each entry goes to every client, and is acknowledged when all of them have confirmed or
-// dropped it. Optional clients get what they have room for, and nothing waits for them.
+// dropped it, or have it on disk. Optional clients get what they have room for, and nothing waits for them.
 
 import { within } from "../../lib/runtime/clock.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
+import type { ClientBacklog } from "../backlog/client-backlog.ts";
 import type { Sink } from "../sink.ts";
 import { Client } from "./client.ts";
 import { createClientMetrics } from "./client-metrics.ts";
 import type { ClientOptions, ClientsShared } from "./client-options.ts";
 import { groupEntries } from "./entry-grouping.ts";
+import { Pace } from "./pace.ts";
 
 export type { ClientOptions, ClientsShared } from "./client-options.ts";
 
@@ -24,25 +26,35 @@ const OBSERVE_PERIOD_MS = 5_000;
 /** What optional clients get to end, after the others have. */
 const OPTIONAL_DRAIN_MS = 2_000;
 
-/** @throws Error when a certificate cannot be read or an address is malformed */
-export function openClients(options: readonly ClientOptions[], shared: ClientsShared): Clients {
+/**
+ * @param backlogs of each client; none where a client has none
+ * @throws Error when a certificate cannot be read or an address is malformed
+ */
+export function openClients(
+  options: readonly ClientOptions[],
+  shared: ClientsShared,
+  backlogs: readonly (ClientBacklog | undefined)[] = [],
+): Clients {
   const metrics = createClientMetrics(shared.registry);
-  const clients = options.map((one) => new Client(one, shared, metrics));
+  const clients = options.map((one, i) => new Client(one, shared, metrics, backlogs[i]));
+  const pace = new Pace(clients.filter(({ isOptional }) => !isOptional));
+  if (backlogs.some((backlog) => backlog !== undefined)) pace.start();
   const observer = setInterval(() => {
     for (const client of clients) client.observe();
   }, OBSERVE_PERIOD_MS);
   observer.unref();
   const stopNow = (): void => {
     clearInterval(observer);
+    pace.stop();
     for (const client of clients) client.stopNow();
   };
   return {
-    consume: (batch) => consume(batch, clients, shared),
+    consume: (batch) => consume(batch, clients, shared, pace),
     idle: () => clients.every((client) => client.isOptional || client.isIdle),
     stopNow,
     drain: async (deadlineMs) => {
       const endMs = shared.clock.nowMs() + deadlineMs;
-      const draining = clients.map((client) => ({ client, drained: client.drain() }));
+      const draining = clients.map((client) => ({ client, drained: drained(client) }));
       const drainedOf = (optional: boolean): Promise<unknown> =>
         Promise.all(draining.filter(({ client }) => client.isOptional === optional).map(({ drained }) => drained));
       await within(drainedOf(false), deadlineMs, shared.clock);
@@ -52,7 +64,13 @@ export function openClients(options: readonly ClientOptions[], shared: ClientsSh
   };
 }
 
-function consume(batch: EntryBatch, clients: readonly Client[], limit: ClientsShared): Promise<void> | void {
+/** One with a disk is stopped when it is done, for one that takes its place may wait for what it has there. */
+async function drained(client: Client): Promise<void> {
+  await client.drain();
+  if (client.hasDisk) client.stopNow();
+}
+
+function consume(batch: EntryBatch, clients: readonly Client[], limit: ClientsShared, pace: Pace): Promise<void> | void {
   if (batch.liveCount === 0) return;
   const grouping = groupEntries(batch, limit);
   const waits: Promise<void>[] = [];
@@ -60,5 +78,7 @@ function consume(batch: EntryBatch, clients: readonly Client[], limit: ClientsSh
     const wait = client.take(batch, grouping);
     if (wait !== undefined) waits.push(wait);
   }
-  if (waits.length > 0) return Promise.all(waits).then(() => {});
+  if (waits.length === 0) return;
+  pace.heldUp();
+  return Promise.all(waits).then(() => {});
 }

@@ -17,7 +17,8 @@ export interface SealedBatch {
   readonly entryCount: number;
   /** Lines and metadata, as they count towards the batch size. */
   readonly lineBytes: number;
-  readonly streams: readonly ResolvedStream[];
+  /** The labels of its streams as they are sent. */
+  readonly streams: readonly string[];
   readonly tickets: readonly Ticket[];
 }
 
@@ -148,7 +149,13 @@ export class OpenBatch {
     const compressed = compressRequest(parts, this.#pool);
     this.giveBuffers();
     const { entryCount, lineBytes } = this;
-    return { ...compressed, entryCount, lineBytes, streams: [...this.#streams.keys()], tickets: [...this.tickets] };
+    return {
+      ...compressed,
+      entryCount,
+      lineBytes,
+      streams: [...this.#streams.keys()].map(({ sent }) => String(sent)),
+      tickets: [...this.tickets],
+    };
   }
 
   /** For a batch that is not sent, too. It must not be used afterwards. */

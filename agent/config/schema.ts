@@ -1,4 +1,4 @@
-// The whole Promtail configuration file, and `spool`. Strict: a key that is not here is refused with its position.
+// The whole Promtail configuration file, `spool` and `backlog`. Strict: a key that is not here is refused with its position.
 
 import { z } from "zod";
 import { clientSchema } from "./clients.ts";
@@ -6,6 +6,7 @@ import { list } from "./fields.ts";
 import { scrapeConfigSchema } from "./scrape-config.ts";
 import { serverSchema } from "./server.ts";
 import {
+  backlogSchema,
   globalSchema,
   limitsSchema,
   optionsSchema,
@@ -24,6 +25,7 @@ export const agentSchema = () =>
     clients: list(clientSchema()).prefault([]),
     positions: positionsSchema().prefault({}),
     spool: spoolSchema().prefault({}),
+    backlog: backlogSchema().prefault({}),
     scrape_configs: list(scrapeConfigSchema()).prefault([]),
     target_config: targetConfigSchema().prefault({}),
     limits_config: limitsSchema().prefault({}),

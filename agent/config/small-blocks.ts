@@ -1,4 +1,4 @@
-// The small top-level blocks: global, positions, spool, target_config, limits_config, options, tracing, wal.
+// The small top-level blocks: global, positions, spool, backlog, target_config, limits_config, options, tracing, wal.
 
 import { z } from "zod";
 import { bool, byteSize, float, goDuration, int, oneOf, text } from "./fields.ts";
@@ -20,8 +20,8 @@ export const positionsSchema = () =>
     ignore_invalid_yaml: bool().default(false),
   });
 
-/** Below this a spool would refuse pushes of ordinary size. */
-const SPOOL_BYTES_MIN = 1024 * 1024;
+/** Below this a spool would refuse pushes, and a backlog batches, of ordinary size. */
+const QUEUE_BYTES_MIN = 1024 * 1024;
 
 /** Not Promtail's: where entries of senders that cannot send again wait for their acknowledgement. */
 export const spoolSchema = () =>
@@ -32,8 +32,23 @@ export const spoolSchema = () =>
     /** Of each scrape config. */
     max_bytes: byteSize()
       .prefault("512MB")
-      .refine((bytes) => bytes >= SPOOL_BYTES_MIN, "expected 1MB or more; set enabled: false to do without a spool"),
+      .refine((bytes) => bytes >= QUEUE_BYTES_MIN, "expected 1MB or more; set enabled: false to do without a spool"),
     on_full: oneOf(["refuse", "drop_oldest"]).default("refuse"),
+  });
+
+/** Not Promtail's: where batches wait for a required client that is behind the others. */
+export const backlogSchema = () =>
+  z.strictObject({
+    enabled: bool().default(true),
+    /** Empty: the positions file's name with `.backlog` behind it. */
+    directory: text().default(""),
+    /** Of each client. */
+    max_bytes: byteSize()
+      .prefault("512MB")
+      .refine(
+        (bytes) => bytes >= QUEUE_BYTES_MIN,
+        "expected 1MB or more; set enabled: false to have all clients keep the pace of the slowest",
+      ),
   });
 
 export const targetConfigSchema = () =>

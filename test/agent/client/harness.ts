@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { Registry } from "prom-client";
+import type { ClientBacklog } from "../../../agent/backlog/client-backlog.ts";
 import { type ClientOptions, type Clients, type ClientsShared, openClients } from "../../../agent/client/clients.ts";
 import { TicketLedger } from "../../../agent/tickets.ts";
 import { kernels } from "../../../lib/kernels/index.ts";
@@ -41,7 +42,7 @@ export interface Certificate {
 export class PushServer {
   readonly requests: TakenRequest[] = [];
   readonly #server: Server;
-  readonly #script: Script;
+  #script: Script;
 
   readonly #scheme: string;
 
@@ -73,6 +74,11 @@ export class PushServer {
   /** Lines of requests that were accepted, in order. */
   get accepted(): string[] {
     return this.requests.filter((request) => request.status < 300).flatMap((request) => request.lines);
+  }
+
+  /** From now on. */
+  answers(script: Script): void {
+    this.#script = script;
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -133,8 +139,12 @@ export class Bench {
   readonly ledger = new TicketLedger(0);
   #position = 0;
 
-  constructor(options: readonly ClientOptions[], shared: Partial<ClientsShared> = {}) {
-    this.clients = openClients(options, {
+  constructor(
+    options: readonly ClientOptions[],
+    shared: Partial<ClientsShared> = {},
+    backlogs: readonly (ClientBacklog | undefined)[] = [],
+  ) {
+    const all = {
       maxLineBytes: 0,
       maxLineTruncate: false,
       maxStreams: 0,
@@ -144,7 +154,8 @@ export class Bench {
       random: () => 0.5,
       userAgent: "skald/1.2.3",
       ...shared,
-    });
+    };
+    this.clients = openClients(options, all, backlogs);
   }
 
   /** Hands in lines as one batch of one stream, with a ticket of their count. */

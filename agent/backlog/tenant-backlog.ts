@@ -1,0 +1,384 @@
+// The queue on disk of one tenant of one client: sealed batches that were let go of by their sources, because the client is behind.
+//
+//   append ──> segments (written and synced) ──> next ──> the client's lanes ──> answer
+//                 │                                                               │
+//                 └── removed when all in them is dealt with <── ledger <── tickets of what was read
+//
+// Batches that are on their way when the client falls behind are put here too, so that their sources need not wait for them; they are
+// not read again unless the agent ends before they were answered. Several may append at a time, but only one reads: a reload's new
+// client waits until the former one has ended, and then begins with what that has not got answered.
+
+import type { Clock } from "../../lib/runtime/clock.ts";
+import type { Disk } from "../../lib/runtime/disk.ts";
+import { messageOf } from "../../lib/runtime/invariant.ts";
+import type { Log } from "../../lib/runtime/log.ts";
+import type { Appended, DiskQueue, ReadBatch, Receipt } from "../client/disk-queue.ts";
+import type { SealedBatch } from "../client/open-batch.ts";
+import { entryCountOf } from "../spool/frame.ts";
+import { PositionFile } from "../spool/position-file.ts";
+import { Segments } from "../spool/segments.ts";
+import { TicketLedger } from "../tickets.ts";
+import type { Allowance } from "./allowance.ts";
+import type { BacklogMetrics } from "./backlog-metrics.ts";
+import { HandedTicket } from "./handed-ticket.ts";
+import { batchOf, encodeBatch, headOf } from "./record.ts";
+
+export interface TenantBacklogOptions {
+  readonly folder: string;
+  /** A segment is closed when it has this many bytes. */
+  readonly segmentBytes: number;
+  /** Of all tenants of the client. */
+  readonly allowance: Allowance;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: BacklogMetrics;
+}
+
+/** Told of entries that were kept and cannot be sent. */
+export type OnUnreadable = (entryCount: number, bytes: number, text: string) => void;
+
+/** A batch that is kept and not dealt with. */
+interface Waiting {
+  readonly end: number;
+  readonly sequence: number;
+  readonly sinceMs: number;
+}
+
+interface Opened {
+  readonly segments: Segments;
+  readonly position: PositionFile;
+}
+
+/** A disk that failed is left alone for this long. */
+const RETRY_MS = 5_000;
+
+export class TenantBacklog {
+  readonly #options: TenantBacklogOptions;
+  readonly #tenant: string;
+  readonly #stop = new AbortController();
+  #opened: Opened | undefined;
+  /** Appends and removals, one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #ledger = new TicketLedger(0);
+  /** Where the next record to read begins, at the earliest. */
+  #readAt = 0;
+  #sequence = 0;
+  /** The first batch that is not dealt with; undefined when all are. */
+  #oldest: Omit<Waiting, "end"> | undefined;
+  /** What was read and is not dealt with, or behind such. */
+  #waiting: Waiting[] = [];
+  /** By their record's position: batches in flight whose record was not come by yet. */
+  readonly #handed = new Map<number, HandedTicket>();
+  /** The first of them reads. */
+  readonly #readers: Reader[] = [];
+  #retryAtMs = 0;
+  #isFailing = false;
+  #isClosed = false;
+
+  private constructor(tenant: string, options: TenantBacklogOptions) {
+    this.#tenant = tenant;
+    this.#options = options;
+  }
+
+  /** One of which nothing is on disk yet. */
+  static create(tenant: string, options: TenantBacklogOptions): TenantBacklog {
+    return new TenantBacklog(tenant, options);
+  }
+
+  /**
+   * Finds what an agent before has left in the folder.
+   *
+   * @returns undefined when nothing of it is to be sent
+   * @throws the disk's error
+   */
+  static async find(options: TenantBacklogOptions): Promise<{ readonly tenant: string; readonly backlog: TenantBacklog } | undefined> {
+    const opened = await openFiles(options);
+    const first = await opened.segments.next(startOf(opened));
+    if (first === undefined) {
+      await opened.segments.removeBefore(opened.segments.end);
+      await opened.position.close();
+      return undefined;
+    }
+    const head = headOf(first.bytes);
+    const backlog = new TenantBacklog(head.tenant, options);
+    const last = await opened.segments.last();
+    backlog.#begin(opened, first.position);
+    backlog.#oldest = head;
+    backlog.#sequence = last === undefined ? head.sequence + 1 : headOf(last.bytes).sequence + 1;
+    return { tenant: head.tenant, backlog };
+  }
+
+  get tenant(): string {
+    return this.#tenant;
+  }
+
+  get bytes(): number {
+    return this.#opened?.segments.bytes ?? 0;
+  }
+
+  get batchCount(): number {
+    return this.#oldest === undefined ? 0 : this.#sequence - this.#oldest.sequence;
+  }
+
+  /** When the oldest batch was put here; undefined when there is none. */
+  get oldestMs(): number | undefined {
+    return this.#oldest?.sinceMs;
+  }
+
+  /** For a client's queue, which reads as soon as those before it have ended. */
+  reader(onUnreadable: OnUnreadable): DiskQueue {
+    const reader = new Reader(this, onUnreadable);
+    this.#readers.push(reader);
+    this.#readers[0]!.begin();
+    return reader;
+  }
+
+  reads(reader: Reader): boolean {
+    return this.#readers[0] === reader;
+  }
+
+  get hasUnread(): boolean {
+    return !this.#isClosed && this.#opened !== undefined && this.#readAt < this.#opened.segments.end;
+  }
+
+  /** See `DiskQueue`. */
+  async append(inFlight: readonly SealedBatch[], others: readonly SealedBatch[]): Promise<Appended> {
+    const { clock, allowance } = this.#options;
+    if (this.#isClosed || (this.#isFailing && clock.nowMs() < this.#retryAtMs)) return NOTHING;
+    const sequence = this.#sequence;
+    const records: Buffer[] = [];
+    let entryCount = 0;
+    let bytes = 0;
+    for (const batch of [...inFlight, ...others]) {
+      const record = encodeBatch(batch, { tenant: this.#tenant, sequence: this.#sequence, sinceMs: clock.nowMs() });
+      if (!allowance.take(record.length)) break;
+      this.#sequence++;
+      records.push(record);
+      entryCount += batch.entryCount;
+      bytes += record.length;
+    }
+    if (records.length === 0) return NOTHING;
+    return this.#inTurn(async () => {
+      const receipts = await this.#write(records, Math.min(inFlight.length, records.length), sequence);
+      allowance.giveBack(bytes);
+      if (receipts === undefined) return NOTHING;
+      this.#options.metrics.entriesIn(entryCount);
+      return { count: records.length, receipts };
+    });
+  }
+
+  /** See `DiskQueue`. */
+  async next(reader: Reader): Promise<ReadBatch | undefined> {
+    const { clock } = this.#options;
+    while (this.reads(reader) && this.hasUnread) {
+      try {
+        const read = await this.#read(reader);
+        if (read !== undefined) return read;
+      } catch (error) {
+        this.#failed(error);
+        await clock.sleep(RETRY_MS, this.#stop.signal);
+      }
+    }
+    return undefined;
+  }
+
+  /** The reader has ended; what it has not dealt with is the next one's. */
+  ended(reader: Reader): void {
+    const at = this.#readers.indexOf(reader);
+    if (at < 0) return;
+    this.#readers.splice(at, 1);
+    if (at > 0) return;
+    this.#handed.clear();
+    this.#waiting = [];
+    this.#readFrom(this.#ledger.committed());
+    this.#readers[0]?.begin();
+  }
+
+  /** Writes the position for the last time. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stop.abort();
+    await this.#turn;
+    await this.#opened?.segments.closeOpen();
+    await this.#opened?.position.close();
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  /** @returns the receipts of the first `handedCount`; undefined when the disk refuses */
+  async #write(records: readonly Buffer[], handedCount: number, firstSequence: number): Promise<Receipt[] | undefined> {
+    let position: number;
+    try {
+      if (this.#opened === undefined) {
+        const opened = await openFiles(this.#options);
+        this.#begin(opened, startOf(opened));
+      }
+      position = await this.#opened!.segments.write(records);
+    } catch (error) {
+      if (this.#sequence === firstSequence + records.length) this.#sequence = firstSequence;
+      this.#failed(error);
+      return undefined;
+    }
+    this.#worked();
+    this.#oldest ??= { sequence: firstSequence, sinceMs: this.#options.clock.nowMs() };
+    const receipts: Receipt[] = [];
+    for (const record of records.slice(0, handedCount)) {
+      const ticket = new HandedTicket();
+      this.#handed.set(position, ticket);
+      receipts.push(ticket);
+      position += record.length;
+    }
+    return receipts;
+  }
+
+  /** One record. @returns undefined when it was none to be handed on @throws the disk's error */
+  async #read(reader: Reader): Promise<ReadBatch | undefined> {
+    const { segments } = this.#opened!;
+    const [from, end] = [this.#readAt, segments.end];
+    const record = await segments.next(from);
+    // Read for one that has ended meanwhile.
+    if (!this.reads(reader) || from !== this.#readAt) return undefined;
+    this.#readAt = record?.end ?? end;
+    if (record === undefined) {
+      this.#ledger.issue(end, "", 0).release();
+      return undefined;
+    }
+    const ticket = this.#ledger.issue(record.end, "", entryCountOf(record.bytes));
+    const handed = this.#handed.get(record.position);
+    this.#handed.delete(record.position);
+    try {
+      const head = headOf(record.bytes);
+      this.#waiting.push({ end: record.end, ...head });
+      if (handed === undefined) return { batch: batchOf(record.bytes, head), receipt: ticket };
+      handed.standFor(ticket);
+    } catch (error) {
+      reader.onUnreadable(entryCountOf(record.bytes), record.bytes.length, messageOf(error));
+      ticket.release();
+    }
+    return undefined;
+  }
+
+  #begin(opened: Opened, from: number): void {
+    this.#opened = opened;
+    this.#options.allowance.count(() => opened.segments.bytes);
+    this.#readFrom(from);
+  }
+
+  #readFrom(position: number): void {
+    this.#readAt = position;
+    const ledger: TicketLedger = new TicketLedger(position, "", {
+      onDone: (entryCount) => this.#options.metrics.entriesOut(entryCount),
+      onCommit: (committed) => {
+        if (ledger === this.#ledger && !this.#isClosed) this.#committed(committed);
+      },
+    });
+    this.#ledger = ledger;
+  }
+
+  #committed(position: number): void {
+    const { segments, position: file } = this.#opened!;
+    file.save(position);
+    let last: Waiting | undefined;
+    while (this.#waiting[0] !== undefined && this.#waiting[0].end <= position) last = this.#waiting.shift();
+    if (position >= segments.end) this.#oldest = undefined;
+    else if (last !== undefined) this.#oldest = this.#waiting[0] ?? { sequence: last.sequence + 1, sinceMs: last.sinceMs };
+    void this.#inTurn(() => this.#remove(position));
+  }
+
+  async #remove(position: number): Promise<void> {
+    const { segments } = this.#opened!;
+    try {
+      if (position >= segments.end) await segments.closeOpen();
+      await segments.removeBefore(position);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    const { clock, folder, log, metrics } = this.#options;
+    metrics.writeFailed();
+    this.#retryAtMs = clock.nowMs() + RETRY_MS;
+    if (this.#isFailing) return;
+    this.#isFailing = true;
+    log.warn(
+      { folder, tenant: this.#tenant, error: messageOf(error) },
+      "the backlog's disk fails: all clients keep the pace of the one that is behind; free space, or set backlog.directory to a folder that can be written",
+    );
+  }
+
+  #worked(): void {
+    if (!this.#isFailing) return;
+    this.#isFailing = false;
+    this.#options.log.info({ folder: this.#options.folder, tenant: this.#tenant }, "the backlog's disk works again");
+  }
+}
+
+const NOTHING: Appended = { count: 0, receipts: [] };
+
+/** A client's end of a backlog. */
+class Reader implements DiskQueue {
+  readonly onUnreadable: OnUnreadable;
+  readonly #backlog: TenantBacklog;
+  /** Those before have ended. */
+  readonly #begun: Promise<void>;
+  begin: () => void = () => {};
+
+  constructor(backlog: TenantBacklog, onUnreadable: OnUnreadable) {
+    this.#backlog = backlog;
+    this.onUnreadable = onUnreadable;
+    this.#begun = new Promise((resolve) => {
+      this.begin = resolve;
+    });
+  }
+
+  /** What a reader before has in hand comes back when that ends. */
+  get hasUnread(): boolean {
+    return !this.#backlog.reads(this) || this.#backlog.hasUnread;
+  }
+
+  append(inFlight: readonly SealedBatch[], others: readonly SealedBatch[]): Promise<Appended> {
+    return this.#backlog.append(inFlight, others);
+  }
+
+  async next(): Promise<ReadBatch | undefined> {
+    await this.#begun;
+    return this.#backlog.next(this);
+  }
+
+  end(): void {
+    this.begin();
+    this.#backlog.ended(this);
+  }
+}
+
+/** @throws the disk's error; nothing is left open then */
+async function openFiles({ disk, folder, segmentBytes, log, metrics }: TenantBacklogOptions): Promise<Opened> {
+  await disk.makeFolder(folder);
+  const position = await PositionFile.open(disk, folder, () => metrics.writeFailed());
+  const onDamage = (file: string, offset: number, lostBytes: number): void => {
+    metrics.damaged(lostBytes);
+    log.error({ file, offset, lost_bytes: lostBytes }, "a part of the backlog is damaged and its entries are lost, reading on behind it");
+  };
+  const onTorn = (file: string, offset: number, tornBytes: number): void => {
+    metrics.torn(tornBytes);
+    log.warn(
+      { file, offset, torn_bytes: tornBytes },
+      "the last batch of the backlog was not finished: its entries are read again where they come from",
+    );
+  };
+  try {
+    return { segments: await Segments.open({ disk, folder, segmentBytes, onDamage, onTorn }, position.position), position };
+  } catch (error) {
+    await position.close().catch(() => {});
+    throw error;
+  }
+}
+
+const startOf = ({ position, segments }: Opened): number => Math.max(position.position, segments.first);
