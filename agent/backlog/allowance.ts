@@ -1,13 +1,12 @@
 /** The bytes that all tenants of a client may have on disk. */
 export class Allowance {
-  /** May change; 0: nothing more. */
-  bytesMax: number;
+  readonly #bytesMax: number;
   readonly #used: (() => number)[] = [];
   /** Of what is being written. */
   #takenBytes = 0;
 
   constructor(bytesMax: number) {
-    this.bytesMax = bytesMax;
+    this.#bytesMax = bytesMax;
   }
 
   /** @param used tells the bytes that are there */
@@ -15,10 +14,14 @@ export class Allowance {
     this.#used.push(used);
   }
 
+  /** Whether so many bytes more would stay within it. */
+  fits(bytes: number): boolean {
+    return this.#used.reduce((sum, used) => sum + used(), this.#takenBytes) + bytes <= this.#bytesMax;
+  }
+
   /** Whether so many bytes may be written; they count until they are given back. */
   take(bytes: number): boolean {
-    const usedBytes = this.#used.reduce((sum, used) => sum + used(), this.#takenBytes);
-    if (usedBytes + bytes > this.bytesMax) return false;
+    if (!this.fits(bytes)) return false;
     this.#takenBytes += bytes;
     return true;
   }

@@ -7,6 +7,7 @@ import type { Clock } from "../../lib/runtime/clock.ts";
 import { type Disk, systemDisk } from "../../lib/runtime/disk.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import type { ClientOptions } from "../client/client-options.ts";
+import type { ClientDisk } from "../client/disk-queue.ts";
 import { folderName } from "../spool/folder-name.ts";
 import { ClientBacklog, holdsSegments } from "./client-backlog.ts";
 
@@ -37,21 +38,19 @@ export class Backlogs {
    * The backlogs of a configuration's clients, in their order. A client that is alone, or optional, gets one only if something is there
    * for it.
    */
-  async open(owners: readonly Owner[]): Promise<readonly (ClientBacklog | undefined)[]> {
+  async open(owners: readonly Owner[]): Promise<readonly (ClientDisk | undefined)[]> {
     const { enabled, disk = systemDisk } = this.#options;
     const several = owners.filter(({ optional }) => optional !== true).length > 1;
     const folders = this.#foldersOf(owners);
     await this.#warnOfOrphans(folders);
-    const opened: (ClientBacklog | undefined)[] = [];
+    const disks: (ClientDisk | undefined)[] = [];
     for (const [i, owner] of owners.entries()) {
       const folder = folders[i]!;
       const mayGrow = enabled && several && owner.optional !== true;
       const isThere = this.#byFolder.has(folder) || (await disk.list(folder).catch(() => [])).length > 0;
-      const backlog = mayGrow || isThere ? await this.#openOne(folder, owner) : undefined;
-      if (backlog !== undefined) backlog.mayGrow = mayGrow;
-      opened.push(backlog);
+      disks.push(mayGrow || isThere ? (await this.#openOne(folder, owner)).disk(mayGrow) : undefined);
     }
-    return opened;
+    return disks;
   }
 
   /** Acknowledgements that come later are not saved. */

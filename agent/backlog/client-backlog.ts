@@ -6,12 +6,12 @@ import type { Clock } from "../../lib/runtime/clock.ts";
 import type { Disk } from "../../lib/runtime/disk.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
-import type { DiskQueue } from "../client/disk-queue.ts";
+import type { ClientDisk, DiskQueue, OnUnreadable } from "../client/disk-queue.ts";
 import { folderName } from "../spool/folder-name.ts";
 import { isSegment } from "../spool/segments.ts";
 import { Allowance } from "./allowance.ts";
 import { type BacklogMetrics, openBacklogMetrics } from "./backlog-metrics.ts";
-import { type OnUnreadable, TenantBacklog, type TenantBacklogOptions } from "./tenant-backlog.ts";
+import { TenantBacklog, type TenantBacklogOptions } from "./tenant-backlog.ts";
 
 export interface ClientBacklogOptions {
   readonly folder: string;
@@ -32,12 +32,13 @@ const NO_TENANT = "@none";
 export class ClientBacklog {
   readonly #options: ClientBacklogOptions;
   readonly #metrics: BacklogMetrics;
-  readonly #allowance = new Allowance(0);
+  readonly #allowance: Allowance;
   readonly #byTenant = new Map<string, TenantBacklog>();
 
   /** @param client its name, in metrics and the log */
   constructor(client: string, options: ClientBacklogOptions) {
     this.#options = { ...options, log: options.log.child({ client }) };
+    this.#allowance = new Allowance(options.bytesMax);
     this.#metrics = openBacklogMetrics(options.registry, client);
   }
 
@@ -60,29 +61,28 @@ export class ClientBacklog {
     this.observe();
   }
 
-  /** Whether batches may be added. What is there is sent in any case. */
-  set mayGrow(mayGrow: boolean) {
-    this.#allowance.bytesMax = mayGrow ? this.#options.bytesMax : 0;
+  /** For the client as one configuration has it. */
+  disk(mayGrow: boolean): ClientDisk {
+    return {
+      mayGrow,
+      tenants: this.#tenants(),
+      queue: (tenant, onUnreadable) => this.#queue(tenant, mayGrow, onUnreadable),
+      observe: () => this.observe(),
+    };
   }
 
-  get mayGrow(): boolean {
-    return this.#allowance.bytesMax > 0;
-  }
-
-  /** Those of whom something is there. */
-  get tenants(): readonly string[] {
+  #tenants(): string[] {
     return [...this.#byTenant].filter(([, { bytes }]) => bytes > 0).map(([tenant]) => tenant);
   }
 
-  /** For one queue, which ends it. */
-  queue(tenant: string, onUnreadable: OnUnreadable): DiskQueue {
+  #queue(tenant: string, mayGrow: boolean, onUnreadable: OnUnreadable): DiskQueue {
     let backlog = this.#byTenant.get(tenant);
     if (backlog === undefined) {
       const folder = join(this.#options.folder, tenant === "" ? NO_TENANT : folderName(tenant));
       backlog = TenantBacklog.create(tenant, this.#tenantOptions(folder));
       this.#byTenant.set(tenant, backlog);
     }
-    return backlog.reader(onUnreadable);
+    return backlog.reader(mayGrow, onUnreadable);
   }
 
   observe(): void {

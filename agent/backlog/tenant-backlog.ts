@@ -12,7 +12,7 @@ import type { Clock } from "../../lib/runtime/clock.ts";
 import type { Disk } from "../../lib/runtime/disk.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
-import type { Appended, DiskQueue, ReadBatch, Receipt } from "../client/disk-queue.ts";
+import type { Appended, DiskQueue, OnUnreadable, ReadBatch, Receipt } from "../client/disk-queue.ts";
 import type { SealedBatch } from "../client/open-batch.ts";
 import { entryCountOf } from "../spool/frame.ts";
 import { PositionFile } from "../spool/position-file.ts";
@@ -34,9 +34,6 @@ export interface TenantBacklogOptions {
   readonly log: Log;
   readonly metrics: BacklogMetrics;
 }
-
-/** Told of entries that were kept and cannot be sent. */
-export type OnUnreadable = (entryCount: number, bytes: number, text: string) => void;
 
 /** A batch that is kept and not dealt with. */
 interface Waiting {
@@ -127,8 +124,8 @@ export class TenantBacklog {
   }
 
   /** For a client's queue, which reads as soon as those before it have ended. */
-  reader(onUnreadable: OnUnreadable): DiskQueue {
-    const reader = new Reader(this, onUnreadable);
+  reader(mayAppend: boolean, onUnreadable: OnUnreadable): DiskQueue {
+    const reader = new Reader(this, mayAppend, onUnreadable);
     this.#readers.push(reader);
     this.#readers[0]!.begin();
     return reader;
@@ -151,6 +148,7 @@ export class TenantBacklog {
     let entryCount = 0;
     let bytes = 0;
     for (const batch of [...inFlight, ...others]) {
+      if (!allowance.fits(batch.body.length)) break;
       const record = encodeBatch(batch, { tenant: this.#tenant, sequence: this.#sequence, sinceMs: clock.nowMs() });
       if (!allowance.take(record.length)) break;
       this.#sequence++;
@@ -326,12 +324,14 @@ const NOTHING: Appended = { count: 0, receipts: [] };
 class Reader implements DiskQueue {
   readonly onUnreadable: OnUnreadable;
   readonly #backlog: TenantBacklog;
+  readonly #mayAppend: boolean;
   /** Those before have ended. */
   readonly #begun: Promise<void>;
   begin: () => void = () => {};
 
-  constructor(backlog: TenantBacklog, onUnreadable: OnUnreadable) {
+  constructor(backlog: TenantBacklog, mayAppend: boolean, onUnreadable: OnUnreadable) {
     this.#backlog = backlog;
+    this.#mayAppend = mayAppend;
     this.onUnreadable = onUnreadable;
     this.#begun = new Promise((resolve) => {
       this.begin = resolve;
@@ -344,7 +344,7 @@ class Reader implements DiskQueue {
   }
 
   append(inFlight: readonly SealedBatch[], others: readonly SealedBatch[]): Promise<Appended> {
-    return this.#backlog.append(inFlight, others);
+    return this.#mayAppend ? this.#backlog.append(inFlight, others) : Promise.resolve(NOTHING);
   }
 
   async next(): Promise<ReadBatch | undefined> {

@@ -5,13 +5,12 @@ import { kernels } from "../../lib/kernels/index.ts";
 import { BufferPool } from "../../lib/runtime/buffer-pool.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
-import type { ClientBacklog } from "../backlog/client-backlog.ts";
 import { backoffMs } from "./backoff.ts";
 import type { ClientMetrics, DropReason } from "./client-metrics.ts";
 import { initHostMetrics, initTenantMetrics } from "./client-metrics.ts";
 import type { ClientOptions, ClientsShared } from "./client-options.ts";
 import { DeadLetters } from "./dead-letters.ts";
-import type { DiskQueue } from "./disk-queue.ts";
+import type { ClientDisk, DiskQueue } from "./disk-queue.ts";
 import { createDropLog, type DropLog } from "./drop-log.ts";
 import type { Grouping } from "./entry-grouping.ts";
 import { compressRequest, type SealedBatch } from "./open-batch.ts";
@@ -61,13 +60,13 @@ export class Client {
   readonly #deadLetters: DeadLetters | undefined;
   /** Of an optional client. */
   readonly #room: SharedRoom | undefined;
-  readonly #backlog: ClientBacklog | undefined;
+  readonly #disk: ClientDisk | undefined;
   /** Tenants from whom the server has accepted something. */
   readonly #accepted = new Set<string>();
   #draining = false;
 
-  /** @param backlog where batches wait on disk; those that are there are sent first */
-  constructor(options: ClientOptions, shared: ClientsShared, metrics: ClientMetrics, backlog?: ClientBacklog) {
+  /** @param disk where batches wait when the client is behind; those that are there are sent first */
+  constructor(options: ClientOptions, shared: ClientsShared, metrics: ClientMetrics, disk?: ClientDisk) {
     this.options = options;
     this.host = new URL(options.url).host;
     this.#shared = shared;
@@ -78,10 +77,10 @@ export class Client {
     this.#labels = new StreamLabels(options.tenantId, options.externalLabels);
     this.#drops = createDropLog(shared.log, shared.clock, { client: options.name, host: this.host });
     this.#room = options.optional === true ? { bytes: 0 } : undefined;
-    this.#backlog = backlog;
+    this.#disk = disk;
     this.#deadLetters = options.deadLetter && new DeadLetters(options.deadLetter, { client: options.name, metrics, ...shared });
     initHostMetrics(metrics, this.host);
-    for (const tenant of backlog?.tenants ?? []) this.#queue(tenant);
+    for (const tenant of disk?.tenants ?? []) this.#queue(tenant);
   }
 
   get isOptional(): boolean {
@@ -90,7 +89,7 @@ export class Client {
 
   /** Whether it can fall behind. */
   get hasDisk(): boolean {
-    return this.#backlog?.mayGrow === true;
+    return this.#disk?.mayGrow === true;
   }
 
   /** Whether the remote refuses something that sources wait for. */
@@ -178,7 +177,7 @@ export class Client {
 
   observe(): void {
     for (const [tenant, queue] of this.#queues) this.#metrics.pendingBytes.set({ client: this.options.name, tenant }, queue.pendingBytes);
-    this.#backlog?.observe();
+    this.#disk?.observe();
   }
 
   #queue(tenant: string): TenantQueue {
@@ -210,7 +209,7 @@ export class Client {
   }
 
   #diskOf(tenant: string): DiskQueue | undefined {
-    return this.#backlog?.queue(tenant, (entryCount, bytes, text) => this.#drop(tenant, "backlog_unreadable", entryCount, bytes, text));
+    return this.#disk?.queue(tenant, (entryCount, bytes, text) => this.#drop(tenant, "backlog_unreadable", entryCount, bytes, text));
   }
 
   async #deliver(batch: SealedBatch, tenant: string, onTrouble: () => void): Promise<Outcome> {
@@ -228,7 +227,7 @@ export class Client {
       await this.#dropUnnamed(partial, batch, tenant, answer);
     } else if (this.#mayBisect(batch, tenant, answer)) return this.#bisect(batch, tenant, answer, onTrouble);
     else await this.#dropPart(batch, tenant, answer);
-    return "failed";
+    return isRetryable(answer.status) ? "given up" : "failed";
   }
 
   /** Sends again while that may help. Undefined: the client was stopped before there was an answer that counts. */

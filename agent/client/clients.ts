@@ -3,11 +3,11 @@
 
 import { within } from "../../lib/runtime/clock.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
-import type { ClientBacklog } from "../backlog/client-backlog.ts";
 import type { Sink } from "../sink.ts";
 import { Client } from "./client.ts";
 import { createClientMetrics } from "./client-metrics.ts";
 import type { ClientOptions, ClientsShared } from "./client-options.ts";
+import type { ClientDisk } from "./disk-queue.ts";
 import { groupEntries } from "./entry-grouping.ts";
 import { Pace } from "./pace.ts";
 
@@ -27,18 +27,24 @@ const OBSERVE_PERIOD_MS = 5_000;
 const OPTIONAL_DRAIN_MS = 2_000;
 
 /**
- * @param backlogs of each client; none where a client has none
+ * @param disks by client, where its batches wait when it is behind
  * @throws Error when a certificate cannot be read or an address is malformed
  */
 export function openClients(
   options: readonly ClientOptions[],
   shared: ClientsShared,
-  backlogs: readonly (ClientBacklog | undefined)[] = [],
+  disks: readonly (ClientDisk | undefined)[] = [],
 ): Clients {
   const metrics = createClientMetrics(shared.registry);
-  const clients = options.map((one, i) => new Client(one, shared, metrics, backlogs[i]));
+  const clients: Client[] = [];
+  try {
+    for (const [i, one] of options.entries()) clients.push(new Client(one, shared, metrics, disks[i]));
+  } catch (error) {
+    for (const client of clients) client.stopNow();
+    throw error;
+  }
   const pace = new Pace(clients.filter(({ isOptional }) => !isOptional));
-  if (backlogs.some((backlog) => backlog !== undefined)) pace.start();
+  if (disks.some((disk) => disk !== undefined)) pace.start();
   const observer = setInterval(() => {
     for (const client of clients) client.observe();
   }, OBSERVE_PERIOD_MS);

@@ -4,6 +4,20 @@ import type { SealedBatch } from "./open-batch.ts";
 /** For a batch on disk: to be released when it is dealt with. */
 export type Receipt = Pick<Ticket, "release">;
 
+/** Told of entries that were kept and cannot be sent. */
+export type OnUnreadable = (entryCount: number, bytes: number, text: string) => void;
+
+/** Where batches wait on disk for one client. */
+export interface ClientDisk {
+  /** Whether anything may be added. What is there is sent in any case. */
+  readonly mayGrow: boolean;
+  /** Those of whom something is there. */
+  readonly tenants: readonly string[];
+  /** For one queue, which ends it. */
+  queue(tenant: string, onUnreadable: OnUnreadable): DiskQueue;
+  observe(): void;
+}
+
 /** Where one tenant's batches wait on disk for a client that is behind. `TenantBacklog` is one. */
 export interface DiskQueue {
   /** Whether something is there, or may be, that nobody has read. */

@@ -38,8 +38,8 @@ export interface Abandoned {
   readonly lineBytes: number;
 }
 
-/** What happened to a batch on its way: delivered or dropped (both end it), or put back because the client is stopping. */
-export type Outcome = "done" | "failed" | "kept";
+/** What happened to a batch on its way: delivered, refused or given up (all end it), or put back because the client is stopping. */
+export type Outcome = "done" | "failed" | "given up" | "kept";
 
 export interface QueueHooks {
   /** Sends a batch, however long that takes. */
@@ -105,7 +105,7 @@ export class TenantQueue {
     return this.#isBehind;
   }
 
-  /** Whether the remote refuses, and has taken nothing since. */
+  /** Whether the remote gives no answer that counts, and has not since. */
   get inTrouble(): boolean {
     return this.#inTrouble;
   }
@@ -333,10 +333,8 @@ export class TenantQueue {
     });
     this.#inFlight.delete(batch);
     if (outcome === "kept") return;
-    if (outcome === "done") {
-      this.#width = Math.min(this.#settings.lanes, this.#width + 1);
-      this.#inTrouble = false;
-    }
+    if (outcome === "done") this.#width = Math.min(this.#settings.lanes, this.#width + 1);
+    if (outcome !== "given up") this.#inTrouble = false;
     for (const stream of batch.streams) this.#locked.delete(stream);
     this.#pool.give(batch.buffer);
     const receipt = this.#receipts.get(batch);

@@ -7,12 +7,15 @@ import { freePort, isReady, type Program, startSkald, until } from "./processes.
 export interface AgentSettings {
   readonly folder: string;
   readonly url: string;
+  /** Of further clients. */
+  readonly otherUrls?: readonly string[];
   readonly pattern: string;
   /** Of the positions file. */
   readonly syncPeriod?: string;
   readonly poll?: readonly [min: string, max: string];
   readonly reconcile?: string;
   readonly batchWait?: string;
+  readonly batchBytes?: number;
 }
 
 export class AgentUnderTest {
@@ -64,18 +67,22 @@ export class AgentUnderTest {
 
   #config({
     url,
+    otherUrls = [],
     pattern,
     syncPeriod = "200ms",
     poll = ["50ms", "100ms"],
     reconcile = "500ms",
     batchWait = "100ms",
+    batchBytes = 1_048_576,
   }: AgentSettings): string {
+    const clientOf = (to: string): string =>
+      `{url: "${to}", batchwait: ${batchWait}, batchsize: ${batchBytes}, backoff_config: {min_period: 50ms, max_period: 500ms, max_retries: 0}}`;
     return `
 server: {http_listen_address: 127.0.0.1, http_listen_port: ${this.port}, grpc_listen_port: 0}
 global: {file_watch_config: {min_poll_frequency: ${poll[0]}, max_poll_frequency: ${poll[1]}}}
 positions: {filename: ${this.positionsPath}, sync_period: ${syncPeriod}}
 target_config: {sync_period: ${reconcile}}
-clients: [{url: "${url}", batchwait: ${batchWait}, backoff_config: {min_period: 50ms, max_period: 500ms, max_retries: 0}}]
+clients: [${[url, ...otherUrls].map(clientOf).join(", ")}]
 scrape_configs:
   - job_name: e2e
     static_configs: [{labels: {job: e2e, __path__: "${this.logs}/${pattern}"}}]

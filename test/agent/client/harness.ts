@@ -4,8 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { Registry } from "prom-client";
-import type { ClientBacklog } from "../../../agent/backlog/client-backlog.ts";
 import { type ClientOptions, type Clients, type ClientsShared, openClients } from "../../../agent/client/clients.ts";
+import type { ClientDisk } from "../../../agent/client/disk-queue.ts";
 import { TicketLedger } from "../../../agent/tickets.ts";
 import { kernels } from "../../../lib/kernels/index.ts";
 import { systemClock } from "../../../lib/runtime/clock.ts";
@@ -139,11 +139,7 @@ export class Bench {
   readonly ledger = new TicketLedger(0);
   #position = 0;
 
-  constructor(
-    options: readonly ClientOptions[],
-    shared: Partial<ClientsShared> = {},
-    backlogs: readonly (ClientBacklog | undefined)[] = [],
-  ) {
+  constructor(options: readonly ClientOptions[], shared: Partial<ClientsShared> = {}, disks: readonly (ClientDisk | undefined)[] = []) {
     const all = {
       maxLineBytes: 0,
       maxLineTruncate: false,
@@ -155,7 +151,7 @@ export class Bench {
       userAgent: "skald/1.2.3",
       ...shared,
     };
-    this.clients = openClients(options, all, backlogs);
+    this.clients = openClients(options, all, disks);
   }
 
   /** Hands in lines as one batch of one stream, with a ticket of their count. */
