@@ -50,7 +50,7 @@ export class ClientBacklog {
       try {
         if (!(await holdsSegments(disk, tenantFolder))) continue;
         const found = await TenantBacklog.find(this.#tenantOptions(tenantFolder));
-        if (found !== undefined) this.#byTenant.set(found.tenant, found.backlog);
+        if (found !== undefined) this.#byTenant.set(found.tenant, found);
       } catch (error) {
         log.error(
           { folder: tenantFolder, error: messageOf(error) },

@@ -87,23 +87,26 @@ export class TenantBacklog {
    * Finds what an agent before has left in the folder.
    *
    * @returns undefined when nothing of it is to be sent
-   * @throws the disk's error
+   * @throws the disk's error, or Error for what this version cannot read
    */
-  static async find(options: TenantBacklogOptions): Promise<{ readonly tenant: string; readonly backlog: TenantBacklog } | undefined> {
+  static async find(options: TenantBacklogOptions): Promise<TenantBacklog | undefined> {
     const opened = await openFiles(options);
-    const first = await opened.segments.next(startOf(opened));
-    if (first === undefined) {
-      await opened.segments.removeBefore(opened.segments.end);
-      await opened.position.close();
-      return undefined;
+    let backlog: TenantBacklog | undefined;
+    try {
+      const first = await opened.segments.next(startOf(opened));
+      if (first === undefined) await opened.segments.removeBefore(opened.segments.end);
+      else {
+        const head = headOf(first.bytes);
+        const last = await opened.segments.last();
+        backlog = new TenantBacklog(head.tenant, options);
+        backlog.#begin(opened, first.position);
+        backlog.#oldest = head;
+        backlog.#sequence = (last === undefined ? head.sequence : headOf(last.bytes).sequence) + 1;
+      }
+    } finally {
+      if (backlog === undefined) await opened.position.close();
     }
-    const head = headOf(first.bytes);
-    const backlog = new TenantBacklog(head.tenant, options);
-    const last = await opened.segments.last();
-    backlog.#begin(opened, first.position);
-    backlog.#oldest = head;
-    backlog.#sequence = last === undefined ? head.sequence + 1 : headOf(last.bytes).sequence + 1;
-    return { tenant: head.tenant, backlog };
+    return backlog;
   }
 
   get tenant(): string {

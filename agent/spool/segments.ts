@@ -215,8 +215,14 @@ export class Segments {
 
   async #removeFirst(): Promise<void> {
     const { disk, folder } = this.#options;
-    const { base } = this.#segments.shift()!;
-    await disk.remove(join(folder, nameOf(base)));
+    const segment = this.#segments.shift()!;
+    try {
+      await disk.remove(join(folder, nameOf(segment.base)));
+    } catch (cause) {
+      // Were those behind it removed and not this one, a crash might leave it without what follows.
+      this.#segments.unshift(segment);
+      throw cause;
+    }
   }
 
   async #recordAt(segment: Segment, offset: number): Promise<SpooledRecord | undefined> {
