@@ -56,6 +56,16 @@ describe("values", () => {
   );
   refuses("a quoted boolean", `${BASE}server: {disable: "true"}`, /expected true or false, got the text "true": remove the quotes/);
   refuses("a port out of range", `${BASE}server: {http_listen_port: 99999}`, /from 0 to 65535/);
+  takes("the backlog's defaults, as /config shows them", BASE, ({ config }) => {
+    expect(config.backlog).toEqual({ enabled: true, directory: "", max_bytes: 512 * 1024 * 1024 });
+    expect(printConfig(config)).toContain('backlog:\n  enabled: true\n  directory: ""\n  max_bytes: 512MB\n');
+  });
+  refuses(
+    "a backlog too small to be of use",
+    `${BASE}backlog: {max_bytes: 10KB}\n`,
+    /:2:\d+: backlog\.max_bytes: expected 1MB or more; set enabled: false/,
+  );
+  refuses("a key the backlog has not", `${BASE}backlog: {on_full: refuse}\n`, /:2:\d+: unknown key backlog\.on_full/);
   takes("booleans of YAML 1.1", `${BASE}server: {disable: yes, health_check_target: off}`, ({ config }) =>
     expect([config.server.disable, config.server.health_check_target]).toEqual([true, false]),
   );
