@@ -9,7 +9,7 @@ import { constants, Script } from "node:vm";
 
 const require = createRequire(import.meta.url);
 // Node carries byte code of its own modules, too, which is only taken with the engine's flags as they are at first.
-for (const name of ["crypto", "worker_threads", "fs/promises", "http", "https", "dns", "child_process", "cluster", "zlib"]) {
+for (const name of ["crypto", "fs/promises", "http", "https", "dns", "zlib"]) {
   require(`node:${name}`);
 }
 

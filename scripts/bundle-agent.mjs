@@ -34,6 +34,14 @@ const rarePackages = {
   },
 };
 
+/** What stands for a module that nothing here makes anything of. */
+const absent = {
+  name: "absent",
+  setup(bundle) {
+    bundle.onLoad({ filter: /.*/, namespace: "absent" }, () => ({ contents: "module.exports = class {};" }));
+  },
+};
+
 /** Messages of the schema library in forty languages that nobody asks for. */
 const oneLanguage = {
   name: "one-language",
@@ -51,10 +59,21 @@ const oneLanguage = {
 const plainClient = {
   name: "plain-client",
   setup(bundle) {
-    bundle.onResolve({ filter: /^form-data$/ }, () => ({ path: "form-data", namespace: "absent" }));
-    bundle.onLoad({ filter: /.*/, namespace: "absent" }, () => ({ contents: "module.exports = class {};" }));
+    bundle.onResolve({ filter: /^form-data$/ }, ({ path }) => ({ path, namespace: "absent" }));
     bundle.onLoad({ filter: /\/axios\/dist\/node\/axios\.cjs$/ }, ({ path }) => ({
       contents: readFileSync(path, "utf8").replaceAll("return globalThis;", "return {};").replace("require('http2')", "{}"),
+      loader: "js",
+    }));
+  },
+};
+
+/** The log without what writes files and what writes in another thread: its lines go where log-destination.ts says. */
+const plainLog = {
+  name: "plain-log",
+  setup(bundle) {
+    bundle.onResolve({ filter: /^(?:sonic-boom|thread-stream)$/ }, ({ path }) => ({ path, namespace: "absent" }));
+    bundle.onLoad({ filter: /\/pino\/lib\/tools\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8").replace("require('worker_threads')", "{ isMainThread: true }"),
       loader: "js",
     }));
   },
@@ -103,7 +122,7 @@ await build({
   entryPoints: [entry],
   outfile: resolve("dist/agent/agent.cjs"),
   // The first that knows a file loads it.
-  plugins: [kubernetesApart, keepPlaces, rarePackages, oneLanguage, plainClient],
+  plugins: [absent, kubernetesApart, keepPlaces, rarePackages, oneLanguage, plainClient, plainLog],
   // A function of what Node gives a CommonJS module, for the launcher to call.
   banner: {
     js: `(function (exports, require, module, __filename, __dirname) {

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { bool, byteSize, goDuration, int, labels, text, textMap, url } from "./fields.ts";
+import { bool, byteSize, goDuration, int, labels, once, text, textMap, url } from "./fields.ts";
 import { backoffSchema, httpClientFaults, httpClientFields } from "./http-client.ts";
 
 /** Ours: where entries are kept that a server refuses for good. */
@@ -12,7 +12,7 @@ const deadLetterSchema = () =>
     max_bytes: byteSize().prefault("100MB"),
   });
 
-export const clientSchema = () =>
+export const clientSchema = once(() =>
   z
     .strictObject({
       name: text().default(""),
@@ -33,7 +33,8 @@ export const clientSchema = () =>
     })
     .superRefine((client, context) => {
       for (const message of httpClientFaults(client)) context.addIssue({ code: "custom", message });
-    });
+    }),
+);
 
 export type ClientConfig = z.infer<ReturnType<typeof clientSchema>>;
 

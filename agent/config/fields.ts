@@ -42,7 +42,13 @@ function readNumber(wanted: string, value: unknown): number {
   throw expected(wanted, value);
 }
 
-export const text = (): z.ZodType<string> => field(readText);
+/** A schema without settings is made once: a configuration has two hundred places for a text, a number, a time. */
+export function once<Schema extends z.ZodType>(make: () => Schema): () => Schema {
+  let made: Schema | undefined;
+  return () => (made ??= make());
+}
+
+export const text = once(() => field(readText));
 
 /** A text out of a few. */
 export function oneOf<T extends string>(allowed: readonly T[]): z.ZodType<T> {
@@ -54,56 +60,73 @@ export function oneOf<T extends string>(allowed: readonly T[]): z.ZodType<T> {
   });
 }
 
+const ints = new Map<string, z.ZodType<number>>();
+
 /** A whole number; what stands behind a decimal point is cut off, as Go's decoder does. */
-export const int = (min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER): z.ZodType<number> =>
+export function int(min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER): z.ZodType<number> {
+  const key = `${min} to ${max}`;
+  let made = ints.get(key);
+  if (made === undefined) ints.set(key, (made = wholeNumber(min, max)));
+  return made;
+}
+
+const wholeNumber = (min: number, max: number): z.ZodType<number> =>
   field((value) => {
     const number = Math.trunc(readNumber("a whole number", value));
     if (!(number >= min && number <= max)) throw new Error(`expected a whole number from ${min} to ${max}, got ${number}`);
     return number;
   });
 
-export const float = (): z.ZodType<number> =>
-  field((value) => {
-    const number = readNumber("a number", value);
-    if (Number.isNaN(number)) throw expected("a number", value);
-    return number;
-  });
+export const float = once(
+  (): z.ZodType<number> =>
+    field((value) => {
+      const number = readNumber("a number", value);
+      if (Number.isNaN(number)) throw expected("a number", value);
+      return number;
+    }),
+);
 
-export const bool = (): z.ZodType<boolean> =>
-  field((value) => {
-    if (value instanceof Plain && typeof value.value === "boolean") return value.value;
-    throw expected("true or false", value);
-  });
+export const bool = once(
+  (): z.ZodType<boolean> =>
+    field((value) => {
+      if (value instanceof Plain && typeof value.value === "boolean") return value.value;
+      throw expected("true or false", value);
+    }),
+);
 
 /** Go's durations are nanoseconds in 64 bits: 292 years. */
 const DURATION_NS_MAX = 2 ** 63;
 
 /** Go's durations (`1h30m`, `1.5s`; no days); a bare number is nanoseconds. Milliseconds. */
-export const goDuration = (): z.ZodType<number> =>
-  field((value) => {
-    if (value instanceof Plain) {
-      const nanoseconds = readNumber("a duration such as 10s or 1h30m", value);
-      if (!(Math.abs(nanoseconds) < DURATION_NS_MAX)) throw expected("a duration such as 10s or 1h30m, of at most 292 years", value);
-      return nanoseconds / 1e6;
-    }
-    if (typeof value !== "string") throw expected("a duration such as 10s or 1h30m", value);
-    return parseGoDurationMs(value);
-  });
+export const goDuration = once(
+  (): z.ZodType<number> =>
+    field((value) => {
+      if (value instanceof Plain) {
+        const nanoseconds = readNumber("a duration such as 10s or 1h30m", value);
+        if (!(Math.abs(nanoseconds) < DURATION_NS_MAX)) throw expected("a duration such as 10s or 1h30m, of at most 292 years", value);
+        return nanoseconds / 1e6;
+      }
+      if (typeof value !== "string") throw expected("a duration such as 10s or 1h30m", value);
+      return parseGoDurationMs(value);
+    }),
+);
 
 /** Prometheus' durations (`30d`, `1w`), which discoveries take. Milliseconds. */
-export const promDuration = (): z.ZodType<number> => field((value) => parsePrometheusDurationMs(readText(value)));
+export const promDuration = once((): z.ZodType<number> => field((value) => parsePrometheusDurationMs(readText(value))));
 
 /** `256kb`, `2M`, or a number of bytes. */
-export const byteSize = (): z.ZodType<number> => field((value) => parseConfigBytes(readText(value)));
+export const byteSize = once((): z.ZodType<number> => field((value) => parseConfigBytes(readText(value))));
 
 export const list = <T>(item: z.ZodType<T>): z.ZodType<T[]> => z.array(item, { error: "expected a list" }) as unknown as z.ZodType<T[]>;
-export const textList = (): z.ZodType<string[]> => list(text());
+export const textList = once((): z.ZodType<string[]> => list(text()));
 
 /** Names to texts; a name without a value vanishes. */
-export const textMap = (): z.ZodType<Record<string, string>> =>
-  z.record(z.string(), text(), { error: "expected a map of names to texts" }).transform(withoutEmpty) as unknown as z.ZodType<
-    Record<string, string>
-  >;
+export const textMap = once(
+  (): z.ZodType<Record<string, string>> =>
+    z.record(z.string(), text(), { error: "expected a map of names to texts" }).transform(withoutEmpty) as unknown as z.ZodType<
+      Record<string, string>
+    >,
+);
 
 /** Labels: an empty label is no label. */
 export const labels = textMap;
@@ -113,13 +136,15 @@ function withoutEmpty(map: Record<string, string>): Record<string, string> {
 }
 
 /** A URL as Go's net/url takes it: nearly everything, for instance `${LOKI_URL}` as a whole, but no stray characters in host or port. */
-export const url = (): z.ZodType<string> =>
-  field((value) => {
-    const written = readText(value);
-    const fault = urlFault(written);
-    if (fault !== undefined) throw new Error(`parse ${JSON.stringify(written)}: ${fault}`);
-    return written;
-  });
+export const url = once(
+  (): z.ZodType<string> =>
+    field((value) => {
+      const written = readText(value);
+      const fault = urlFault(written);
+      if (fault !== undefined) throw new Error(`parse ${JSON.stringify(written)}: ${fault}`);
+      return written;
+    }),
+);
 
 function urlFault(written: string): string | undefined {
   if (/[\0-\x1f\x7f]/.test(written)) return "invalid control character in URL";

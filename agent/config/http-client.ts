@@ -3,14 +3,14 @@
 import type { z } from "zod";
 import { z as zod } from "zod";
 import { TLS_VERSIONS } from "../client/tls-versions.ts";
-import { bool, goDuration, text, textList, textMap, url } from "./fields.ts";
+import { bool, goDuration, once, text, textList, textMap, url } from "./fields.ts";
 
 const tlsVersion = () =>
   text().refine((version) => version === "" || TLS_VERSIONS.includes(version), {
     error: ({ input }) => `unknown TLS version: ${input}; it is one of ${TLS_VERSIONS.join(", ")}`,
   });
 
-export const tlsSchema = () =>
+export const tlsSchema = once(() =>
   zod.strictObject({
     ca: text().optional(),
     cert: text().optional(),
@@ -22,7 +22,8 @@ export const tlsSchema = () =>
     insecure_skip_verify: bool().default(false),
     min_version: tlsVersion().optional(),
     max_version: tlsVersion().optional(),
-  });
+  }),
+);
 
 export type TlsConfig = z.infer<ReturnType<typeof tlsSchema>>;
 

@@ -1,9 +1,9 @@
 // The block `server`, of the agent itself and of sources that listen on HTTP (loki_push_api, gcplog push, heroku_drain).
 
 import { z } from "zod";
-import { bool, goDuration, int, oneOf, text } from "./fields.ts";
+import { bool, goDuration, int, once, oneOf, text } from "./fields.ts";
 
-const httpTlsSchema = () =>
+const httpTlsSchema = once(() =>
   z.strictObject({
     cert: text().optional(),
     key: text().optional(),
@@ -12,7 +12,8 @@ const httpTlsSchema = () =>
     key_file: text().default(""),
     client_auth_type: text().default(""),
     client_ca_file: text().default(""),
-  });
+  }),
+);
 
 const port = (standard: number) => int(0, 65_535).default(standard);
 
