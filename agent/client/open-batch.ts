@@ -39,6 +39,8 @@ export interface Segment {
 }
 
 const NO_ROOM = new Uint8Array(0);
+/** Room of a stream of which nothing is known. */
+const BEGIN_BYTES = 1024;
 const REQUEST_SCRATCH_BYTES = 2 * 1024 * 1024;
 let requestScratch: Buffer | undefined;
 /** Picks sorted by their streams, while a segment is encoded. */
@@ -95,7 +97,10 @@ export class OpenBatch {
   /** Encodes picks that are sorted by their streams: in one call those whose buffers have room, the others by themselves. */
   #encodeGroups(batch: EntryBatch, groupEnds: Int32Array, streams: readonly ResolvedStream[]): void {
     const isPlain = batch.metadata === undefined && batch.farSec === undefined;
-    const begun = streams.map((stream) => (isPlain ? this.#streams.get(stream) : undefined));
+    const isEmpty = (slot: number): boolean => groupEnds[slot] === (slot === 0 ? 0 : groupEnds[slot - 1]);
+    const begun = streams.map((stream, slot) =>
+      isPlain && !isEmpty(slot) ? (this.#streams.get(stream) ?? this.#begin(stream)) : undefined,
+    );
     const ends = Int32Array.from(begun, (buffer) => buffer?.used ?? -1);
     if (isPlain) {
       const outs = begun.map((buffer) => buffer?.bytes ?? NO_ROOM);
@@ -106,6 +111,13 @@ export class OpenBatch {
       if (ends[slot]! >= 0) begun[slot]!.used = ends[slot]!;
       else this.#encode(batch, grouped.subarray(from, groupEnds[slot]), streams[slot]!);
     }
+  }
+
+  /** With the room that it took last time. */
+  #begin(stream: ResolvedStream): StreamBuffer {
+    const buffer = { bytes: streamBuffers.take(Math.max(stream.batchBytes, BEGIN_BYTES)), used: 0 };
+    this.#streams.set(stream, buffer);
+    return buffer;
   }
 
   #encode(batch: EntryBatch, picks: Int32Array, stream: ResolvedStream): void {
