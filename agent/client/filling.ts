@@ -2,7 +2,7 @@
 
 import { kernels } from "../../lib/kernels/index.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
-import { encodeMetadata } from "./metadata-bytes.ts";
+import { encodeMetadata, numberMetadata } from "./metadata-bytes.ts";
 import type { OpenBatch } from "./open-batch.ts";
 import type { ResolvedStream } from "./stream-labels.ts";
 
@@ -50,11 +50,13 @@ export function fitting(
     if (fit.count === 0 && isEmpty) return { to: from + 1, bytes: batch.lineLength(picks[from]!) };
     return { to: from + fit.count, bytes: fit.bytes };
   }
+  const counted = batch.metadata === undefined ? undefined : numberMetadata(batch)?.counted;
   let bytes = 0;
   let to = from;
   for (; to < count; to++) {
     if (bound !== undefined && bound.allowed[bound.slots[picks[to]!]!] === 0) break;
-    const entryBytes = sizeOf(batch, picks[to]!);
+    const i = picks[to]!;
+    const entryBytes = counted === undefined ? sizeOf(batch, i) : batch.ends[i]! - batch.starts[i]! + counted[i]!;
     if (bytes + entryBytes > bytesMax && !(isEmpty && to === from)) break;
     bytes += entryBytes;
   }

@@ -1,7 +1,8 @@
 // Structured metadata as it stands in a push request. Entries share their lists (lib/wire/metadata-lists.ts), so what a list becomes is
 // remembered for a while.
 
-import type { MetadataPair } from "../../lib/wire/entry-batch.ts";
+import type { EntryTails } from "../../lib/kernels/kernels.ts";
+import type { EntryBatch, MetadataPair } from "../../lib/wire/entry-batch.ts";
 import { BodyWriter, TAG_METADATA, TAG_NAME, TAG_VALUE, varintBytes } from "./body-writer.ts";
 
 export interface EncodedMetadata {
@@ -36,6 +37,48 @@ function encode(list: readonly MetadataPair[]): EncodedMetadata {
     if (value !== "") writer.bytes(TAG_VALUE, Buffer.from(value));
   });
   return { bytes: writer.out, counted: sizes.reduce((sum, size) => sum + size, 0) };
+}
+
+/** The metadata of a batch's entries, each different list once. */
+export interface NumberedMetadata {
+  /** As kernels take it. */
+  readonly tails: EntryTails;
+  /** By entry: what its metadata counts towards the batch size. */
+  readonly counted: Int32Array;
+  /** Bytes of the longest. */
+  readonly bytesMax: number;
+}
+
+/** Of a batch with more different lists, each entry's is encoded by itself. */
+const NUMBERED_MAX = 1_024;
+const numbered = new WeakMap<EntryBatch, NumberedMetadata | undefined>();
+
+/** Found out once for a batch, whose metadata no stage changes any more; undefined when its lists are too many. */
+export function numberMetadata(batch: EntryBatch): NumberedMetadata | undefined {
+  if (!numbered.has(batch)) numbered.set(batch, number(batch));
+  return numbered.get(batch);
+}
+
+function number({ metadata = [], live, liveCount, count }: EntryBatch): NumberedMetadata | undefined {
+  const ids = new Int32Array(count).fill(-1);
+  const counted = new Int32Array(count);
+  const numbers = new Map<readonly MetadataPair[], number>();
+  const all: EncodedMetadata[] = [];
+  for (let k = 0; k < liveCount; k++) {
+    const i = live[k]!;
+    const list = metadata[i];
+    if (list === undefined) continue;
+    let id = numbers.get(list);
+    if (id === undefined) {
+      if (all.length === NUMBERED_MAX) return undefined;
+      id = all.push(encodeMetadata(list)) - 1;
+      numbers.set(list, id);
+    }
+    ids[i] = id;
+    counted[i] = all[id]!.counted;
+  }
+  const texts = all.map(({ bytes }) => bytes);
+  return { tails: { ids, texts }, counted, bytesMax: texts.reduce((most, { length }) => Math.max(most, length), 0) };
 }
 
 /** Size of a pair as a LabelPairAdapter message. */

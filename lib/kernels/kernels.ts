@@ -122,6 +122,12 @@ export interface LineSurvey {
   readonly cutCount: number;
 }
 
+/** Bytes behind the lines of some entries: entry i has `texts[ids[i]]`, or none where its id is negative. */
+export interface EntryTails {
+  readonly ids: Int32Array;
+  readonly texts: readonly Uint8Array[];
+}
+
 export interface Kernels {
   readonly flavour: "wasm" | "typescript";
 
@@ -287,7 +293,9 @@ export interface Kernels {
   /**
    * Appends protobuf EntryAdapter fields (tag 0x12, reference agent-features §7.2) for the entries `picks[0, pickCount)` to `out` at
    * `at`. Returns the new end, or -1 when `out` is too small (nothing is promised about its content then). An upper bound of the
-   * room needed: line bytes + 40 per entry.
+   * room needed: line bytes + 40 per entry, and its tail.
+   *
+   * @param tails encoded fields (structured metadata) that go behind the line
    */
   encodeEntries(
     bytes: Uint8Array,
@@ -299,6 +307,7 @@ export interface Kernels {
     pickCount: number,
     out: Uint8Array,
     at: number,
+    tails?: EntryTails,
   ): number;
 
   /**
@@ -315,6 +324,7 @@ export interface Kernels {
     groupEnds: Int32Array,
     outs: readonly Uint8Array[],
     ats: Int32Array,
+    tails?: EntryTails,
   ): void;
 
   /** Decodes a protobuf PushRequest. Throws MalformedInput. Unknown fields are skipped. */

@@ -7,10 +7,10 @@ const SEC_MIN: i64 = -62_135_596_800;
 const SEC_MAX: i64 = 253_402_300_799;
 const GROUP_DEPTH_MAX: i32 = 32;
 
-/** Appends entries to out[at, capacity). Returns the new end, -1 when there is no room, -2 when a pick or its line is none. */
+/** Appends entries to out[at, capacity); per entry `tailIds`, unless it is 0, has the number of its tail, whose address and length are in `tails`. Returns the new end, -1 when there is no room, -2 when a pick or its line is none. */
 export function encodeEntries(
   base: usize, byteCount: i32, starts: usize, ends: usize, sec: usize, nanos: usize, count: i32, picks: usize, pickCount: i32, out: usize,
-  capacity: usize,
+  capacity: usize, tailIds: usize, tails: usize, tailCount: i32,
 ): i32 {
   const outEnd = out + capacity;
   let o = out;
@@ -27,7 +27,17 @@ export function encodeEntries(
     const secBytes: u32 = s < 0 ? 11 : s == 0 ? 0 : 1 + varintBytes(s);
     const nanosBytes: u32 = n < 0 ? 11 : n == 0 ? 0 : 1 + varintBytes(n);
     const timeBytes = secBytes + nanosBytes;
-    const entryBytes = 2 + timeBytes + (lineBytes == 0 ? 0 : 1 + varintBytes(lineBytes) + lineBytes);
+    let tail: usize = 0;
+    let tailBytes: u32 = 0;
+    if (tailIds != 0) {
+      const id = load<i32>(tailIds + i);
+      if (id >= tailCount) return -2;
+      if (id >= 0) {
+        tail = <usize>load<u32>(tails + (<usize>id << 3));
+        tailBytes = load<u32>(tails + (<usize>id << 3) + 4);
+      }
+    }
+    const entryBytes = 2 + timeBytes + (lineBytes == 0 ? 0 : 1 + varintBytes(lineBytes) + lineBytes) + tailBytes;
     if (1 + varintBytes(entryBytes) + entryBytes > <u32>(outEnd - o)) return -1;
     store<u8>(o++, 0x12);
     o = writeVarint(o, entryBytes);
@@ -36,11 +46,16 @@ export function encodeEntries(
     o += 2;
     if (secBytes > 0) o = writeInt(o, 0x08, s);
     if (nanosBytes > 0) o = writeInt(o, 0x10, n);
-    if (lineBytes == 0) continue;
-    store<u8>(o++, 0x12);
-    o = writeVarint(o, lineBytes);
-    copyLiterals(o, base + start, lineBytes, outEnd);
-    o += lineBytes;
+    if (lineBytes > 0) {
+      store<u8>(o++, 0x12);
+      o = writeVarint(o, lineBytes);
+      copyLiterals(o, base + start, lineBytes, outEnd);
+      o += lineBytes;
+    }
+    if (tailBytes > 0) {
+      copyLiterals(o, tail, tailBytes, outEnd);
+      o += tailBytes;
+    }
   }
   return <i32>(o - out);
 }
@@ -51,7 +66,7 @@ export function encodeEntries(
  */
 export function encodeGroups(
   base: usize, byteCount: i32, starts: usize, ends: usize, sec: usize, nanos: usize, count: i32, sorted: usize, groupEnds: usize,
-  groupCount: i32, outs: usize, written: usize,
+  groupCount: i32, outs: usize, written: usize, tailIds: usize, tails: usize, tailCount: i32,
 ): bool {
   let from = 0;
   for (let group = 0; group < groupCount; group++) {
@@ -60,6 +75,7 @@ export function encodeGroups(
     const picks = sorted + (<usize>from << 2);
     const bytes = encodeEntries(
       base, byteCount, starts, ends, sec, nanos, count, picks, to - from, <usize>load<u32>(out), <usize>load<u32>(out + 4),
+      tailIds, tails, tailCount,
     );
     if (bytes == -2) return false;
     store<i32>(written + (<usize>group << 2), bytes);

@@ -2,7 +2,7 @@
 // into columns. Strictness is that of the decoder Loki generates with gogo/protobuf: known fields must have their wire type, the
 // last of repeated singular fields wins, unknown fields are skipped, a timestamp must lie in the years 1 to 9999.
 
-import type { DecodedPush } from "../kernels.ts";
+import type { DecodedPush, EntryTails } from "../kernels.ts";
 import {
   GROUPS_TOO_DEEP,
   ILLEGAL_TAG,
@@ -19,6 +19,7 @@ const SEC_MAX = 253_402_300_799;
 /** Go's zero time, which an entry without a timestamp field has. */
 const SEC_OF_NO_TIME = SEC_MIN;
 const GROUP_DEPTH_MAX = 32;
+const NO_TAIL = new Uint8Array(0);
 
 export function encodeEntries(
   bytes: Uint8Array,
@@ -30,6 +31,7 @@ export function encodeEntries(
   pickCount: number,
   out: Uint8Array,
   at: number,
+  tails?: EntryTails,
 ): number {
   let o = at;
   for (let k = 0; k < pickCount; k++) {
@@ -39,7 +41,8 @@ export function encodeEntries(
     const secBytes = sec[i]! < 0 ? 11 : sec[i] === 0 ? 0 : 1 + varintBytes(sec[i]!);
     const nanosBytes = nanos[i]! < 0 ? 11 : nanos[i] === 0 ? 0 : 1 + varintBytes(nanos[i]!);
     const timeBytes = secBytes + nanosBytes;
-    const entryBytes = 2 + timeBytes + (lineBytes === 0 ? 0 : 1 + varintBytes(lineBytes) + lineBytes);
+    const tail = tails?.texts[tails.ids[i]!] ?? NO_TAIL;
+    const entryBytes = 2 + timeBytes + (lineBytes === 0 ? 0 : 1 + varintBytes(lineBytes) + lineBytes) + tail.length;
     if (o + 1 + varintBytes(entryBytes) + entryBytes > out.length) return -1;
     out[o++] = 0x12;
     o = writeVarint(out, o, entryBytes);
@@ -47,11 +50,14 @@ export function encodeEntries(
     out[o++] = timeBytes;
     if (secBytes > 0) o = writeInt(out, o, 0x08, sec[i]!);
     if (nanosBytes > 0) o = writeInt(out, o, 0x10, nanos[i]!);
-    if (lineBytes === 0) continue;
-    out[o++] = 0x12;
-    o = writeVarint(out, o, lineBytes);
-    out.set(bytes.subarray(starts[i]!, ends[i]!), o);
-    o += lineBytes;
+    if (lineBytes > 0) {
+      out[o++] = 0x12;
+      o = writeVarint(out, o, lineBytes);
+      out.set(bytes.subarray(starts[i]!, ends[i]!), o);
+      o += lineBytes;
+    }
+    out.set(tail, o);
+    o += tail.length;
   }
   return o;
 }
@@ -66,10 +72,11 @@ export function encodeGroups(
   groupEnds: Int32Array,
   outs: readonly Uint8Array[],
   ats: Int32Array,
+  tails?: EntryTails,
 ): void {
   for (let group = 0, from = 0; group < outs.length; group++) {
     const to = groupEnds[group]!;
-    ats[group] = encodeEntries(bytes, starts, ends, sec, nanos, sorted.subarray(from, to), to - from, outs[group]!, ats[group]!);
+    ats[group] = encodeEntries(bytes, starts, ends, sec, nanos, sorted.subarray(from, to), to - from, outs[group]!, ats[group]!, tails);
     from = to;
   }
 }

@@ -1,23 +1,44 @@
 // Calls of the push kernels.
 
 import { type KernelMemory, PAD_BYTES } from "../kernel-memory.ts";
-import type { DecodedPush, Kernels } from "../kernels.ts";
+import type { DecodedPush, EntryTails, Kernels } from "../kernels.ts";
 import { typescriptKernels as twin } from "../kernels-typescript.ts";
 import { malformed, NO_ROOM } from "../malformed.ts";
 import type { KernelModule } from "./module.ts";
 import { placeSpans, SURVEY_BYTES } from "./spans.ts";
 
+/** Room that tails and the table of them take, in two pieces. */
+function tailsBytes(tails: EntryTails | undefined): number {
+  if (tails === undefined) return 0;
+  return tails.texts.reduce((sum, { length }) => sum + length + 8, 4 * tails.ids.length);
+}
+
+/** Addresses of the tails' numbers and of the table, and how many tails there are. */
+function placeTails(memory: KernelMemory, tails: EntryTails | undefined, count: number): [idsAt: number, table: number, tailCount: number] {
+  if (tails === undefined) return [0, 0, 0];
+  const { ids, texts } = tails;
+  const table = memory.take(tailsBytes(tails) - 4 * ids.length);
+  let at = table + 8 * texts.length;
+  for (let t = 0; t < texts.length; t++) {
+    memory.words[(table >> 2) + 2 * t] = at;
+    memory.words[(table >> 2) + 2 * t + 1] = texts[t]!.length;
+    memory.bytes.set(texts[t]!, at);
+    at += texts[t]!.length;
+  }
+  return [memory.placeWords(ids, Math.min(count, ids.length)), table, texts.length];
+}
+
 export function pushKernels(module: KernelModule, memory: KernelMemory): Pick<Kernels, "encodeEntries" | "encodeGroups" | "decodePush"> {
   const one: Pick<Kernels, "encodeEntries"> = {
-    encodeEntries(bytes, starts, ends, sec, nanos, picks, pickCount, out, at): number {
+    encodeEntries(bytes, starts, ends, sec, nanos, picks, pickCount, out, at, tails): number {
       const count = Math.min(starts.length, ends.length);
       const room = out.length - at;
       // Where the module writes into `out` itself, no room is set aside, however large `out` is.
       const resident = memory.isResident(out);
       const brought = (memory.isResident(bytes) ? 0 : bytes.length) + (resident ? 0 : room);
-      const need = brought + SURVEY_BYTES + 16 * count + 4 * pickCount;
-      const byTwin = (): number => twin.encodeEntries(bytes, starts, ends, sec, nanos, picks, pickCount, out, at);
-      if (room < 0 || !memory.enter(need, 8, bytes, starts, ends, sec, nanos, picks, out)) return byTwin();
+      const need = brought + SURVEY_BYTES + 16 * count + 4 * pickCount + tailsBytes(tails);
+      const byTwin = (): number => twin.encodeEntries(bytes, starts, ends, sec, nanos, picks, pickCount, out, at, tails);
+      if (room < 0 || !memory.enter(need, 10, bytes, starts, ends, sec, nanos, picks, out)) return byTwin();
       const [startsAt, endsAt] = [memory.placeWords(starts, count), memory.placeWords(ends, count)];
       const picksAt = memory.placeWords(picks, pickCount);
       const base = placeSpans(module, memory, bytes, startsAt, endsAt, count, { at: picksAt, count: pickCount });
@@ -35,6 +56,7 @@ export function pushKernels(module: KernelModule, memory: KernelMemory): Pick<Ke
         pickCount,
         target,
         room,
+        ...placeTails(memory, tails, count),
       );
       if (written === -2) return byTwin();
       if (written < 0) return -1;
@@ -49,7 +71,7 @@ export function pushKernels(module: KernelModule, memory: KernelMemory): Pick<Ke
   return {
     ...one,
 
-    encodeGroups(bytes, starts, ends, sec, nanos, sorted, groupEnds, outs, ats): void {
+    encodeGroups(bytes, starts, ends, sec, nanos, sorted, groupEnds, outs, ats, tails): void {
       const count = Math.min(starts.length, ends.length);
       const groupCount = outs.length;
       const pickCount = groupCount === 0 ? 0 : groupEnds[groupCount - 1]!;
@@ -57,10 +79,10 @@ export function pushKernels(module: KernelModule, memory: KernelMemory): Pick<Ke
         const [from, to] = [group === 0 ? 0 : groupEnds[group - 1]!, groupEnds[group]!];
         if (to === from) return;
         const picks = sorted.subarray(from, to);
-        ats[group] = one.encodeEntries(bytes, starts, ends, sec, nanos, picks, to - from, outs[group]!, ats[group]!);
+        ats[group] = one.encodeEntries(bytes, starts, ends, sec, nanos, picks, to - from, outs[group]!, ats[group]!, tails);
       };
-      const need = SURVEY_BYTES + 16 * count + 4 * (pickCount + groupCount) + groupBytes * groupCount;
-      if (!memory.isResident(bytes) || !memory.enter(need, 8, bytes, starts, ends, sec, nanos, sorted, groupEnds)) {
+      const need = SURVEY_BYTES + 16 * count + 4 * (pickCount + groupCount) + groupBytes * groupCount + tailsBytes(tails);
+      if (!memory.isResident(bytes) || !memory.enter(need, 10, bytes, starts, ends, sec, nanos, sorted, groupEnds)) {
         for (let group = 0; group < groupCount; group++) byOne(group);
         return;
       }
@@ -86,6 +108,7 @@ export function pushKernels(module: KernelModule, memory: KernelMemory): Pick<Ke
         groupCount,
         table,
         written,
+        ...placeTails(memory, tails, count),
       );
       if (done === 0) throw new RangeError("BUG: a pick is of no line");
       const results = words.slice(written >> 2, (written >> 2) + groupCount);

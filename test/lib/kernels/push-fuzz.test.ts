@@ -182,17 +182,19 @@ describe("encodeGroups", () => {
       const picks = Array.from({ length: groupCount }, (_, g) => lines.map((_, i) => i).filter((i) => groups[i] === g));
       const groupEnds = Int32Array.from(picks, (_, g) => picks.slice(0, g + 1).flat().length);
       const sorted = Int32Array.from(picks.flat());
+      const texts = Array.from({ length: 1 + random.below(3) }, () => random.bytes(random.pick([0, 3, 150])));
+      const tails = random.chance(0.5) ? undefined : { ids: Int32Array.from(lines, () => random.below(texts.length + 1) - 1), texts };
       const rooms = picks.map(() => random.pick([0, 100, 2_000, 10_000]));
       const from = Int32Array.from(rooms, (room) => random.below(room + 1));
       const want = picks.map((of, g) => {
         const out = new Uint8Array(rooms[g]!);
-        const end = twin.encodeEntries(bytes, starts, ends, sec, nanos, Int32Array.from(of), of.length, out, from[g]!);
+        const end = twin.encodeEntries(bytes, starts, ends, sec, nanos, Int32Array.from(of), of.length, out, from[g]!, tails);
         return end < 0 ? "no room" : Buffer.from(out.subarray(from[g], end)).toString("hex");
       });
       const got = agree((flavour) => {
         const outs = rooms.map((room) => (random.chance(0.5) ? groupRoom(room) : new Uint8Array(room)));
         const ats = from.slice();
-        flavour.encodeGroups(bytes, starts, ends, sec, nanos, sorted, groupEnds, outs, ats);
+        flavour.encodeGroups(bytes, starts, ends, sec, nanos, sorted, groupEnds, outs, ats, tails);
         return outs.map((out, g) => (ats[g]! < 0 ? "no room" : Buffer.from(out.subarray(from[g], ats[g])).toString("hex")));
       });
       expect(got).toEqual(want);
