@@ -10,6 +10,12 @@ export const BLOCK_BYTES = 1024 * 1024;
 /** Room before the block for the mark that is read along, and behind it for text that stages append. */
 export const BLOCK_SLACK_BYTES = 4 * 1024;
 
+/**
+ * Room of a block for a whole read: texts that stages append (`docker`, `json` and `output` undo escapes) go behind what was read, in the
+ * kernels' memory as well. It is no memory until somebody writes there.
+ */
+export const BLOCK_ROOM_BYTES = 2 * BLOCK_BYTES + BLOCK_SLACK_BYTES;
+
 /** Blocks in the kernels' own memory, which is never freed: what one loop of reading has in hand, and a few that wait for room. */
 const KERNEL_BLOCKS_MAX = 8;
 const SMALL_BYTES = 16 * 1024;
@@ -27,8 +33,7 @@ export class ReadBlocks {
     if (bytes > BLOCK_BYTES + MARK_BYTES_MAX) return new Uint8Array(bytes + BLOCK_SLACK_BYTES);
     const free = this.#free.pop();
     if (free !== undefined) return free;
-    const size = BLOCK_BYTES + BLOCK_SLACK_BYTES;
-    return this.#madeCount++ < KERNEL_BLOCKS_MAX ? kernels.allocate(size) : new Uint8Array(size);
+    return this.#madeCount++ < KERNEL_BLOCKS_MAX ? kernels.allocate(BLOCK_ROOM_BYTES) : new Uint8Array(BLOCK_ROOM_BYTES);
   }
 
   /** Columns for BATCH_LINES_MAX lines, in the kernels' memory; undefined when all there are are in use. */
@@ -46,6 +51,6 @@ export class ReadBlocks {
   /** Takes a block back; nobody may look at it any more. */
   give(block: Uint8Array): void {
     if (block.length === SMALL_BYTES && this.#freeSmall.length < 64) this.#freeSmall.push(block);
-    else if (block.length === BLOCK_BYTES + BLOCK_SLACK_BYTES && this.#free.length < KERNEL_BLOCKS_MAX) this.#free.push(block);
+    else if (block.length === BLOCK_ROOM_BYTES && this.#free.length < KERNEL_BLOCKS_MAX) this.#free.push(block);
   }
 }

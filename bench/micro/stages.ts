@@ -3,8 +3,10 @@
 //   npm run build && node dist/bench/micro/stages.js
 
 import { Registry } from "prom-client";
+import { BLOCK_ROOM_BYTES } from "../../agent/tail/read-blocks.ts";
+import { allocateWords, kernels } from "../../lib/kernels/index.ts";
 import { seededRandom } from "../../lib/runtime/clock.ts";
-import { EntryBatch } from "../../lib/wire/entry-batch.ts";
+import { EntryBatch, makeColumns } from "../../lib/wire/entry-batch.ts";
 import { LabelSet } from "../../lib/wire/labels.ts";
 import { compilePipeline } from "../../pipelines/compile.ts";
 
@@ -73,11 +75,18 @@ function makeLines(form: Form): Uint8Array {
     else
       text += `ts=${time} level=${level} msg="request served in ${i % 90} ms" status=200 path=/api/v1/items/${i} user=u${i % 97} bytes=${i * 13}\n`;
   }
-  return new Uint8Array(Buffer.from(text));
+  // Where the agent has what it reads, and with the room behind it.
+  const block = kernels.allocate(BLOCK_ROOM_BYTES);
+  block.set(Buffer.from(text));
+  return block.subarray(0, Buffer.byteLength(text));
 }
 
-function makeBatch(block: Uint8Array, starts: Int32Array, ends: Int32Array): EntryBatch {
-  const batch = new EntryBatch(block, BATCH_ENTRIES);
+/** As the agent's, they serve batch after batch. */
+const COLUMNS = makeColumns(BATCH_ENTRIES, allocateWords);
+
+function makeBatch(lines: Uint8Array, starts: Int32Array, ends: Int32Array): EntryBatch {
+  const block = new Uint8Array(lines.buffer, lines.byteOffset, BLOCK_ROOM_BYTES);
+  const batch = new EntryBatch(block, COLUMNS, lines.length);
   batch.count = BATCH_ENTRIES;
   batch.starts.set(starts);
   batch.ends.set(ends);
