@@ -14,6 +14,7 @@ import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import type { Appended, DiskQueue, OnUnreadable, ReadBatch, Receipt } from "../client/disk-queue.ts";
 import type { SealedBatch } from "../client/open-batch.ts";
+import { DiskHealth } from "../spool/disk-health.ts";
 import { entryCountOf } from "../spool/frame.ts";
 import { PositionFile } from "../spool/position-file.ts";
 import { Segments } from "../spool/segments.ts";
@@ -47,9 +48,6 @@ interface Opened {
   readonly position: PositionFile;
 }
 
-/** A disk that failed is left alone for this long. */
-const RETRY_MS = 5_000;
-
 export class TenantBacklog {
   readonly #options: TenantBacklogOptions;
   readonly #tenant: string;
@@ -69,13 +67,21 @@ export class TenantBacklog {
   readonly #handed = new Map<number, HandedTicket>();
   /** The first of them reads. */
   readonly #readers: Reader[] = [];
-  #retryAtMs = 0;
-  #isFailing = false;
+  readonly #health: DiskHealth;
   #isClosed = false;
 
   private constructor(tenant: string, options: TenantBacklogOptions) {
     this.#tenant = tenant;
     this.#options = options;
+    const { clock, log, folder, metrics } = options;
+    this.#health = new DiskHealth({
+      clock,
+      log,
+      of: "backlog",
+      meaning: "all clients keep the pace of the one that is behind; free space, or set backlog.directory to a folder that can be written",
+      fields: { folder, tenant },
+      count: () => metrics.writeFailed(),
+    });
   }
 
   /** One of which nothing is on disk yet. */
@@ -145,7 +151,7 @@ export class TenantBacklog {
   /** See `DiskQueue`. */
   async append(inFlight: readonly SealedBatch[], others: readonly SealedBatch[]): Promise<Appended> {
     const { clock, allowance } = this.#options;
-    if (this.#isClosed || (this.#isFailing && clock.nowMs() < this.#retryAtMs)) return NOTHING;
+    if (this.#isClosed || this.#health.isLeftAlone) return NOTHING;
     const sequence = this.#sequence;
     const records: Buffer[] = [];
     let entryCount = 0;
@@ -171,14 +177,12 @@ export class TenantBacklog {
 
   /** See `DiskQueue`. */
   async next(reader: Reader): Promise<ReadBatch | undefined> {
-    const { clock } = this.#options;
     while (this.reads(reader) && this.hasUnread) {
       try {
         const read = await this.#read(reader);
         if (read !== undefined) return read;
       } catch (error) {
-        this.#failed(error);
-        await clock.sleep(RETRY_MS, this.#stop.signal);
+        await this.#health.waitAfter(error, this.#stop.signal);
       }
     }
     return undefined;
@@ -223,10 +227,10 @@ export class TenantBacklog {
       position = await this.#opened!.segments.write(records);
     } catch (error) {
       if (this.#sequence === firstSequence + records.length) this.#sequence = firstSequence;
-      this.#failed(error);
+      this.#health.failed(error);
       return undefined;
     }
-    this.#worked();
+    this.#health.worked();
     this.#oldest ??= { sequence: firstSequence, sinceMs: this.#options.clock.nowMs() };
     const receipts: Receipt[] = [];
     for (const record of records.slice(0, handedCount)) {
@@ -298,26 +302,8 @@ export class TenantBacklog {
       if (position >= segments.end) await segments.closeOpen();
       await segments.removeBefore(position);
     } catch (error) {
-      this.#failed(error);
+      this.#health.failed(error);
     }
-  }
-
-  #failed(error: unknown): void {
-    const { clock, folder, log, metrics } = this.#options;
-    metrics.writeFailed();
-    this.#retryAtMs = clock.nowMs() + RETRY_MS;
-    if (this.#isFailing) return;
-    this.#isFailing = true;
-    log.warn(
-      { folder, tenant: this.#tenant, error: messageOf(error) },
-      "the backlog's disk fails: all clients keep the pace of the one that is behind; free space, or set backlog.directory to a folder that can be written",
-    );
-  }
-
-  #worked(): void {
-    if (!this.#isFailing) return;
-    this.#isFailing = false;
-    this.#options.log.info({ folder: this.#options.folder, tenant: this.#tenant }, "the backlog's disk works again");
   }
 }
 

@@ -16,6 +16,7 @@ import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { TicketLedger } from "../tickets.ts";
+import { DiskHealth } from "./disk-health.ts";
 import { entryCountOf } from "./frame.ts";
 import { PositionFile } from "./position-file.ts";
 import { RecentRecords } from "./recent-records.ts";
@@ -46,8 +47,6 @@ const SEGMENT_BYTES_MAX = 8 * 1024 * 1024;
 const SEGMENTS_MIN = 8;
 /** Appends that wait for the disk. */
 const PENDING_BYTES_MAX = 64 * 1024 * 1024;
-/** A disk that failed is left alone for this long. */
-const RETRY_MS = 5_000;
 
 interface Append {
   readonly records: readonly Buffer[];
@@ -77,15 +76,23 @@ export class Spool {
   #readAt = 0;
   #ledger = new TicketLedger(0);
   readonly #recent = new RecentRecords();
-  #retryAtMs = 0;
-  #isFailing = false;
+  readonly #health: DiskHealth;
   #closed = false;
   readonly #seldom: Seldom;
   readonly #counts = { entriesIn: 0, entriesOut: 0, dropped: 0, refused: 0 };
 
   constructor(options: SpoolOptions) {
     this.#options = options;
-    this.#seldom = new Seldom(options.clock);
+    const { clock, log, folder, metrics } = options;
+    this.#seldom = new Seldom(clock);
+    this.#health = new DiskHealth({
+      clock,
+      log,
+      of: "spool",
+      meaning: "senders wait until their entries are acknowledged; free space, or set spool.directory to a folder that can be written",
+      fields: { folder },
+      count: () => metrics.writeFailed(),
+    });
     this.#segmentBytes = Math.min(SEGMENT_BYTES_MAX, Math.ceil(options.bytesMax / SEGMENTS_MIN));
   }
 
@@ -95,7 +102,7 @@ export class Spool {
   }
 
   get isFailing(): boolean {
-    return this.#isFailing;
+    return this.#health.isFailing;
   }
 
   /** For people, on the page of targets. Entries are counted since the start of the agent. */
@@ -131,8 +138,8 @@ export class Spool {
    * @throws SpoolFull
    */
   append(batch: EntryBatch): Promise<boolean> {
-    const { clock, metrics } = this.#options;
-    if (this.#stop.signal.aborted || (this.#isFailing && clock.nowMs() < this.#retryAtMs)) return Promise.resolve(false);
+    const { metrics } = this.#options;
+    if (this.#stop.signal.aborted || this.#health.isLeftAlone) return Promise.resolve(false);
     const encoded = encodeRecords(batch, Buffer.allocUnsafe);
     if (encoded.length === 0) return Promise.resolve(true);
     const bytes = encoded.reduce((sum, record) => sum + record.bytes.length, 0);
@@ -211,7 +218,7 @@ export class Spool {
     let position: PositionFile | undefined;
     try {
       await disk.makeFolder(folder);
-      position = await PositionFile.open(disk, folder, (error) => this.#failed(error));
+      position = await PositionFile.open(disk, folder, (error) => this.#health.failed(error));
       const segments = await Segments.open({ disk, folder, segmentBytes: this.#segmentBytes, onDamage }, position.position);
       this.#opened = { segments, position };
       this.#readAt = Math.max(position.position, segments.first);
@@ -220,7 +227,7 @@ export class Spool {
       this.#reading = this.#readAll();
     } catch (error) {
       await position?.close().catch(() => {});
-      this.#failed(error);
+      this.#health.failed(error);
     }
     return this.#opened;
   }
@@ -241,7 +248,7 @@ export class Spool {
   async #committed(position: number): Promise<void> {
     const { segments, position: file } = this.#opened!;
     file.save(position);
-    await segments.removeBefore(position).catch((error: unknown) => this.#failed(error));
+    await segments.removeBefore(position).catch((error: unknown) => this.#health.failed(error));
     this.#sized();
   }
 
@@ -272,10 +279,10 @@ export class Spool {
       const position = await segments.write(records);
       this.#recent.add(records, position);
     } catch (error) {
-      this.#failed(error);
+      this.#health.failed(error);
       return false;
     }
-    this.#worked();
+    this.#health.worked();
     this.#sized();
     const entryCount = group.reduce((sum, append) => sum + append.entryCount, 0);
     this.#counts.entriesIn += entryCount;
@@ -326,8 +333,7 @@ export class Spool {
       if (record === undefined && this.#readAt === from) this.#readAt = end;
       return record;
     } catch (error) {
-      this.#failed(error);
-      await this.#options.clock.sleep(RETRY_MS, this.#stop.signal);
+      await this.#health.waitAfter(error, this.#stop.signal);
       return undefined;
     }
   }
@@ -362,23 +368,5 @@ export class Spool {
   #sized(): void {
     const { segments } = this.#opened!;
     this.#options.metrics.size(segments.bytes, segments.count);
-  }
-
-  #failed(error: unknown): void {
-    const { clock, folder, log, metrics } = this.#options;
-    metrics.writeFailed();
-    this.#retryAtMs = clock.nowMs() + RETRY_MS;
-    if (this.#isFailing) return;
-    this.#isFailing = true;
-    log.warn(
-      { folder, error: messageOf(error) },
-      "the spool's disk fails: senders wait until their entries are acknowledged; free space, or set spool.directory to a folder that can be written",
-    );
-  }
-
-  #worked(): void {
-    if (!this.#isFailing) return;
-    this.#isFailing = false;
-    this.#options.log.info({ folder: this.#options.folder }, "the spool's disk works again");
   }
 }
