@@ -26,18 +26,31 @@ export const SPAN_SET = 8;
 export interface SpanSlots extends StridedSpans {
   /** Entries the slots were filled for; later ones have none. */
   readonly count: number;
-  /** Room for the numbers of the column's texts, when somebody wants them. */
-  readonly numbering?: TextNumbering;
+  readonly numbering: TextNumbering;
 }
 
 /** Different texts that are numbered; there is no more room in the kernel. */
 const TEXTS_MAX = 256;
 
-/** What `numberTexts` of a column works with; serves batch after batch, as the slots do. */
+/** What `numberTexts` of a column works with, once somebody asks for it; serves batch after batch, as the slots do. */
 export class TextNumbering {
-  readonly firsts = new Int32Array(TEXTS_MAX);
-  readonly interned = new InternTable();
   numbers = new Int32Array(0);
+  #firsts: Int32Array | undefined;
+  #interned: InternTable | undefined;
+
+  get firsts(): Int32Array {
+    this.#firsts ??= new Int32Array(TEXTS_MAX);
+    return this.#firsts;
+  }
+
+  get interned(): InternTable {
+    this.#interned ??= new InternTable();
+    return this.#interned;
+  }
+
+  reserve(count: number): void {
+    if (this.numbers.length < count) this.numbers = new Int32Array(Math.max(count, this.numbers.length * 2));
+  }
 }
 
 /** The texts of a column, each once. */
@@ -81,13 +94,13 @@ export class SpanColumn implements Column {
   numbered(): NumberedTexts | undefined {
     const { count } = this.#slots;
     if (count !== this.#batch.count) return undefined;
-    this.#numbered ??= this.#number(this.#slots.numbering ?? new TextNumbering());
+    this.#numbered ??= this.#number(this.#slots.numbering);
     return this.#numbered;
   }
 
   #number(numbering: TextNumbering): NumberedTexts {
     const { bytes, live, liveCount, count } = this.#batch;
-    if (numbering.numbers.length < count) numbering.numbers = new Int32Array(Math.max(count, numbering.numbers.length * 2));
+    numbering.reserve(count);
     const { numbers, firsts, interned } = numbering;
     // An entry that is not live now may be so later.
     if (liveCount < count) numbers.fill(TEXT_ODD, 0, count);

@@ -50,7 +50,7 @@ export function fitting(
     if (fit.count === 0 && isEmpty) return { to: from + 1, bytes: batch.lineLength(picks[from]!) };
     return { to: from + fit.count, bytes: fit.bytes };
   }
-  const counted = batch.metadata === undefined ? undefined : numberMetadata(batch)?.counted;
+  const counted = numberMetadata(batch)?.counted;
   let bytes = 0;
   let to = from;
   for (; to < count; to++) {

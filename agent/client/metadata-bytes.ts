@@ -41,20 +41,22 @@ function encode(list: readonly MetadataPair[]): EncodedMetadata {
 
 /** The metadata of a batch's entries, each different list once. */
 export interface NumberedMetadata {
-  /** As kernels take it. */
-  readonly tails: EntryTails;
-  /** By entry: what its metadata counts towards the batch size. */
-  readonly counted: Int32Array;
+  /** As kernels take it; undefined where no entry has any. */
+  readonly tails: EntryTails | undefined;
+  /** By entry: what its metadata counts towards the batch size; undefined where it is nothing. */
+  readonly counted: Int32Array | undefined;
   /** Bytes of the longest. */
   readonly bytesMax: number;
 }
 
 /** Of a batch with more different lists, each entry's is encoded by itself. */
 const NUMBERED_MAX = 1_024;
+const NO_METADATA: NumberedMetadata = { tails: undefined, counted: undefined, bytesMax: 0 };
 const numbered = new WeakMap<EntryBatch, NumberedMetadata | undefined>();
 
 /** Found out once for a batch, whose metadata no stage changes any more; undefined when its lists are too many. */
 export function numberMetadata(batch: EntryBatch): NumberedMetadata | undefined {
+  if (batch.metadata === undefined) return NO_METADATA;
   if (!numbered.has(batch)) numbered.set(batch, number(batch));
   return numbered.get(batch);
 }

@@ -2,10 +2,9 @@
 // bytes is kept. Sealing puts the streams together and compresses them, and that is what waits to be sent.
 
 import { allocateWords, kernels } from "../../lib/kernels/index.ts";
-import type { EntryTails } from "../../lib/kernels/kernels.ts";
 import type { BufferPool } from "../../lib/runtime/buffer-pool.ts";
 import type { EntryBatch, Ticket } from "../../lib/wire/entry-batch.ts";
-import { numberMetadata } from "./metadata-bytes.ts";
+import { type NumberedMetadata, numberMetadata } from "./metadata-bytes.ts";
 import { ENTRY_OVERHEAD_BYTES, encodeEntry, entryBytesMax, requestBytes, writeRequest } from "./push-body.ts";
 import { streamBuffers } from "./stream-buffers.ts";
 import type { ResolvedStream } from "./stream-labels.ts";
@@ -98,15 +97,15 @@ export class OpenBatch {
 
   /** Encodes picks that are sorted by their streams: in one call those whose buffers have room, the others by themselves. */
   #encodeGroups(batch: EntryBatch, groupEnds: Int32Array, streams: readonly ResolvedStream[]): void {
-    const isPlain = canKernel(batch);
+    const metadata = forKernels(batch);
     const isEmpty = (slot: number): boolean => groupEnds[slot] === (slot === 0 ? 0 : groupEnds[slot - 1]);
     const begun = streams.map((stream, slot) =>
-      isPlain && !isEmpty(slot) ? (this.#streams.get(stream) ?? this.#begin(stream)) : undefined,
+      metadata !== undefined && !isEmpty(slot) ? (this.#streams.get(stream) ?? this.#begin(stream)) : undefined,
     );
     const ends = Int32Array.from(begun, (buffer) => buffer?.used ?? -1);
-    if (isPlain) {
+    if (metadata !== undefined) {
       const outs = begun.map((buffer) => buffer?.bytes ?? NO_ROOM);
-      kernels.encodeGroups(batch.bytes, batch.starts, batch.ends, batch.sec, batch.nanos, grouped, groupEnds, outs, ends, tailsOf(batch));
+      kernels.encodeGroups(batch.bytes, batch.starts, batch.ends, batch.sec, batch.nanos, grouped, groupEnds, outs, ends, metadata.tails);
     }
     for (let slot = 0, from = 0; slot < streams.length; from = groupEnds[slot++]!) {
       if (groupEnds[slot] === from) continue;
@@ -123,11 +122,11 @@ export class OpenBatch {
   }
 
   #encode(batch: EntryBatch, picks: Int32Array, stream: ResolvedStream): void {
-    if (canKernel(batch)) {
+    const metadata = forKernels(batch);
+    if (metadata !== undefined) {
       const { bytes, starts, ends, sec, nanos } = batch;
-      const tails = tailsOf(batch);
       const encode = ({ bytes: out, used }: StreamBuffer): number =>
-        kernels.encodeEntries(bytes, starts, ends, sec, nanos, picks, picks.length, out, used, tails);
+        kernels.encodeEntries(bytes, starts, ends, sec, nanos, picks, picks.length, out, used, metadata.tails);
       // Most often there is room, which is found out by trying.
       const begun = this.#streams.get(stream);
       const end = begun === undefined ? -1 : encode(begun);
@@ -197,18 +196,15 @@ export function compressRequest(
   return { buffer, body: buffer.subarray(0, compressed.length) };
 }
 
-/** Whether a kernel can encode the batch's entries: times of far years, and metadata that hardly repeats, it does not know. */
-function canKernel(batch: EntryBatch): boolean {
-  return batch.farSec === undefined && (batch.metadata === undefined || numberMetadata(batch) !== undefined);
-}
-
-function tailsOf(batch: EntryBatch): EntryTails | undefined {
-  return batch.metadata === undefined ? undefined : numberMetadata(batch)?.tails;
+/** The metadata as the kernels that encode take it; undefined when they cannot: of far years, and of metadata that hardly repeats, they know nothing. */
+function forKernels(batch: EntryBatch): NumberedMetadata | undefined {
+  return batch.farSec === undefined ? numberMetadata(batch) : undefined;
 }
 
 function roomFor(batch: EntryBatch, picks: Int32Array): number {
-  if (canKernel(batch)) {
-    const overhead = ENTRY_OVERHEAD_BYTES + (batch.metadata === undefined ? 0 : numberMetadata(batch)!.bytesMax);
+  const metadata = forKernels(batch);
+  if (metadata !== undefined) {
+    const overhead = ENTRY_OVERHEAD_BYTES + metadata.bytesMax;
     return kernels.surveyLines(batch.bytes, batch.starts, batch.ends, picks, picks.length).lineBytes + picks.length * overhead;
   }
   let room = 0;

@@ -10,7 +10,7 @@ import type { LabelSet } from "../../lib/wire/labels.ts";
 import { CriPartials } from "../cri-partials.ts";
 import { copyLabelsOverExtracted } from "../extracted-data.ts";
 import { LastTimes } from "../last-times.ts";
-import { SpanColumn } from "../span-column.ts";
+import { SpanColumn, TextNumbering } from "../span-column.ts";
 import { defineStage, type Stage } from "../stage.ts";
 import { weakBoolean, wholeNumber } from "../stage-config.ts";
 
@@ -75,6 +75,12 @@ function inParts(parts: Stage, partials: CriPartials): Stage {
 /** Reads a batch's lines by the kernel, and applies what it found. Its arrays serve batch after batch. */
 class CriParser {
   columns: CriColumns = makeColumns(0);
+  readonly #numberings = {
+    time: new TextNumbering(),
+    stream: new TextNumbering(),
+    flags: new TextNumbering(),
+    content: new TextNumbering(),
+  };
   readonly #times = new LastTimes();
   readonly #readTime = compileTimestampFormat("RFC3339Nano");
   /** Lines as they came: the stage itself moves the batch's. */
@@ -138,9 +144,10 @@ class CriParser {
     const { ok, timeEnd, streamStart, streamEnd, flagsStart, flagsEnd, contentStart } = this.columns;
     const { count } = batch;
     if (batch.liveCount < count) clearDead(batch, ok);
-    const add = (name: string, start: Int32Array, end: Int32Array): void => {
+    const add = (name: "time" | "stream" | "flags" | "content", start: Int32Array, end: Int32Array): void => {
       // `ok` has the values of JSON_ABSENT and JSON_PLAIN_STRING.
-      batch.extracted.set(name, new SpanColumn(batch, { kind: ok, start, end, stride: 1, offset: 0, count }, batch.extracted.get(name)));
+      const slots = { kind: ok, start, end, stride: 1, offset: 0, count, numbering: this.#numberings[name] };
+      batch.extracted.set(name, new SpanColumn(batch, slots, batch.extracted.get(name)));
     };
     add("time", this.#starts, timeEnd);
     add("stream", streamStart, streamEnd);

@@ -6,7 +6,7 @@ import { JSON_PLAIN_STRING, LOGFMT_LINE_UNSURE } from "../../lib/kernels/kernels
 import { LogfmtScanner, scanLogfmt } from "../../lib/text/logfmt.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { columnOf } from "../extracted-data.ts";
-import { SpanColumn } from "../span-column.ts";
+import { SpanColumn, TextNumbering } from "../span-column.ts";
 import { defineStage, type Stage } from "../stage.ts";
 import { fail, source, textMap } from "../stage-config.ts";
 import { textOfValue } from "../value-text.ts";
@@ -53,6 +53,7 @@ function readSource(batch: EntryBatch, wanted: readonly Wanted[], from: string):
 /** Reads a whole batch's lines as spans: by a kernel, and what is out of the ordinary by the scanner. Its arrays serve batch after batch. */
 class SpanReader {
   readonly #wanted: readonly Wanted[];
+  readonly #numberings: readonly TextNumbering[];
   readonly #keys: readonly Uint8Array[];
   readonly #scanner: LogfmtScanner;
   #verdict = new Uint8Array(0);
@@ -63,6 +64,7 @@ class SpanReader {
 
   constructor(wanted: readonly Wanted[]) {
     this.#wanted = wanted;
+    this.#numberings = wanted.map(() => new TextNumbering());
     this.#keys = wanted.map(({ key }) => key);
     this.#scanner = new LogfmtScanner(new Uint8Array(0), 0, 0, { records: true });
   }
@@ -77,7 +79,8 @@ class SpanReader {
 
   #makeColumns(batch: EntryBatch): SpanColumn[] {
     return this.#wanted.map(({ name }, offset) => {
-      const slots = { kind: this.#kind, start: this.#start, end: this.#end, stride: this.#wanted.length, offset, count: batch.count };
+      const place = { stride: this.#wanted.length, offset, count: batch.count, numbering: this.#numberings[offset]! };
+      const slots = { kind: this.#kind, start: this.#start, end: this.#end, ...place };
       const column = new SpanColumn(batch, slots, batch.extracted.get(name));
       batch.extracted.set(name, column);
       return column;

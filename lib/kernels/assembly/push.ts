@@ -7,7 +7,10 @@ const SEC_MIN: i64 = -62_135_596_800;
 const SEC_MAX: i64 = 253_402_300_799;
 const GROUP_DEPTH_MAX: i32 = 32;
 
-/** Appends entries to out[at, capacity); per entry `tailIds`, unless it is 0, has the number of its tail, whose address and length are in `tails`. Returns the new end, -1 when there is no room, -2 when a pick or its line is none. */
+/**
+ * Appends entries to out[at, capacity). Unless `tailIds` is 0, it has per entry the number of its tail, whose address and length are in `tails`.
+ * Returns the new end, -1 when there is no room, -2 when a pick, its line or its tail is none.
+ */
 export function encodeEntries(
   base: usize, byteCount: i32, starts: usize, ends: usize, sec: usize, nanos: usize, count: i32, picks: usize, pickCount: i32, out: usize,
   capacity: usize, tailIds: usize, tails: usize, tailCount: i32,

@@ -10,16 +10,16 @@ import { placeSpans, SURVEY_BYTES, surveySpans } from "./spans.ts";
 let spanFrom = 0;
 let spanTo = 0;
 
-/** Measures the spans 0..count. False when one is not within `bytes`. Spans that start below 0 count as absent when allowed. */
-function measureSpans(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, count: number, absentAllowed: boolean): boolean {
+/** Measures the spans 0..count. False when one is not within `bytes`. Spans that start below 0 are absent. */
+function measureSpans(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, count: number): boolean {
   let low = bytes.length;
   let high = 0;
   if (count > starts.length || count > ends.length) return false;
   for (let i = 0; i < count; i++) {
     const start = starts[i]!;
     const end = ends[i]!;
-    if (start < 0 && absentAllowed) continue;
-    if (start < 0 || end < start || end > bytes.length) return false;
+    if (start < 0) continue;
+    if (end < start || end > bytes.length) return false;
     if (start < low) low = start;
     if (end > high) high = end;
   }
@@ -77,7 +77,7 @@ export function lineKernels(
     },
 
     parseRfc3339(bytes, starts, ends, count, sec, nanos, ok) {
-      const fits = measureSpans(bytes, starts, ends, count, true);
+      const fits = measureSpans(bytes, starts, ends, count);
       if (!fits || !memory.enter(spanTo - spanFrom + 17 * count, 6, bytes, starts, ends, sec, nanos, ok)) {
         return twin.parseRfc3339(bytes, starts, ends, count, sec, nanos, ok);
       }
