@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { constants, Script } from "node:vm";
 
+const START_MS = 10_000;
+
 const require = createRequire(import.meta.url);
 // Node carries byte code of its own modules, too, which is only taken with the engine's flags as they are at first.
 for (const name of ["crypto", "fs/promises", "http", "https", "dns", "zlib"]) {
@@ -20,8 +22,9 @@ for (const flag of ["--enable-experimental-regexp-engine-on-excessive-backtracks
 // Entries live in buffers and are done with soon: room for young objects that grows to 48 MB would only be resident memory.
 setFlagsFromString("--semi-space-growth-factor=1");
 // On a busy node what lives long comes to lie between what is gone soon: pages that are partly free are cleared and given back, where by
-// default they are kept until nearly nothing is left on them, and the heap grows by 15 MB in ten minutes.
-setFlagsFromString("--optimize-for-size");
+// default they are kept until nearly nothing is left on them, and the heap grows by 15 MB in ten minutes. Not during the start, where
+// everything is new and looking through it finds nothing to free.
+setTimeout(() => setFlagsFromString("--optimize-for-size"), START_MS).unref();
 // What loops over lines or bytes is WebAssembly. JavaScript runs once for a block of lines, and compiling it as soon as by default (a
 // quarter of this) cost more than it saved over 118 MB of lines, CRI alone or with JSON stages.
 setFlagsFromString("--interrupt-budget=540672");

@@ -2,7 +2,8 @@
 
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { bool, byteSize, goDuration, int, labels, once, text, textMap, url } from "./fields.ts";
+import { once } from "../../lib/runtime/once.ts";
+import { bool, byteSize, goDuration, int, labels, text, textMap, url } from "./fields.ts";
 import { backoffSchema, httpClientFaults, httpClientFields } from "./http-client.ts";
 
 /** Ours: where entries are kept that a server refuses for good. */

@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { messageOf } from "../../lib/runtime/invariant.ts";
+import { once } from "../../lib/runtime/once.ts";
 import { parseConfigBytes } from "../../lib/text/byte-size.ts";
 import { parseGoDurationMs, parsePrometheusDurationMs } from "../../lib/text/duration.ts";
 import { Plain } from "./written.ts";
@@ -42,12 +43,7 @@ function readNumber(wanted: string, value: unknown): number {
   throw expected(wanted, value);
 }
 
-/** A schema without settings is made once: a configuration has two hundred places for a text, a number, a time. */
-export function once<Schema extends z.ZodType>(make: () => Schema): () => Schema {
-  let made: Schema | undefined;
-  return () => (made ??= make());
-}
-
+// A schema without settings is made once: a configuration has two hundred places for a text, a number, a time.
 export const text = once(() => field(readText));
 
 /** A text out of a few. */

@@ -2,8 +2,9 @@
 
 import type { z } from "zod";
 import { z as zod } from "zod";
+import { once } from "../../lib/runtime/once.ts";
 import { TLS_VERSIONS } from "../client/tls-versions.ts";
-import { bool, goDuration, once, text, textList, textMap, url } from "./fields.ts";
+import { bool, goDuration, text, textList, textMap, url } from "./fields.ts";
 
 const tlsVersion = () =>
   text().refine((version) => version === "" || TLS_VERSIONS.includes(version), {

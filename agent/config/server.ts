@@ -1,7 +1,8 @@
 // The block `server`, of the agent itself and of sources that listen on HTTP (loki_push_api, gcplog push, heroku_drain).
 
 import { z } from "zod";
-import { bool, goDuration, int, once, oneOf, text } from "./fields.ts";
+import { once } from "../../lib/runtime/once.ts";
+import { bool, goDuration, int, oneOf, text } from "./fields.ts";
 
 const httpTlsSchema = once(() =>
   z.strictObject({

@@ -2,6 +2,7 @@
 
 import { isUtf8 } from "node:buffer";
 import { kernels } from "../../lib/kernels/index.ts";
+import { once } from "../../lib/runtime/once.ts";
 import { EntryBatch, type NumberColumns } from "../../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../../lib/wire/labels.ts";
 import type { Stamper } from "./stamps.ts";
@@ -9,7 +10,11 @@ import type { TextEncoding } from "./text-encoding.ts";
 
 /** Lines of one batch; bounds the columns, which are made anew for each. */
 export const BATCH_LINES_MAX = 16_384;
-const ALL_LINES = Int32Array.from({ length: BATCH_LINES_MAX }, (_, i) => i);
+const ALL_LINES = once(() => {
+  const lines = new Int32Array(BATCH_LINES_MAX);
+  for (let i = 0; i < BATCH_LINES_MAX; i++) lines[i] = i;
+  return lines;
+});
 
 export interface CleanText {
   readonly bytes: Uint8Array;
@@ -106,7 +111,7 @@ function fillColumns(batch: EntryBatch, count: number, labels: LabelSet, stamp: 
     batch.labels.ids = new Int32Array(room);
   }
   stamp(batch.sec, batch.nanos, count);
-  batch.live.set(ALL_LINES.subarray(0, count));
+  batch.live.set(ALL_LINES().subarray(0, count));
   batch.labels.fill(labels, count);
   batch.count = count;
   batch.liveCount = count;

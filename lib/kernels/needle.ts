@@ -1,5 +1,6 @@
 // Literals to search for: preparing one picks the two of its bytes that are the least common in logs, which the search looks for first.
 
+import { once } from "../runtime/once.ts";
 import type { Needle } from "./kernels.ts";
 
 /**
@@ -24,9 +25,11 @@ const rank = (folded: Uint8Array, i: number, other: number): number => commonnes
 
 // Bytes of log text from the most common to the rarest, measured on access logs, JSON, logfmt and Java traces.
 const COMMON = " 0123456789e\"atiorsn:/.,-=lcdpumhgT_vbfk[]{}()wyjxzqSAICOERDLMWPUNGFBHZKVXYJQ;?&%+\\'@#<>|$!*~^`\t\r";
-const COMMONNESS = new Uint8Array(256);
-for (let i = 0; i < COMMON.length; i++) COMMONNESS[COMMON.charCodeAt(i)] = 100 - i;
-// Bytes of UTF-8 sequences: rare in most logs, common in some.
-COMMONNESS.fill(30, 0x80);
+const COMMONNESS = once(() => {
+  const table = new Uint8Array(256);
+  for (let i = 0; i < COMMON.length; i++) table[COMMON.charCodeAt(i)] = 100 - i;
+  // Bytes of UTF-8 sequences: rare in most logs, common in some.
+  return table.fill(30, 0x80);
+});
 
-const commonness = (byte: number): number => COMMONNESS[byte]!;
+const commonness = (byte: number): number => COMMONNESS()[byte]!;

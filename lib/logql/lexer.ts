@@ -1,6 +1,7 @@
 // LogQL text to tokens. The rules are those of Go's text/scanner with what Loki puts on top: durations and sizes are numbers with
 // letters behind them, a function's name is one only in front of a parenthesis, `[…]` is a single token.
 
+import { once } from "../runtime/once.ts";
 import { parseHumanBytes } from "../text/byte-size.ts";
 import { parseGoDurationNs, parsePrometheusDurationMs } from "../text/duration.ts";
 import { LogqlError } from "./errors.ts";
@@ -15,9 +16,9 @@ const ONE_CHARACTER_OPERATORS: ReadonlySet<string> = new Set("{}(),.]=|<>+-*/%^"
 const PARSER_FLAGS: readonly string[] = ["--strict", "--keep-empty"];
 
 const SPACES = /[ \t\n\r]*/y;
-const IDENTIFIER = /[\p{L}_][\p{L}\p{Nd}_]*/uy;
-const DURATION_TAIL = /[\p{N}numshdwy\u00b5\u03bc.]+/uy;
-const BYTES_TAIL = /[\p{N}BikKMGTP.]+/uy;
+const IDENTIFIER = once(() => /[\p{L}_][\p{L}\p{Nd}_]*/uy);
+const DURATION_TAIL = once(() => /[\p{N}numshdwy\u00b5\u03bc.]+/uy);
+const BYTES_TAIL = once(() => /[\p{N}BikKMGTP.]+/uy);
 const CALL_AHEAD = /\s*(?:\(|(?:by|without)\s*\()/iy;
 
 export class Lexer {
@@ -47,7 +48,7 @@ export class Lexer {
       if (duration !== undefined) return duration;
     }
     if (c === "\0") throw this.error("invalid character NUL", start);
-    const word = this.#match(IDENTIFIER, start);
+    const word = this.#match(IDENTIFIER(), start);
     if (word !== "") return this.#word(start, word);
     if (TWO_CHARACTER_OPERATORS.has(text.slice(start, start + 2)))
       return this.#token(text.slice(start, start + 2), start, start + 2, false);
@@ -99,14 +100,14 @@ export class Lexer {
 
   /** A number or sign up to `end` that goes on as a duration: Prometheus' form first, then Go's. */
   #duration(start: number, end: number): Token | undefined {
-    const tail = this.#match(DURATION_TAIL, end);
+    const tail = this.#match(DURATION_TAIL(), end);
     if (tail === "") return undefined;
     const ns = durationNs(this.#text.slice(start, end + tail.length));
     return ns === undefined ? undefined : this.#token("DURATION", start, end + tail.length, false, ns);
   }
 
   #bytes(start: number, end: number): Token | undefined {
-    const tail = this.#match(BYTES_TAIL, end);
+    const tail = this.#match(BYTES_TAIL(), end);
     if (tail === "") return undefined;
     const bytes = attempt(() => parseHumanBytes(this.#text.slice(start, end + tail.length)));
     return bytes === undefined ? undefined : this.#token("BYTES", start, end + tail.length, false, bytes);

@@ -10,6 +10,7 @@
 // `$$` stands for one `$` (so that `$${V}` comes out as `${V}`), `\\` for one backslash, `\/` for a slash. A `$` without a brace stays.
 
 import { ConfigError } from "./config-file.ts";
+import { once } from "./once.ts";
 
 export interface ExpandEnvOptions {
   /** Named in errors. */
@@ -26,7 +27,7 @@ export function expandEnv(text: string, env: Env, options: ExpandEnvOptions = {}
   return expander.run();
 }
 
-const NAME = /[\p{L}\p{Nd}_]+/uy;
+const NAME = once(() => /[\p{L}\p{Nd}_]+/uy);
 
 class Expander {
   readonly #text: string;
@@ -156,8 +157,9 @@ class Expander {
   }
 
   #name(opened: number): string {
-    NAME.lastIndex = this.#at;
-    const name = NAME.exec(this.#text)?.[0];
+    const pattern = NAME();
+    pattern.lastIndex = this.#at;
+    const name = pattern.exec(this.#text)?.[0];
     if (name === undefined) throw this.#bad(opened, "a variable's name has letters, digits and underscores");
     this.#at += name.length;
     return name;

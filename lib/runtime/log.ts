@@ -43,9 +43,6 @@ function levelOf(number: number): LogLevel {
   return number >= 50 ? "error" : number >= 40 ? "warn" : number >= 30 ? "info" : "debug";
 }
 
-/** A log that says nothing, for tests. */
-export const silentLog: Log = createLog({ write: () => {} });
-
 function toLogfmt(line: string): string {
   const fields = JSON.parse(line) as Record<string, unknown>;
   const { level, ts, msg, ...rest } = fields;

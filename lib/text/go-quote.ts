@@ -1,9 +1,11 @@
 // Go's string literals: strconv.Quote, strconv.Unquote, and the order in which Go sorts strings.
 
+import { once } from "../runtime/once.ts";
+
 /** The usual text, which nothing in it keeps from standing as it is. */
 const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 /** Go's rules for what needs no escape: letters, marks, numbers, punctuation, symbols, and the ASCII space. */
-const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u;
+const PRINTABLE = once(() => /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u);
 const SHORT: Readonly<Record<string, string>> = {
   "\x07": "\\a",
   "\b": "\\b",
@@ -27,7 +29,7 @@ export function quoteGo(text: string, quote = '"', asciiOnly = false): string {
     const code = char.codePointAt(0)!;
     if (char === quote) out += `\\${char}`;
     else if (SHORT[char] !== undefined) out += SHORT[char];
-    else if (asciiOnly ? code >= 0x20 && code < 0x7f : PRINTABLE.test(char)) out += char;
+    else if (asciiOnly ? code >= 0x20 && code < 0x7f : PRINTABLE().test(char)) out += char;
     else if (code < 0x80) out += `\\x${code.toString(16).padStart(2, "0")}`;
     else out += code < 0x10000 ? `\\u${code.toString(16).padStart(4, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;
   }

@@ -1,6 +1,6 @@
 // Whether RE2 takes a pattern: re2js decides, and gives the error text.
 
-import { RE2JS } from "re2js";
+import { re2 } from "./re2.ts";
 
 /** A pattern RE2 refuses, in Go's words: ``error parsing regexp: missing closing ]: `[a` ``. */
 export class RegexError extends Error {
@@ -17,7 +17,7 @@ export function judge(pattern: string, flags: number): string {
   let accepted = pattern;
   for (let round = 0; ; round++) {
     try {
-      RE2JS.compile(accepted, flags);
+      re2().compile(accepted, flags);
       return accepted;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);

@@ -13,8 +13,10 @@
 // Matches are leftmost-first, as RE2's and Go's. Where JavaScript would differ (empty rounds of a loop, groups that keep their text from
 // an earlier round, half surrogate pairs, line ends), re2js answers.
 
-import { type Matcher, RE2JS } from "re2js";
+import type { Matcher, RE2JS } from "re2js";
 import { BoundedCache } from "../runtime/bounded-cache.ts";
+import { once } from "../runtime/once.ts";
+import { re2 } from "./re2.ts";
 import { CountedRegex } from "./regex-counted.ts";
 import { judge, RegexError } from "./regex-judge.ts";
 import {
@@ -100,14 +102,14 @@ export function requiredLiterals(pattern: string): RequiredLiterals {
   return compileRegex(pattern).literals;
 }
 
-const REFERENCE = /\$(?:\$|([\p{L}\p{Nd}_]+)|\{([\p{L}\p{Nd}_]+)\})/gu;
+const REFERENCE = once(() => /\$(?:\$|([\p{L}\p{Nd}_]+)|\{([\p{L}\p{Nd}_]+)\})/gu);
 
 /**
  * Go's Regexp.Expand: `$1 ${1} $name ${name}` stand for groups (the longest possible name, an unknown one for nothing), `$$` for a
  * dollar sign.
  */
 export function expandTemplate(template: string, match: RegexMatch, groupNames: readonly string[]): string {
-  return template.replace(REFERENCE, (_, bare: string | undefined, braced: string | undefined) => {
+  return template.replace(REFERENCE(), (_, bare: string | undefined, braced: string | undefined) => {
     const name = bare ?? braced;
     if (name === undefined) return "$";
     if (/^(?:0|[1-9]\d*)$/.test(name)) return match[Number(name)] ?? "";
@@ -152,7 +154,7 @@ class CompiledRegex implements Regex {
 
   constructor(pattern: string, anchored: boolean, dotAll: boolean) {
     this.source = pattern;
-    this.#re2Flags = dotAll ? RE2JS.DOTALL : 0;
+    this.#re2Flags = dotAll ? re2().DOTALL : 0;
     const accepted = judge(pattern, this.#re2Flags);
     this.#re2Pattern = anchored ? `\\A(?:${accepted})\\z` : accepted;
     const tree = parseRegex(pattern, dotAll);
@@ -285,7 +287,7 @@ class CompiledRegex implements Regex {
   }
 
   #matcher(text: string): Matcher {
-    return (this.#re2 ??= RE2JS.compile(this.#re2Pattern, this.#re2Flags)).matcher(text);
+    return (this.#re2 ??= re2().compile(this.#re2Pattern, this.#re2Flags)).matcher(text);
   }
 
   #spansRe2(text: string, from: number): Int32Array | null {

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { loadAgentConfig } from "../../agent/config/load.ts";
 import { type RunningAgent, runAgent } from "../../agent/run.ts";
 import { systemClock } from "../../lib/runtime/clock.ts";
-import { silentLog } from "../../lib/runtime/log.ts";
+import { silentLog } from "../silent-log.ts";
 import { PushServer } from "./client/harness.ts";
 
 let folder: string;

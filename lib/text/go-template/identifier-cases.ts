@@ -1,6 +1,7 @@
 // snake_case, kebab-case and PascalCase as sprig makes them. The rules are those of the Go package xstrings 1.5, of which the odd ones
 // are about digits: `Bld4Floor3rd` is `bld4_floor_3rd`.
 
+import { once } from "../../runtime/once.ts";
 import { lower, upperChar } from "./text-functions.ts";
 
 type WordKind = "connector" | "punctuation" | "capital" | "letters" | "number" | "other";
@@ -15,21 +16,24 @@ const LETTER = "(?:(?![\\p{Lu}\\u3400-\\u4d85\\u4e00-\\u9fcc\\u{20000}-\\u{2b81d
 const NO_WORD = "[^\\-_\\s\\p{P}\\p{N}]";
 
 /** One alternative per kind, in the order of KINDS. Of `HTTPServer` the first word is `HTTP`: its last capital begins the next. */
-const WORDS = new RegExp(
-  [
-    "([-_\\s]+)",
-    "(\\p{P}+)",
-    `(\\p{Lu}+(?=\\p{Lu}${LETTER})|\\p{Lu}{2,}|\\p{Lu}${LETTER}*)`,
-    `(${LETTER}+)`,
-    "(\\p{N}+)",
-    `((?!${LETTER})${NO_WORD}(?:(?!${LETTER}|\\p{Lu})${NO_WORD})*)`,
-  ].join("|"),
-  "gu",
+const WORDS = once(
+  () =>
+    new RegExp(
+      [
+        "([-_\\s]+)",
+        "(\\p{P}+)",
+        `(\\p{Lu}+(?=\\p{Lu}${LETTER})|\\p{Lu}{2,}|\\p{Lu}${LETTER}*)`,
+        `(${LETTER}+)`,
+        "(\\p{N}+)",
+        `((?!${LETTER})${NO_WORD}(?:(?!${LETTER}|\\p{Lu})${NO_WORD})*)`,
+      ].join("|"),
+      "gu",
+    ),
 );
 const KINDS: readonly WordKind[] = ["connector", "punctuation", "capital", "letters", "number", "other"];
 
 function wordsOf(text: string): Word[] {
-  return [...text.matchAll(WORDS)].map((match) => ({
+  return [...text.matchAll(WORDS())].map((match) => ({
     kind: KINDS[match.slice(1).findIndex((group) => group !== undefined)]!,
     text: match[0],
   }));

@@ -1,5 +1,6 @@
 // A Go template cut into tokens: text, `{{ … }}` with its trim marks, comments. Rules and error texts: Go's text/template/parse.
 
+import { once } from "../../runtime/once.ts";
 import { unquoteGo } from "../go-quote.ts";
 
 export type TokenKind =
@@ -44,7 +45,7 @@ export class TemplateSyntax extends Error {
 const KEYWORDS = new Set(["block", "break", "continue", "define", "else", "end", "if", "range", "template", "with"]);
 const BLANK = " \t\r\n";
 
-const TOKENS: readonly (readonly [TokenKind, RegExp])[] = [
+const TOKENS = once((): readonly (readonly [TokenKind, RegExp])[] => [
   ["space", /[ \t\r\n]+/y],
   ["declare", /:=/y],
   ["assign", /=/y],
@@ -62,7 +63,7 @@ const TOKENS: readonly (readonly [TokenKind, RegExp])[] = [
   ["leftParen", /\(/y],
   ["rightParen", /\)/y],
   ["identifier", /[\p{L}_][\p{L}\p{N}_]*/uy],
-];
+]);
 
 /** Kinds behind which a word may not run on. */
 const WORDS = new Set<TokenKind>(["identifier", "field", "variable", "number", "char", "string"]);
@@ -138,7 +139,7 @@ function spaceBefore(source: string, at: number, length: number): number {
 }
 
 function lexToken(source: string, at: number): Token {
-  for (const [kind, pattern] of TOKENS) {
+  for (const [kind, pattern] of TOKENS()) {
     pattern.lastIndex = at;
     const text = pattern.exec(source)?.[0];
     if (text === undefined) continue;

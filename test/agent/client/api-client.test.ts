@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ApiClient, type ApiOptions } from "../../../agent/client/api-client.ts";
 import { systemClock } from "../../../lib/runtime/clock.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
+import { silentLog } from "../../silent-log.ts";
 
 let server: Server;
 let client: ApiClient | undefined;

@@ -9,7 +9,7 @@ import { loadAgentConfig } from "../../../agent/config/load.ts";
 import { type RunningAgent, runAgent } from "../../../agent/run.ts";
 import { IN_FLIGHT_BYTES_MAX } from "../../../agent/tail/in-flight-budget.ts";
 import { systemClock } from "../../../lib/runtime/clock.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
+import { silentLog } from "../../silent-log.ts";
 import { PushServer } from "./harness.ts";
 
 const FILES = 40;

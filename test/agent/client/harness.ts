@@ -9,9 +9,9 @@ import type { ClientDisk } from "../../../agent/client/disk-queue.ts";
 import { TicketLedger } from "../../../agent/tickets.ts";
 import { kernels } from "../../../lib/kernels/index.ts";
 import { systemClock } from "../../../lib/runtime/clock.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import { EntryBatch, type MetadataPair } from "../../../lib/wire/entry-batch.ts";
 import { LabelSet } from "../../../lib/wire/labels.ts";
+import { silentLog } from "../../silent-log.ts";
 
 export interface TakenRequest {
   readonly path: string;

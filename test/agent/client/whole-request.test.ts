@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { Routes } from "../../../agent/client/routes.ts";
 import { sendWhole, type WholeRequest } from "../../../agent/client/whole-request.ts";
 import { systemClock } from "../../../lib/runtime/clock.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
+import { silentLog } from "../../silent-log.ts";
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 

@@ -4,11 +4,11 @@ import { serverSchema } from "../../../agent/config/server.ts";
 import { openAgentServer } from "../../../agent/http/agent-server.ts";
 import type { AgentView } from "../../../agent/http/status.ts";
 import type { HttpServer } from "../../../lib/runtime/http-server.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import { Registry } from "../../../lib/runtime/metrics.ts";
 import type { Pipeline } from "../../../pipelines/pipeline.ts";
 import { compileTapped } from "../../../pipelines/tap.ts";
 import { makeBatch, makeWorld } from "../../pipelines/run-stages.ts";
+import { silentLog } from "../../silent-log.ts";
 
 const STAGES = [{ regex: { expression: "(?P<n>\\d)" } }, { drop: { expression: "no" } }, { regex: { expression: "x" } }];
 const server = (more: object = {}) => ({ ...serverSchema().parse({}), http_listen_address: "127.0.0.1", http_listen_port: 0, ...more });

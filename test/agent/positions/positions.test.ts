@@ -7,7 +7,7 @@ import type { FileRecord } from "../../../agent/file-records.ts";
 import { openPositions, type PositionSource, type Positions, type PositionsOptions } from "../../../agent/positions.ts";
 import { compareNaturally, parsePositions, printPositions } from "../../../agent/positions-file.ts";
 import { manualClock } from "../../../lib/runtime/clock.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
+import { silentLog } from "../../silent-log.ts";
 
 describe("file format", () => {
   for (const [name, positions, text] of [

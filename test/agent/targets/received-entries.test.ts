@@ -3,9 +3,9 @@ import { SpoolFull } from "../../../agent/spool/spool.ts";
 import type { Intake } from "../../../agent/targets/intake.ts";
 import { ReceivedEntries } from "../../../agent/targets/received-entries.ts";
 import { manualClock } from "../../../lib/runtime/clock.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import type { EntryBatch } from "../../../lib/wire/entry-batch.ts";
 import { LabelSet } from "../../../lib/wire/labels.ts";
+import { silentLog } from "../../silent-log.ts";
 
 const labels = LabelSet.of([["job", "j"]]);
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { manualClock } from "../../../lib/runtime/clock.ts";
 import { type HttpServer, listen } from "../../../lib/runtime/http-server.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import { limitsSchema } from "../../../server/config/limits.ts";
 import { type DeleteStore, openDeleteStore } from "../../../server/deletes/delete-store.ts";
 import { answerError } from "../../../server/http/answers.ts";
 import { deleteRoutes, parseDelete } from "../../../server/http/delete-routes.ts";
 import { createTenantResolver } from "../../../server/http/tenant.ts";
+import { silentLog } from "../../silent-log.ts";
 
 const NOW_SEC = 1_700_000_000;
 const DAY_MS = 86_400_000;

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { manualClock } from "../../../lib/runtime/clock.ts";
 import { type HttpServer, listen } from "../../../lib/runtime/http-server.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import { type Limits, limitsSchema } from "../../../server/config/limits.ts";
 import { answerError } from "../../../server/http/answers.ts";
 import { detectedRoutes } from "../../../server/http/detected-routes.ts";
 import type { StreamIndex } from "../../../server/http/label-routes.ts";
 import { createTenantResolver } from "../../../server/http/tenant.ts";
 import { volumeRoutes } from "../../../server/http/volume-routes.ts";
+import { silentLog } from "../../silent-log.ts";
 import { ask } from "../query/ask.ts";
 
 let server: HttpServer;

@@ -3,7 +3,6 @@ import { Registry } from "prom-client";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { manualClock } from "../../../lib/runtime/clock.ts";
 import { type HttpServer, listen } from "../../../lib/runtime/http-server.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import { LabelSet } from "../../../lib/wire/labels.ts";
 import { encodePushProtobuf } from "../../../lib/wire/push-protobuf.ts";
 import { limitsSchema } from "../../../server/config/limits.ts";
@@ -13,6 +12,7 @@ import { pushRoutes } from "../../../server/http/push-routes.ts";
 import { createTenantResolver } from "../../../server/http/tenant.ts";
 import { createIngestMetrics } from "../../../server/ingest/ingest-metrics.ts";
 import { Ingester } from "../../../server/ingest/ingester.ts";
+import { silentLog } from "../../silent-log.ts";
 
 const LIMITS = { bodyBytes: 2000, decodedBytes: 5000 };
 let server: HttpServer;

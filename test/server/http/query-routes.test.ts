@@ -3,10 +3,10 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { manualClock } from "../../../lib/runtime/clock.ts";
 import { type HttpServer, listen } from "../../../lib/runtime/http-server.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import { answerError } from "../../../server/http/answers.ts";
 import { queryRoutes } from "../../../server/http/query-routes.ts";
 import { createTenantResolver } from "../../../server/http/tenant.ts";
+import { silentLog } from "../../silent-log.ts";
 import { ask } from "../query/ask.ts";
 
 let server: HttpServer;

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { type HttpServer, listen } from "../../../lib/runtime/http-server.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import { answerError } from "../../../server/http/answers.ts";
 import { ruleStateRoutes } from "../../../server/http/rule-state-routes.ts";
 import { rulesRoutes } from "../../../server/http/rules-routes.ts";
 import { createTenantResolver } from "../../../server/http/tenant.ts";
 import { RULES_BYTES_MAX } from "../../../server/ruler/read-rules.ts";
+import { silentLog } from "../../silent-log.ts";
 import { type RulerLab, rulerLab } from "../ruler/ruler-lab.ts";
 
 let lab: RulerLab;

@@ -3,13 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { systemClock } from "../../../lib/runtime/clock.ts";
 import { type HttpServer, listen, plain } from "../../../lib/runtime/http-server.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import { LabelSet } from "../../../lib/wire/labels.ts";
 import { PushBuilder } from "../../../lib/wire/push-columns.ts";
 import { limitsSchema } from "../../../server/config/limits.ts";
 import { answerError } from "../../../server/http/answers.ts";
 import { type AppendListener, createTails, type Tails } from "../../../server/http/tail-routes.ts";
 import { createTenantResolver } from "../../../server/http/tenant.ts";
+import { silentLog } from "../../silent-log.ts";
 import { ask } from "../query/ask.ts";
 
 let server: HttpServer;

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { Registry } from "prom-client";
 import { describe, expect, test } from "vitest";
 import { manualClock, seededRandom } from "../../../lib/runtime/clock.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import { openStorage, type Storage } from "../../../server/storage.ts";
 import { FaultDisk } from "../../lib/runtime/fault-disk.ts";
+import { silentLog } from "../../silent-log.ts";
 import { type ModelEntry, pushOf, readAll } from "../storage-entries.ts";
 
 const SEED = Number(process.env.SKALD_SEED ?? Math.floor(Math.random() * 2 ** 31));

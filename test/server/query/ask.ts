@@ -1,7 +1,6 @@
 // Queries over a handful of entries, one line per case: entries as text, answers as text.
 
 import { manualClock } from "../../../lib/runtime/clock.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import type { MetadataPair } from "../../../lib/wire/entry-batch.ts";
 import { parseLabels } from "../../../lib/wire/parse-labels.ts";
 import { limitsSchema } from "../../../server/config/limits.ts";
@@ -11,6 +10,7 @@ import { formatGoFloat } from "../../../server/query/go-number.ts";
 import { type QueryLimits, queryLimitsOf } from "../../../server/query/limits.ts";
 import type { Direction } from "../../../server/query/plan.ts";
 import { printResultLabels } from "../../../server/query/series-table.ts";
+import { silentLog } from "../../silent-log.ts";
 import { MemoryData } from "./memory-data.ts";
 
 export const SECOND = 1_000_000_000n;

@@ -3,7 +3,6 @@
 
 import { readdirSync } from "node:fs";
 import { manualClock } from "../../../lib/runtime/clock.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import type { MetadataPair } from "../../../lib/wire/entry-batch.ts";
 import { LabelSet } from "../../../lib/wire/labels.ts";
 import { PushBuilder } from "../../../lib/wire/push-columns.ts";
@@ -15,6 +14,7 @@ import { withServiceName } from "../../../server/ingest/tenant-streams.ts";
 import { metadataName } from "../../../server/ingest/validate.ts";
 import { createQueryEngine, type QueryEngine } from "../../../server/query/engine.ts";
 import { queryLimitsOf } from "../../../server/query/limits.ts";
+import { silentLog } from "../../silent-log.ts";
 import { MemoryData, type TestEntry } from "./memory-data.ts";
 
 export interface RecordedStep {

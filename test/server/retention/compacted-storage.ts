@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { Registry } from "prom-client";
 import { manualClock } from "../../../lib/runtime/clock.ts";
 import { type Disk, systemDisk } from "../../../lib/runtime/disk.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import { type Limits, limitsSchema } from "../../../server/config/limits.ts";
 import type { DeleteRequest } from "../../../server/deletes/delete-request.ts";
 import { type DeleteStore, openDeleteStore } from "../../../server/deletes/delete-store.ts";
@@ -16,6 +15,7 @@ import { createQueryEngine, type QueryEngine } from "../../../server/query/engin
 import { queryLimitsOf } from "../../../server/query/limits.ts";
 import { Compactor } from "../../../server/retention/compactor.ts";
 import { openStorage, type Storage } from "../../../server/storage.ts";
+import { silentLog } from "../../silent-log.ts";
 import { type ModelEntry, pushOf } from "../storage-entries.ts";
 
 /** When the clock begins. */

@@ -1,7 +1,6 @@
 import { Registry } from "prom-client";
 import { describe, expect, test } from "vitest";
 import { manualClock } from "../../../lib/runtime/clock.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import type { AlertingState } from "../../../server/ruler/evaluate-alerting.ts";
 import type { RecordedSample } from "../../../server/ruler/evaluate-recording.ts";
 import { GroupRunner } from "../../../server/ruler/group-runner.ts";
@@ -9,6 +8,7 @@ import type { Sample } from "../../../server/ruler/query.ts";
 import { readRuleGroup } from "../../../server/ruler/read-rules.ts";
 import { createRulerMetrics } from "../../../server/ruler/ruler-metrics.ts";
 import { Turnstile } from "../../../server/ruler/turnstile.ts";
+import { silentLog } from "../../silent-log.ts";
 import { settle } from "./fake-remote.ts";
 
 const MINUTE = 60_000;

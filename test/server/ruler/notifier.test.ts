@@ -1,13 +1,13 @@
 import { Registry } from "prom-client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { manualClock } from "../../../lib/runtime/clock.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import { limitsSchema } from "../../../server/config/limits.ts";
 import { rulerSchema } from "../../../server/config/ruler.ts";
 import type { Alert } from "../../../server/ruler/alert.ts";
 import { explorePath, Notifier } from "../../../server/ruler/notifier.ts";
 import { createRulerMetrics } from "../../../server/ruler/ruler-metrics.ts";
 import { alertmanagerSettings } from "../../../server/ruler/settings.ts";
+import { silentLog } from "../../silent-log.ts";
 import { type FakeRemote, fakeRemote, settle } from "./fake-remote.ts";
 
 const START = Date.UTC(2026, 0, 1);

@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, u
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import { readRuleGroup } from "../../../server/ruler/read-rules.ts";
 import { RuleStore } from "../../../server/ruler/rule-store.ts";
+import { silentLog } from "../../silent-log.ts";
 
 let folder: string;
 let reads: Record<string, boolean>;

@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import { manualClock } from "../../../lib/runtime/clock.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import { limitsSchema } from "../../../server/config/limits.ts";
 import { rulerSchema } from "../../../server/config/ruler.ts";
 import type { Sample } from "../../../server/ruler/query.ts";
 import { openRuler, type Ruler } from "../../../server/ruler/ruler.ts";
+import { silentLog } from "../../silent-log.ts";
 
 export const START = Date.UTC(2026, 0, 1);
 

@@ -2,9 +2,9 @@ import { appendFile, mkdtemp, readFile, rm, stat, truncate, writeFile } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import type { BlockMeta, Catalog } from "../../../server/store/catalog.ts";
 import { openFileCatalog } from "../../../server/store/file-catalog.ts";
+import { silentLog } from "../../silent-log.ts";
 
 const folders: string[] = [];
 const opened: Catalog[] = [];

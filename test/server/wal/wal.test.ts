@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { seededRandom } from "../../../lib/runtime/clock.ts";
-import { silentLog } from "../../../lib/runtime/log.ts";
 import type { AcceptedPush } from "../../../server/ingest/accepted-push.ts";
 import { openWal, type Wal } from "../../../server/wal/wal.ts";
 import { FaultDisk } from "../../lib/runtime/fault-disk.ts";
+import { silentLog } from "../../silent-log.ts";
 import { entriesOfPush, type ModelEntry, pushOf } from "../storage-entries.ts";
 
 const folders: string[] = [];

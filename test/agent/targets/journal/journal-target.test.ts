@@ -9,7 +9,7 @@ import { openPositions, type Positions } from "../../../../agent/positions.ts";
 import { openJournal } from "../../../../agent/targets/journal/open-journal.ts";
 import type { Source } from "../../../../agent/targets/source.ts";
 import { systemClock } from "../../../../lib/runtime/clock.ts";
-import { silentLog } from "../../../../lib/runtime/log.ts";
+import { silentLog } from "../../../silent-log.ts";
 import { SourceHarness } from "../harness.ts";
 
 const NOW_US = Date.now() * 1000;

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { Registry } from "prom-client";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../../../lib/runtime/clock.ts";
-import { silentLog } from "../../../../lib/runtime/log.ts";
 import { limitsSchema } from "../../../../server/config/limits.ts";
 import { rulerSchema } from "../../../../server/config/ruler.ts";
 import type { RecordedSample } from "../../../../server/ruler/evaluate-recording.ts";
@@ -13,6 +12,7 @@ import { RemoteWrite } from "../../../../server/ruler/remote-write/remote-write.
 import { encodeSample } from "../../../../server/ruler/remote-write/write-request.ts";
 import { createRulerMetrics } from "../../../../server/ruler/ruler-metrics.ts";
 import { remoteWriteSettings } from "../../../../server/ruler/settings.ts";
+import { silentLog } from "../../../silent-log.ts";
 import { type FakeRemote, fakeRemote } from "../fake-remote.ts";
 
 /** Not our own kernel: the remote has another, too. */

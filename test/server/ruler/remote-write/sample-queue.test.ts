@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Disk, systemDisk } from "../../../../lib/runtime/disk.ts";
-import { silentLog } from "../../../../lib/runtime/log.ts";
 import { openSampleQueue, type QueuedRecord, type SampleQueue } from "../../../../server/ruler/remote-write/sample-queue.ts";
+import { silentLog } from "../../../silent-log.ts";
 
 let folder: string;
 let dropped: string[];
