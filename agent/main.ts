@@ -96,7 +96,10 @@ async function runUntilEnd(config: LoadedConfig["config"], flags: AgentFlags, lo
     clock: systemClock,
     dryRun: flags.dryRun,
     load: () => reloaded(flags, log),
-    stdin: process.stdin,
+    // Node makes the stream when it is first asked for.
+    get stdin() {
+      return process.stdin;
+    },
     write: writeOut,
     ...(flags.inspect ? { compile: await inspectingCompile(flags.inspectEveryStage) } : {}),
   });

@@ -1,13 +1,14 @@
 #!/usr/bin/env node
-// The one program: `skald <command> …`. Each command is loaded only when asked for, so that the agent does not pay for the server.
+// The one program: `skald <command> …`. Each command is loaded only when asked for, so that the agent does not pay for the server. This file
+// is CommonJS, and what starts the agent too: Node's loader of modules of the other kind costs a process 9 ms.
 
 type Main = (args: readonly string[]) => Promise<number>;
 
 const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: () => Promise<Main> }>> = {
-  up: { help: "run server and agent together: this machine's logs in the browser", load: async () => (await import("./up.ts")).up },
+  up: { help: "run server and agent together: this machine's logs in the browser", load: async () => (await import("./up.mts")).up },
   agent: {
     help: "collect logs and push them (Promtail's flags and configuration)",
-    load: async () => (await import("../agent/main.ts")).main,
+    load: async () => (require("../agent/launch.cjs") as { main: Main }).main,
   },
   "docker-driver": {
     help: "a logging driver for Docker, with the log-opts of Loki's",
@@ -17,8 +18,8 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; readonly load: 
     help: "store logs and answer LogQL (Loki's flags and configuration)",
     load: async () => (await import("../server/main.ts")).main,
   },
-  query: { help: "run a LogQL query against a server", load: async () => (await import("./query.ts")).query },
-  labels: { help: "list label names, or the values of one label", load: async () => (await import("./labels.ts")).labels },
+  query: { help: "run a LogQL query against a server", load: async () => (await import("./query.mts")).query },
+  labels: { help: "list label names, or the values of one label", load: async () => (await import("./labels.mts")).labels },
 };
 
 async function main(args: readonly string[]): Promise<number> {

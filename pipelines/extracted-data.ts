@@ -25,7 +25,8 @@ export function copyLabelsOverExtracted(batch: EntryBatch): void {
   if (initial === undefined) return;
   const { labels, live, liveCount } = batch;
   initial.reserve(batch.count);
-  initial.combine(live, liveCount, labels.ids, labels.sets.length, (under, over) => merge(under, labels.sets[over]!));
+  if (initial.common === undefined || initial.common !== labels.common)
+    initial.combine(live, liveCount, labels.ids, labels.sets.length, (under, over) => merge(under, labels.sets[over]!));
   const hidden = labels.sets.map((set) => columnsNamedAs(set, batch.extracted));
   if (hidden.every((columns) => columns.length === 0)) return;
   for (let k = 0; k < liveCount; k++) {

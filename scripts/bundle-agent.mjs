@@ -2,7 +2,7 @@
 // the processor time of a start was finding, parsing and compiling hundreds of modules. Files that are found beside a module (the
 // kernels, package.json) are still found there.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, readFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { build } from "esbuild";
 
@@ -130,5 +130,6 @@ const placeOf = (path) => require("node:url").pathToFileURL(require("node:path")
   },
   footer: { js: "})" },
 });
-copyFileSync("scripts/agent-launcher.mjs", entry);
+copyFileSync("scripts/agent-launcher.cjs", "dist/agent/launch.cjs");
+writeFileSync(entry, 'export { main } from "./launch.cjs";\n');
 execFileSync(process.execPath, ["scripts/keep-agent-code.mjs"], { stdio: "inherit" });

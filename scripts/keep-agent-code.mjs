@@ -1,4 +1,4 @@
-// Runs the built agent over a few thousand lines and keeps the byte code of what that compiled beside the bundle (agent-launcher.mjs reads
+// Runs the built agent over a few thousand lines and keeps the byte code of what that compiled beside the bundle (agent-launcher.cjs reads
 // it). Run by the build; to be run again where the files are used with another version of Node.
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -40,9 +40,9 @@ const timer = setTimeout(() => fail(new Error("the agent has pushed nothing")), 
 
 let script;
 async function start() {
-  const agent = await import(new URL("../dist/agent/main.js", import.meta.url).href);
-  script = agent.script;
-  await agent.main([`-config.file=${folder}/agent.yaml`]);
+  const agent = await import(new URL("../dist/agent/launch.cjs", import.meta.url).href);
+  script = agent.default.script;
+  await agent.default.main([`-config.file=${folder}/agent.yaml`]);
 }
 
 function fail(error) {

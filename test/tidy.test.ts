@@ -35,7 +35,7 @@ function listSources(folder: string): Source[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return entry.name === "assembly" ? [] : listSources(path);
-    return entry.name.endsWith(".ts") ? [{ path: relative(ROOT, path), text: readFileSync(path, "utf8") }] : [];
+    return /\.m?ts$/.test(entry.name) ? [{ path: relative(ROOT, path), text: readFileSync(path, "utf8") }] : [];
   });
 }
 

@@ -1,6 +1,5 @@
 // Literals to search for: preparing one picks the two of its bytes that are the least common in logs, which the search looks for first.
 
-import { once } from "../runtime/once.ts";
 import type { Needle } from "./kernels.ts";
 
 /**
@@ -25,11 +24,13 @@ const rank = (folded: Uint8Array, i: number, other: number): number => commonnes
 
 // Bytes of log text from the most common to the rarest, measured on access logs, JSON, logfmt and Java traces.
 const COMMON = " 0123456789e\"atiorsn:/.,-=lcdpumhgT_vbfk[]{}()wyjxzqSAICOERDLMWPUNGFBHZKVXYJQ;?&%+\\'@#<>|$!*~^`\t\r";
-const COMMONNESS = once(() => {
+let commonnessByByte: Uint8Array | undefined;
+
+const commonness = (byte: number): number => (commonnessByByte ??= commonnessTable())[byte]!;
+
+function commonnessTable(): Uint8Array {
   const table = new Uint8Array(256);
   for (let i = 0; i < COMMON.length; i++) table[COMMON.charCodeAt(i)] = 100 - i;
   // Bytes of UTF-8 sequences: rare in most logs, common in some.
   return table.fill(30, 0x80);
-});
-
-const commonness = (byte: number): number => COMMONNESS()[byte]!;
+}

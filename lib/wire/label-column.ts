@@ -18,6 +18,7 @@ export class LabelColumn {
   #numbers: Map<LabelSet, number> | undefined;
   /** Number of the set asked for last. */
   #last = 0;
+  #isFilled = false;
 
   /** @param ids the column of numbers, which grows by itself; its content is set by `set` and `fill` */
   constructor(ids: Int32Array, sets: LabelSet[] = []) {
@@ -30,7 +31,13 @@ export class LabelColumn {
     return this.sets[this.ids[i] ?? NONE];
   }
 
+  /** The labels that `fill` gave all entries, while no entry has been given others. */
+  get common(): LabelSet | undefined {
+    return this.#isFilled ? this.sets[0] : undefined;
+  }
+
   set(i: number, labels: LabelSet): void {
+    this.#isFilled = false;
     if (i >= this.ids.length) this.reserve(i + 1);
     this.ids[i] = this.numberOf(labels);
   }
@@ -41,6 +48,7 @@ export class LabelColumn {
     this.#numbers = undefined;
     this.#last = 0;
     this.ids.fill(0, 0, count);
+    this.#isFilled = true;
   }
 
   /** Makes room for `count` entries; new ones have no labels. */
@@ -53,7 +61,9 @@ export class LabelColumn {
 
   /** Labels of the entries 0..count as they are now. */
   copy(count: number): LabelColumn {
-    return new LabelColumn(this.ids.slice(0, count), this.sets.slice());
+    const copied = new LabelColumn(this.ids.slice(0, count), this.sets.slice());
+    copied.#isFilled = this.#isFilled;
+    return copied;
   }
 
   /** Number of a set, which it has from now on if it had none. */
@@ -77,6 +87,7 @@ export class LabelColumn {
   /** Changes the labels of the entries `picks[0, pickCount)`; `change` is asked once for each set that one of them has. */
   change(picks: Int32Array, pickCount: number, change: (labels: LabelSet) => LabelSet): void {
     const { ids, sets } = this;
+    this.#isFilled = false;
     const next = new Int32Array(sets.length).fill(NONE);
     for (let k = 0; k < pickCount; k++) {
       const i = picks[k]!;
@@ -98,6 +109,7 @@ export class LabelColumn {
     change: (labels: Labels, value: number) => LabelSet,
   ): void {
     const { ids, sets } = this;
+    this.#isFilled = false;
     const pairCount = (sets.length + 1) * valueCount;
     if (pairCount > PAIRS_MAX) {
       for (const i of picks.subarray(0, pickCount)) if (values[i]! >= 0) this.set(i, change(this.get(i) as Labels, values[i]!));

@@ -37,6 +37,25 @@ describe("labels of a batch", () => {
     expect([all(column, 2), column.sets]).toEqual([[String(B), String(B)], [B]]);
   });
 
+  test("labels are common to all entries from filling until one gets others, in a copy as well", () => {
+    const changes: ((column: LabelColumn) => void)[] = [
+      (column) => column.set(1, B),
+      (column) => column.change(...picks(1), () => B),
+      (column) => column.combine(...picks(1), new Int32Array(2), 1, () => B),
+    ];
+    expect(columnOf(A, A).common).toBeUndefined();
+    for (const change of changes) {
+      const column = columnOf(B, B);
+      column.fill(A, 2);
+      const copy = column.copy(2);
+      expect([column.common, copy.common]).toEqual([A, A]);
+      change(column);
+      expect([column.common, copy.common]).toEqual([undefined, A]);
+      change(copy);
+      expect(copy.common).toBeUndefined();
+    }
+  });
+
   test("a copy does not change with the column", () => {
     const column = columnOf(A, B);
     const copy = column.copy(2);

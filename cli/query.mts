@@ -2,8 +2,8 @@
 
 import { isMetric, parseExpr } from "../lib/logql/index.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
-import { CLIENT_FLAGS, ClientError, createClient, timeRange } from "./client.ts";
-import { runCommand } from "./run-command.ts";
+import { CLIENT_FLAGS, ClientError, createClient, timeRange } from "./client.mts";
+import { runCommand } from "./run-command.mts";
 
 const FLAGS = {
   ...CLIENT_FLAGS,

@@ -1,17 +1,15 @@
-// Stands in for dist/agent/main.js in a build: starts the agent from one file, with the byte code that the build has put beside it, so
-// that next to nothing is parsed or compiled at start. Byte code of another version of Node is not taken, which costs 60 ms and no more.
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname } from "node:path";
-import { fileURLToPath } from "node:url";
-import { setFlagsFromString } from "node:v8";
-import { constants, Script } from "node:vm";
+// dist/agent/launch.cjs of a build: starts the agent from one file, with the byte code that the build has put beside it, so that next to
+// nothing is parsed or compiled at start. Byte code of another version of Node is not taken, which costs 60 ms and no more.
+const { readFileSync } = require("node:fs");
+const { join } = require("node:path");
+const { setFlagsFromString } = require("node:v8");
+const { constants, Script } = require("node:vm");
 
 const START_MS = 10_000;
 
-const require = createRequire(import.meta.url);
-// Node carries byte code of its own modules, too, which is only taken with the engine's flags as they are at first.
-for (const name of ["crypto", "fs/promises", "http", "https", "dns", "zlib"]) {
+// Node carries byte code of its own modules, too, which is only taken with the engine's flags as they are at first. `cluster` is asked for by
+// each server that listens.
+for (const name of ["cluster", "crypto", "dns", "fs/promises", "http", "https", "module", "os", "process", "zlib"]) {
   require(`node:${name}`);
 }
 
@@ -29,7 +27,7 @@ setTimeout(() => setFlagsFromString("--optimize-for-size"), START_MS).unref();
 // quarter of this) cost more than it saved over 118 MB of lines, CRI alone or with JSON stages.
 setFlagsFromString("--interrupt-budget=540672");
 
-const file = fileURLToPath(new URL("agent.cjs", import.meta.url));
+const file = join(__dirname, "agent.cjs");
 
 function readCode() {
   try {
@@ -39,12 +37,13 @@ function readCode() {
   }
 }
 
-export const script = new Script(readFileSync(file, "latin1"), {
+const script = new Script(readFileSync(file, "latin1"), {
   filename: file,
   cachedData: readCode(),
   importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 });
 const loaded = { exports: {} };
-script.runInThisContext()(loaded.exports, require, loaded, file, dirname(file));
+script.runInThisContext()(loaded.exports, require, loaded, file, __dirname);
 
-export const main = (args) => loaded.exports.main(args);
+exports.main = (args) => loaded.exports.main(args);
+exports.script = script;

@@ -5,8 +5,8 @@ import { createServer } from "node:net";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { Document } from "yaml";
-import { ClientError } from "./client.ts";
-import { runCommand } from "./run-command.ts";
+import { ClientError } from "./client.mts";
+import { runCommand } from "./run-command.mts";
 
 const FLAGS = {
   data: { kind: "string", help: "Folder of everything that is kept.", default: "./skald-data" },

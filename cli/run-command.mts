@@ -1,7 +1,7 @@
 // The frame of a command: flags, help, and errors as one line and an exit status.
 
 import { FlagError, type FlagSpec, type ParsedFlags, parseFlagsAnywhere, usageOf } from "../lib/runtime/flags.ts";
-import { ClientError } from "./client.ts";
+import { ClientError } from "./client.mts";
 
 /** Runs a command's body; 2 for wrong flags, 1 for what went wrong in the world. */
 export async function runCommand(

@@ -1,7 +1,7 @@
 // `skald labels [name]`: label names, or the values of one.
 
-import { CLIENT_FLAGS, ClientError, createClient, timeRange } from "./client.ts";
-import { runCommand } from "./run-command.ts";
+import { CLIENT_FLAGS, ClientError, createClient, timeRange } from "./client.mts";
+import { runCommand } from "./run-command.mts";
 
 const FLAGS = { ...CLIENT_FLAGS, query: { kind: "string", help: "Only of streams that match this selector." } } as const;
 
