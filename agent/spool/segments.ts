@@ -36,12 +36,15 @@ export class Segments {
   readonly #segments: Segment[];
   #open: { readonly segment: Segment; readonly file: DiskFile } | undefined;
   #end: number;
+  /** The last segment of a process before: what that was killed over may not be synced. */
+  #inherited: Segment | undefined;
   /** What was read last, from `position` on. */
   #chunk: { readonly position: number; readonly bytes: Buffer } = { position: 0, bytes: Buffer.alloc(0) };
 
   private constructor(options: SegmentsOptions, segments: Segment[], end: number) {
     this.#options = options;
     this.#segments = segments;
+    this.#inherited = segments.at(-1);
     this.#end = end;
   }
 
@@ -194,6 +197,7 @@ export class Segments {
 
   async #openNext(): Promise<void> {
     await this.closeOpen();
+    await this.#makeInheritedDurable();
     const { disk, folder } = this.#options;
     const segment: Segment = { base: this.#end, bytes: SEGMENT_MAGIC.length };
     const path = join(folder, nameOf(segment.base));
@@ -211,6 +215,16 @@ export class Segments {
     this.#segments.push(segment);
     this.#end += segment.bytes;
     this.#open = { segment, file };
+  }
+
+  /** What is written from now on begins behind it: were its end gone after a power cut, the gap would be told as damage. */
+  async #makeInheritedDurable(): Promise<void> {
+    const { disk, folder } = this.#options;
+    if (this.#inherited !== undefined && this.#segments.includes(this.#inherited)) {
+      const file = await disk.open(join(folder, nameOf(this.#inherited.base)));
+      await file.sync().finally(() => file.close());
+    }
+    this.#inherited = undefined;
   }
 
   async #removeFirst(): Promise<void> {

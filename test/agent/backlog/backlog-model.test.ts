@@ -120,11 +120,11 @@ class Model {
   async crash(): Promise<void> {
     for (let more = this.below(3); more > 0; more--) this.append();
     for (let turns = this.below(4); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
-    await this.disk.crash();
+    const next = await (this.random() < 0.3 ? this.disk.kill() : this.disk.crash());
     await this.settled();
     this.reader.end();
     await this.backlog.close();
-    this.disk = new FaultDisk(this.random);
+    this.disk = next;
     await this.open();
   }
 
@@ -136,7 +136,7 @@ class Model {
     await this.#checkRead(where);
     this.reader.end();
     await this.backlog.close();
-    this.disk = new FaultDisk(this.random);
+    this.disk = await this.disk.kill();
     await this.open();
     await this.#checkRead(`${where}, reopened`);
     expect(this.backlog.batchCount, `${where}: counted`).toBeGreaterThanOrEqual(this.#read.length);

@@ -71,10 +71,10 @@ class Model {
   async crash(): Promise<void> {
     for (let more = this.below(3); more > 0; more--) this.append();
     for (let turns = this.below(4); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
-    await this.disk.crash();
+    const next = await (this.random() < 0.3 ? this.disk.kill() : this.disk.crash());
     await this.settled();
     await this.run.spool!.close();
-    this.disk = new FaultDisk(this.random);
+    this.disk = next;
     await this.open();
   }
 
@@ -84,7 +84,7 @@ class Model {
     this.disk.failAfter(Number.POSITIVE_INFINITY);
     await this.settled();
     await this.run.spool!.close();
-    this.disk = new FaultDisk(this.random);
+    this.disk = await this.disk.kill();
     await this.open();
     const wanted = [...this.kept].filter((line) => !this.acknowledged.has(line));
     await this.run

@@ -14,9 +14,9 @@ interface FileState {
 
 export class FaultDisk implements Disk {
   readonly #random: () => number;
-  readonly #files = new Map<string, FileState>();
+  readonly #files: Map<string, FileState>;
   /** By folder: how to take back each change of its names since it was synced. */
-  readonly #undo = new Map<string, (() => void)[]>();
+  readonly #undo: Map<string, (() => void)[]>;
   #callsToFault = Number.POSITIVE_INFINITY;
   #faultsLeft = 0;
   /** No byte more can be written. */
@@ -26,8 +26,11 @@ export class FaultDisk implements Disk {
   calls = 0;
   readonly #underWay = new Set<Promise<unknown>>();
 
-  constructor(random: () => number) {
+  /** @param before the disk of a process that has ended: what that has not synced is not durable yet */
+  constructor(random: () => number, before?: FaultDisk) {
     this.#random = random;
+    this.#files = before === undefined ? new Map() : before.#files;
+    this.#undo = before === undefined ? new Map() : before.#undo;
   }
 
   /** Lets the n-th changing call from now on fail, and `more` after it. */
@@ -36,10 +39,16 @@ export class FaultDisk implements Disk {
     this.#faultsLeft = more + 1;
   }
 
-  /** Power is cut: what was not synced is gone, wholly or in part. Every call afterwards fails; open a new disk on the folder. */
-  async crash(): Promise<void> {
+  /** The process is killed: every call afterwards fails. @returns the disk for the next process */
+  async kill(): Promise<FaultDisk> {
     this.#isDead = true;
     await Promise.allSettled(this.#underWay);
+    return new FaultDisk(this.#random, this);
+  }
+
+  /** Power is cut: what was not synced is gone, wholly or in part. Every call afterwards fails. @returns the disk for the next process */
+  async crash(): Promise<FaultDisk> {
+    await this.kill();
     for (const undos of this.#undo.values()) {
       const lost = Math.floor(this.#random() * (undos.length + 1));
       for (const undo of undos.reverse().slice(0, lost)) undo();
@@ -51,6 +60,7 @@ export class FaultDisk implements Disk {
         writeFileSync(path, Buffer.concat([readFileSync(path).subarray(0, size), cutTail]));
       else if (size > syncedBytes) this.#tear(path, size, syncedBytes);
     }
+    return new FaultDisk(this.#random);
   }
 
   #tear(path: string, size: number, syncedBytes: number): void {
@@ -148,12 +158,13 @@ export class FaultDisk implements Disk {
     };
   }
 
+  // What a power cut has torn is not for the process that it ended to see.
   read(path: string): Promise<Buffer | undefined> {
-    return systemDisk.read(path);
+    return this.#do(systemDisk.read(path));
   }
 
   readPart(path: string, at: number, bytes: number): Promise<Buffer> {
-    return systemDisk.readPart(path, at, bytes);
+    return this.#do(systemDisk.readPart(path, at, bytes));
   }
 
   async link(from: string, to: string): Promise<void> {

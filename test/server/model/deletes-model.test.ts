@@ -124,10 +124,10 @@ class Run {
       this.random() < 0.7 ? this.compact() : Promise.resolve(),
     ];
     for (let turns = Math.floor(this.random() * 12); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
-    await this.disk.crash();
+    const next = await (this.random() < 0.3 ? this.disk.kill() : this.disk.crash());
     await Promise.all(underWay);
     await this.#at?.close().catch(() => {});
-    this.disk = new FaultDisk(this.random);
+    this.disk = next;
     this.#at = undefined;
     await this.open();
   }

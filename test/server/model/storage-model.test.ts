@@ -85,10 +85,10 @@ class Run {
     // Pushes are under way when it happens.
     const underWay = [this.push(), this.push()];
     for (let turns = Math.floor(this.random() * 4); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
-    await this.disk.crash();
+    const next = await (this.random() < 0.3 ? this.disk.kill() : this.disk.crash());
     await Promise.all(underWay);
     await this.storage?.close().catch(() => {});
-    this.disk = new FaultDisk(this.random);
+    this.disk = next;
     this.storage = undefined;
     await this.open();
   }
