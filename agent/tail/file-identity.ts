@@ -75,7 +75,7 @@ export function matchesFingerprint(fd: number, sizeBytes: number, print: Fingerp
   return print.markDigest === "" || digest(readMark(fd, print.offset)) === print.markDigest;
 }
 
-/** The fingerprint of an open file as it is, up to its present size. */
+/** The fingerprint of an open file up to its size as it was asked for. Cut off since, the file has another head, or a shorter one. */
 export function takeFingerprint(fd: number, sizeBytes: number): Fingerprint {
   const head = readAt(fd, 0, Math.min(HEAD_BYTES_MAX, sizeBytes));
   return { headBytes: head.length, headDigest: digest(head), offset: sizeBytes, markDigest: digest(readMark(fd, sizeBytes)) };

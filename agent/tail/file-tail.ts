@@ -398,7 +398,15 @@ export class FileTail implements FileHolder {
 
   /** Notes what is there to be read. */
   lookAhead(): void {
+    const known = this.peek;
     this.peek = this.sizeBytes > this.offset && this.open() ? takeFingerprint(this.file!.fd, this.sizeBytes) : undefined;
+    // Cut off since its size was asked for: what was known of its content before is what its copy will be known by.
+    if (known !== undefined && this.peek !== undefined && fstatSync(this.file!.fd).size < this.sizeBytes) this.peek = known;
+  }
+
+  /** Notes what an earlier run has known of what is there to be read. */
+  expect({ headBytes, headDigest, sizeBytes }: FileRecord): void {
+    if (sizeBytes > this.offset) this.peek = { headBytes, headDigest, offset: Math.min(sizeBytes, this.sizeBytes), markDigest: "" };
   }
 
   /** As much of its head as is known. */

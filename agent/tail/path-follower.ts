@@ -403,10 +403,7 @@ export class PathFollower {
     for (const record of records) this.#seenMs = Math.max(this.#seenMs ?? 0, record.seenMs);
     const inPlace = records.filter(({ rotated }) => !rotated).at(-1);
     const current = inPlace === undefined ? undefined : resumeInPlace(inPlace, this.name, stat, this.#context);
-    if (current !== undefined) {
-      this.#take(current.tail, current.fd);
-      if (inPlace?.sizeBytes === 0) this.#addUnseen(current.tail.idKey, 0, current.tail);
-    }
+    if (current !== undefined) this.#take(current.tail, current.fd);
     for (const record of records) {
       if (record === inPlace) this.#ledTo = record.path;
       if (record === inPlace && current !== undefined) continue;
@@ -416,6 +413,8 @@ export class PathFollower {
       this.#addRotated(found.tail, found.fd, current === undefined ? this.chain.length : this.chain.length - 1);
     }
     if (missing.length > 0 && !this.#unpack(missing)) for (const record of missing) reportGone(record, this.#context);
+    if (current !== undefined && inPlace?.sizeBytes === 0)
+      this.#addUnseen(current.tail.idKey, this.chain.indexOf(current.tail), current.tail);
   }
 
   /**

@@ -52,6 +52,7 @@ export function resumeInPlace(
   const start = { offset: record.offset, trace: traceAt(fd, record.offset) };
   const tail = new FileTail(setting, name, resolveLinks(name), idOf(stat), Number(stat.size), start, clock.nowMs());
   tail.modifiedNs = stat.mtimeNs;
+  tail.expect(record);
   return { tail, fd };
 }
 
