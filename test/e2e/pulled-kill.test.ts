@@ -69,10 +69,8 @@ test(`what can be asked for again is not lost over ${KILLS} kills (seed ${SEED})
     await until("something is sent", () => loki.requests.length > kill);
     await sleep(Math.floor(random() * 200));
     await agent.stop("SIGKILL");
-    if (kill === 0) {
-      expect(loki.accepted).toEqual([]);
-      expect(google.waiting.size).toBe(MESSAGES);
-    }
+    // Messages that are acknowledged to Google by now can only arrive from the spool.
+    if (kill === 0) expect(loki.accepted).toEqual([]);
     agent = await start();
   }
   failing = 0;
