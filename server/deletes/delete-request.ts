@@ -14,6 +14,8 @@ export interface DeleteRequest {
   readonly createdMs: number;
   /** How many pieces have been carried out, the oldest first. */
   readonly piecesDone: number;
+  /** Whether lines of its first pieces may be gone although none counts as carried out: a run may have failed on its way. */
+  readonly isBegun?: boolean;
 }
 
 export interface Piece {
@@ -40,6 +42,11 @@ export function pendingPart(request: DeleteRequest): Piece | undefined {
 
 export function isProcessed(request: DeleteRequest): boolean {
   return request.piecesDone >= pieceCount(request);
+}
+
+/** Whether some of its lines may be gone. */
+export function isPartlyDone({ piecesDone, isBegun = false }: DeleteRequest): boolean {
+  return piecesDone > 0 || isBegun;
 }
 
 export function statusOf(request: DeleteRequest): string {

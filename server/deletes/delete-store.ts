@@ -10,7 +10,7 @@ import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { type Disk, replaceOnDisk, systemDisk } from "../../lib/runtime/disk.ts";
-import { cutToDone, type DeleteRequest, isProcessed } from "./delete-request.ts";
+import { cutToDone, type DeleteRequest, isPartlyDone, isProcessed } from "./delete-request.ts";
 
 const MAGIC = "SKD1 ";
 const HEADER = /^SKD1 ([0-9a-f]{8})\n/;
@@ -122,6 +122,17 @@ export class DeleteStore {
     }
   }
 
+  /** Notes of requests that their lines are about to be removed: what comes after may fail half way. @throws when it cannot be written */
+  begin(tenant: string, ids: ReadonlySet<string>): Promise<void> {
+    const begins = (known: DeleteRequest): boolean => known.tenant === tenant && ids.has(known.id) && !isPartlyDone(known);
+    return this.#inTurn(async () => {
+      const { requests, generations } = this.#state;
+      if (!requests.some(begins)) return;
+      // No listener hears of it: what is hidden stays hidden.
+      await this.#write({ requests: requests.map((known) => (begins(known) ? { ...known, isBegun: true } : known)), generations });
+    });
+  }
+
   /** Notes that pieces of requests have been carried out. A request that was cancelled meanwhile stays cancelled. */
   carriedOut(tenant: string, piecesDone: ReadonlyMap<string, number>): Promise<void> {
     return this.#inTurn(() =>
@@ -140,13 +151,16 @@ export class DeleteStore {
 
   async #change(tenant: string, requests: readonly DeleteRequest[], newGeneration: boolean): Promise<void> {
     const { generations } = this.#state;
-    const next: State = {
+    await this.#write({
       requests,
       generations: newGeneration ? { ...generations, [tenant]: (generations[tenant] ?? 0) + 1 } : generations,
-    };
+    });
+    for (const listener of this.#listeners) listener(tenant);
+  }
+
+  async #write(next: State): Promise<void> {
     await replaceOnDisk(this.#disk, this.#path, [encode(next)]);
     this.#state = next;
-    for (const listener of this.#listeners) listener(tenant);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -7,7 +7,7 @@ import { plain, type Request, type Route } from "../../lib/runtime/http-server.t
 import type { Log } from "../../lib/runtime/log.ts";
 import { parseGoDurationNs, printGoDuration } from "../../lib/text/duration.ts";
 import type { Limits } from "../config/limits.ts";
-import { type DeleteRequest, isProcessed, pieceCount, statusOf } from "../deletes/delete-request.ts";
+import { type DeleteRequest, isPartlyDone, isProcessed, pieceCount, statusOf } from "../deletes/delete-request.ts";
 import type { DeleteStore } from "../deletes/delete-store.ts";
 import { hasFilter, parseDeleteQuery } from "../deletes/stream-deletes.ts";
 import { RequestError } from "../errors.ts";
@@ -69,7 +69,7 @@ export function deleteRoutes(options: DeleteRouteOptions): Route[] {
     if (found === undefined) throw new RequestError(404, "could not find delete request with given id");
     if (isProcessed(found) || store.isInProcess(id))
       throw bad("deletion of request which is in process or already processed is not allowed");
-    if (found.piecesDone > 0 && request.query.get("force") !== "true")
+    if (isPartlyDone(found) && request.query.get("force") !== "true")
       throw bad("Unable to cancel partially completed delete request. To force, use the ?force query parameter");
     await store.cancel(tenant, id);
     options.log.info({ request: id, tenant }, "delete request cancelled");

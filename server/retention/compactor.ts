@@ -136,7 +136,10 @@ export class Compactor {
     const { deletes, storage, log } = this.#options;
     deletes.setInProcess(batch === undefined ? [] : [...batch.piecesDone.keys()]);
     try {
-      if (batch !== undefined) await this.#flushWhatMatches(tenant, batch);
+      if (batch !== undefined) {
+        await this.#flushWhatMatches(tenant, batch);
+        await deletes.begin(tenant, new Set(batch.piecesDone.keys()));
+      }
       const [fromSec, toSec] = retention !== undefined || batch === undefined ? ALL_SECONDS : batch.seconds;
       let failures = 0;
       for (const meta of storage.stored.catalog.blocks(tenant, fromSec, toSec)) {

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { isPartlyDone } from "../../../server/deletes/delete-request.ts";
 import { openDeleteStore } from "../../../server/deletes/delete-store.ts";
 import { FaultDisk } from "../../lib/runtime/fault-disk.ts";
 
@@ -36,6 +37,23 @@ test("a request that is taken back is gone; one in part carried out keeps that p
   await store.cancel("t", part.id);
   await store.cancel("t", "nobody's");
   expect(store.of("t")).toEqual([{ ...part, endMs: 2000, piecesDone: 1 }]);
+});
+
+test("what is begun stays so over a restart, and is written once", async () => {
+  const disk = new FaultDisk(() => 0.5);
+  const store = await openDeleteStore(path, disk);
+  const [whole, part] = [await store.add(asked), await store.add(asked)];
+  await store.carriedOut("t", new Map([[part.id, 1]]));
+  await store.begin("t", new Set([whole.id, part.id]));
+  expect((await openDeleteStore(path)).all().map((request) => [request.isBegun, isPartlyDone(request)])).toEqual([
+    [true, true],
+    [undefined, true],
+  ]);
+  const { calls } = disk;
+  await store.begin("t", new Set([whole.id, part.id, "nobody's"]));
+  await store.begin("u", new Set([whole.id]));
+  expect(disk.calls).toBe(calls);
+  expect(store.generation("t")).toBe(2);
 });
 
 test("from the call on, a request that is taken back is not carried out", async () => {

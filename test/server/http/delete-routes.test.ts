@@ -152,6 +152,16 @@ describe("requests", () => {
     expect(await call("DELETE", { request_id: second!.id, force: "true" })).toEqual(tooLate);
   });
 
+  test("of which a run has begun to remove lines, and failed, can be cancelled by force alone", async () => {
+    await call("POST", asked);
+    const { id } = store.of("t").at(-1)!;
+    await store.begin("t", new Set([id]));
+    expect(await call("GET")).toEqual([200, expect.stringContaining('"status":"received"')]);
+    expect((await call("DELETE", { request_id: id }))[0]).toBe(400);
+    expect((await call("DELETE", { request_id: id, force: "true" }))[0]).toBe(204);
+    expect(store.find("t", id)).toBeUndefined();
+  });
+
   test("cannot be cancelled while they are carried out", async () => {
     await call("POST", { ...asked, tenant: "t" });
     const { id } = store.of("t").at(-1)!;

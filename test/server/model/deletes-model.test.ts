@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { manualClock, seededRandom } from "../../../lib/runtime/clock.ts";
-import { isProcessed } from "../../../server/deletes/delete-request.ts";
+import { isPartlyDone, isProcessed } from "../../../server/deletes/delete-request.ts";
 import { FaultDisk } from "../../lib/runtime/fault-disk.ts";
 import { CANCEL_MS, type Compacted, NOW_SEC, openCompacted } from "../retention/compacted-storage.ts";
 import { type ModelEntry, readAll } from "../storage-entries.ts";
@@ -99,7 +99,7 @@ class Run {
 
   async cancel(): Promise<void> {
     const at = await this.open();
-    const open = at.deletes.all().filter((request) => request.piecesDone === 0 && this.#asked.has(request.id));
+    const open = at.deletes.all().filter((request) => !isPartlyDone(request) && this.#asked.has(request.id));
     const request = open[Math.floor(this.random() * open.length)];
     if (request === undefined) return;
     const asked = this.#asked.get(request.id)!;

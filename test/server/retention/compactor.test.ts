@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { isPartlyDone } from "../../../server/deletes/delete-request.ts";
 import { FaultDisk } from "../../lib/runtime/fault-disk.ts";
 import { ALL_TIME, type ModelEntry, readAll } from "../storage-entries.ts";
 import { CANCEL_MS, type Compacted, type CompactedOptions, DAY_MS, HOUR_MS, NOW_SEC, openCompacted } from "./compacted-storage.ts";
@@ -244,6 +245,9 @@ describe("when the disk fails", () => {
       await at.compactor.run();
       const isDone = disk.calls - before <= call;
       expect(await at.lines('{app=~"a|b"}'), `call ${call} failed`).toEqual(["b of day -1"]);
+      // What was removed cannot be taken back as if nothing had been.
+      const lines = await readAll(at.storage, "t");
+      if (lines.filter(({ labels }) => labels.app === "a").length < 2) expect(isPartlyDone(at.deletes.of("t")[0]!)).toBe(true);
       disk.failAfter(Number.POSITIVE_INFINITY);
       await at.storage.flush();
       await at.compactor.run();
