@@ -36,15 +36,21 @@ export class Segments {
   readonly #segments: Segment[];
   #open: { readonly segment: Segment; readonly file: DiskFile } | undefined;
   #end: number;
-  /** The last segment of a process before: what that was killed over may not be synced. */
-  #inherited: Segment | undefined;
+  /**
+   * A segment of whose end the disk is not sure: the last one of a process before (what that was killed over may not be synced), or one where
+   * a write failed and could not be taken back.
+   */
+  #unsettled: Segment | undefined;
+  /** Removals, one after the other: were a later segment gone and an earlier one not, a crash would leave a gap between segments. */
+  #removals: Promise<unknown> = Promise.resolve();
+  #removalCount = 0;
   /** What was read last, from `position` on. */
   #chunk: { readonly position: number; readonly bytes: Buffer } = { position: 0, bytes: Buffer.alloc(0) };
 
   private constructor(options: SegmentsOptions, segments: Segment[], end: number) {
     this.#options = options;
     this.#segments = segments;
-    this.#inherited = segments.at(-1);
+    this.#unsettled = segments.at(-1);
     this.#end = end;
   }
 
@@ -107,7 +113,9 @@ export class Segments {
       await file.write(records, at);
       await file.sync();
     } catch (cause) {
-      await file.truncate(at).catch(() => {});
+      await file.truncate(at).catch(() => {
+        this.#unsettled = segment;
+      });
       await this.closeOpen();
       throw cause;
     }
@@ -159,12 +167,19 @@ export class Segments {
     return undefined;
   }
 
-  /** Removes segments that end before a position, or there. */
-  async removeBefore(position: number): Promise<void> {
-    for (let first = this.#segments[0]; first !== undefined; first = this.#segments[0]) {
-      if (first.base + first.bytes > position || first === this.#open?.segment) return;
-      await this.#removeFirst();
-    }
+  /** Removes segments that end before a position, or there. @throws the disk's error: what could not be removed is still there */
+  removeBefore(position: number): Promise<void> {
+    return this.#inTurn(async () => {
+      for (let first = this.#segments[0]; first !== undefined; first = this.#segments[0]) {
+        if (first.base + first.bytes > position || first === this.#open?.segment) return;
+        await this.#removeFirst();
+      }
+    });
+  }
+
+  /** Resolves when no removal is under way: the first segment is then the one that `dropFirst`, called at once, removes. */
+  async removalsDone(): Promise<void> {
+    while (this.#removalCount > 0) await this.#removals;
   }
 
   /**
@@ -173,10 +188,19 @@ export class Segments {
    * @param from position up to which it has been read
    * @returns the entries behind that position
    */
-  async dropFirst(from: number): Promise<number> {
+  dropFirst(from: number): Promise<number> {
     const segment = this.#segments[0];
     invariant(segment !== undefined, "there is a segment to drop");
-    if (segment === this.#open?.segment) await this.closeOpen();
+    return this.#inTurn(async () => {
+      invariant(segment === this.#segments[0], "nobody has removed the segment that is to be dropped");
+      if (segment === this.#open?.segment) await this.closeOpen();
+      const entryCount = await this.#entriesOf(segment, from);
+      await this.#removeFirst();
+      return entryCount;
+    });
+  }
+
+  async #entriesOf(segment: Segment, from: number): Promise<number> {
     let entryCount = 0;
     const end = segment.base + segment.bytes;
     for (let at = Math.max(from, segment.base); at < end; ) {
@@ -185,8 +209,14 @@ export class Segments {
       entryCount += entryCountOf(record.bytes);
       at = record.end;
     }
-    await this.#removeFirst();
     return entryCount;
+  }
+
+  #inTurn<T>(removal: () => Promise<T>): Promise<T> {
+    this.#removalCount++;
+    const done = this.#removals.then(removal).finally(() => this.#removalCount--);
+    this.#removals = done.catch(() => {});
+    return done;
   }
 
   async closeOpen(): Promise<void> {
@@ -197,7 +227,7 @@ export class Segments {
 
   async #openNext(): Promise<void> {
     await this.closeOpen();
-    await this.#makeInheritedDurable();
+    await this.#settle();
     const { disk, folder } = this.#options;
     const segment: Segment = { base: this.#end, bytes: SEGMENT_MAGIC.length };
     const path = join(folder, nameOf(segment.base));
@@ -217,14 +247,22 @@ export class Segments {
     this.#open = { segment, file };
   }
 
-  /** What is written from now on begins behind it: were its end gone after a power cut, the gap would be told as damage. */
-  async #makeInheritedDurable(): Promise<void> {
-    const { disk, folder } = this.#options;
-    if (this.#inherited !== undefined && this.#segments.includes(this.#inherited)) {
-      const file = await disk.open(join(folder, nameOf(this.#inherited.base)));
-      await file.sync().finally(() => file.close());
+  /**
+   * What is written from now on begins behind a segment that ends where it is to end, also after a power cut: were its last records gone, the
+   * gap would be told as damage, and so would be what is torn behind them if all that follows had been removed.
+   */
+  async #settle(): Promise<void> {
+    const segment = this.#unsettled;
+    if (segment !== undefined && this.#segments.includes(segment)) {
+      const file = await this.#options.disk.open(join(this.#options.folder, nameOf(segment.base)));
+      try {
+        await file.truncate(segment.bytes);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
     }
-    this.#inherited = undefined;
+    this.#unsettled = undefined;
   }
 
   async #removeFirst(): Promise<void> {

@@ -293,7 +293,9 @@ export class Spool {
   async #makeRoom(segments: Segments, bytes: number): Promise<void> {
     const { onFull, bytesMax, folder, log, metrics } = this.#options;
     if (onFull === "refuse") return;
-    while (segments.count > 0 && segments.bytes + bytes > bytesMax) {
+    for (;;) {
+      await segments.removalsDone();
+      if (segments.count === 0 || segments.bytes + bytes <= bytesMax) return;
       const from = this.#readAt;
       // What is counted as dropped is not to be read meanwhile.
       this.#readAt = Math.max(from, segments.firstEnd);
