@@ -13,9 +13,12 @@ interface LastTime {
 }
 
 export class LastTimes {
-  /** Used since the last change of generation; when it is full it becomes `older`, and what was older is forgotten. */
-  #recent = new Map<LabelSet, LastTime>();
-  #older = new Map<LabelSet, LastTime>();
+  /**
+   * By the text of the set, for a set would keep all that is known of its stream, also of a pod that is gone. Used since the last change of
+   * generation; when it is full it becomes `older`, and what was older is forgotten.
+   */
+  #recent = new Map<string, LastTime>();
+  #older = new Map<string, LastTime>();
   #lastLabels: LabelSet | undefined;
   #lastTime: LastTime | undefined;
 
@@ -49,9 +52,10 @@ export class LastTimes {
 
   #find(labels: LabelSet): LastTime | undefined {
     if (labels === this.#lastLabels) return this.#lastTime;
-    let last = this.#recent.get(labels);
+    const text = String(labels);
+    let last = this.#recent.get(text);
     if (last === undefined) {
-      last = this.#older.get(labels);
+      last = this.#older.get(text);
       if (last === undefined) return undefined;
       this.#add(labels, last);
     }
@@ -65,7 +69,7 @@ export class LastTimes {
       this.#older = this.#recent;
       this.#recent = new Map();
     }
-    this.#recent.set(labels, last);
+    this.#recent.set(String(labels), last);
     this.#lastLabels = labels;
     this.#lastTime = last;
   }

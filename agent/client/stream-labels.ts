@@ -3,15 +3,18 @@ import type { LabelSet } from "../../lib/wire/labels.ts";
 /** Label whose value is the tenant of an entry; it is not sent. */
 export const TENANT_LABEL = "__tenant_id__";
 
+const utf8 = new TextEncoder();
+
 /** A set of labels as one client sends it. */
 export interface ResolvedStream {
   readonly tenant: string;
   /** What is sent, in its canonical text: `{a="x", b="y"}`. */
   readonly sent: LabelSet;
+  /** In memory of its own: a small buffer would be cut from a piece of 8 KiB, and one stream that lives long would keep all of that. */
   readonly sentBytes: Uint8Array;
   /** What is sent, with the tenant if it is not the client's own. As long as somebody has the stream, it is the only one of its key. */
   readonly key: LabelSet;
-  /** What its entries took in the batch before, encoded: the room to begin the next with. */
+  /** What it took in the batch before, encoded: the room to begin the next with. */
   batchBytes: number;
 }
 
@@ -42,7 +45,7 @@ export class StreamLabels {
     const tenant = all.get(TENANT_LABEL) || this.#tenantId;
     const key = tenant === this.#tenantId ? sent : sent.with(TENANT_LABEL, tenant);
     let stream = this.#streams.get(key);
-    if (stream === undefined) this.#streams.set(key, (stream = { tenant, sent, sentBytes: Buffer.from(String(sent)), key, batchBytes: 0 }));
+    if (stream === undefined) this.#streams.set(key, (stream = { tenant, sent, sentBytes: utf8.encode(String(sent)), key, batchBytes: 0 }));
     return stream;
   }
 }

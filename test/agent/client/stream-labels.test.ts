@@ -34,3 +34,9 @@ for (const [name, a, b, same] of [
     expect(own.resolve(LabelSet.fromObject(a)) === own.resolve(LabelSet.fromObject(b))).toBe(same);
   });
 }
+
+test("a stream's text takes no more memory than its bytes", () => {
+  const { sent, sentBytes } = own.resolve(LabelSet.fromObject({ a: "é" }));
+  expect(Buffer.from(sentBytes).toString()).toBe(String(sent));
+  expect(sentBytes.buffer.byteLength).toBe(sentBytes.length);
+});
