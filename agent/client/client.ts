@@ -14,7 +14,7 @@ import type { ClientDisk, DiskQueue } from "./disk-queue.ts";
 import { createDropLog, type DropLog } from "./drop-log.ts";
 import type { Grouping } from "./entry-grouping.ts";
 import { compressRequest, type SealedBatch } from "./open-batch.ts";
-import { halve, partsOf, type TakenStream, takeApart } from "./push-body.ts";
+import { halve, streamMessage, type TakenStream, takeApart } from "./push-body.ts";
 import { type Refusal, refusedEntries } from "./refused-entries.ts";
 import { type ResolvedStream, StreamLabels } from "./stream-labels.ts";
 import { type Outcome, type SharedRoom, TenantQueue } from "./tenant-queue.ts";
@@ -290,9 +290,8 @@ export class Client {
   }
 
   #partOf(streams: readonly TakenStream[]): { readonly part: Part; readonly buffer: Buffer } {
-    const parts = partsOf(streams);
-    const { body, buffer } = compressRequest(parts, this.#pool);
-    const lineBytes = parts.reduce((sum, part) => sum + part.entries.length, 0);
+    const { body, buffer } = compressRequest(streams.map(streamMessage), this.#pool);
+    const lineBytes = streams.reduce((sum, { entries }) => entries.reduce((inner, { length }) => inner + length, sum), 0);
     return { part: { body, entryCount: countEntries(streams), lineBytes }, buffer };
   }
 

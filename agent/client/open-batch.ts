@@ -5,7 +5,7 @@ import { allocateWords, kernels } from "../../lib/kernels/index.ts";
 import type { BufferPool } from "../../lib/runtime/buffer-pool.ts";
 import type { EntryBatch, Ticket } from "../../lib/wire/entry-batch.ts";
 import { type NumberedMetadata, numberMetadata } from "./metadata-bytes.ts";
-import { ENTRY_OVERHEAD_BYTES, encodeEntry, entryBytesMax, requestBytes, writeRequest } from "./push-body.ts";
+import { ENTRY_OVERHEAD_BYTES, encodeEntry, entryBytesMax, streamHeadBytesMax, writeStreamHead } from "./push-body.ts";
 import { streamBuffers } from "./stream-buffers.ts";
 import type { ResolvedStream } from "./stream-labels.ts";
 
@@ -23,8 +23,10 @@ export interface SealedBatch {
   readonly tickets: readonly Ticket[];
 }
 
+/** Entries from `from` on; before them is room for what the request has before them. */
 interface StreamBuffer {
   bytes: Buffer;
+  readonly from: number;
   used: number;
 }
 
@@ -43,7 +45,7 @@ const NO_ROOM = new Uint8Array(0);
 /** Room of a stream of which nothing is known. */
 const BEGIN_BYTES = 1024;
 const REQUEST_SCRATCH_BYTES = 2 * 1024 * 1024;
-let requestScratch: Buffer | undefined;
+let requestScratch: Uint8Array | undefined;
 /** Picks sorted by their streams, while a segment is encoded. */
 let grouped = allocateWords(16_384);
 
@@ -114,9 +116,10 @@ export class OpenBatch {
     }
   }
 
-  /** With the room that it took last time. */
-  #begin(stream: ResolvedStream): StreamBuffer {
-    const buffer = { bytes: streamBuffers.take(Math.max(stream.batchBytes, BEGIN_BYTES)), used: 0 };
+  /** With the room that it took last time, if that is more. */
+  #begin(stream: ResolvedStream, room = 0): StreamBuffer {
+    const from = streamHeadBytesMax(stream.sentBytes);
+    const buffer = { bytes: streamBuffers.take(Math.max(BEGIN_BYTES, from + room, stream.batchBytes)), from, used: from };
     this.#streams.set(stream, buffer);
     return buffer;
   }
@@ -142,10 +145,8 @@ export class OpenBatch {
   }
 
   #bufferFor(stream: ResolvedStream, room: number): StreamBuffer {
-    let buffer = this.#streams.get(stream);
-    if (buffer === undefined)
-      this.#streams.set(stream, (buffer = { bytes: streamBuffers.take(Math.max(room, stream.batchBytes)), used: 0 }));
-    else if (buffer.used + room > buffer.bytes.length) {
+    const buffer = this.#streams.get(stream) ?? this.#begin(stream, room);
+    if (buffer.used + room > buffer.bytes.length) {
       const grown = streamBuffers.take(Math.max(buffer.used + room, buffer.bytes.length * 2));
       grown.set(buffer.bytes.subarray(0, buffer.used));
       streamBuffers.give(buffer.bytes);
@@ -156,9 +157,9 @@ export class OpenBatch {
 
   /** Ends the filling. The batch must not be used afterwards. */
   seal(): SealedBatch {
-    const parts = [...this.#streams].map(([stream, { bytes, used }]) => {
+    const parts = [...this.#streams].map(([stream, { bytes, from, used }]) => {
       stream.batchBytes = used;
-      return { labels: stream.sentBytes, entries: bytes.subarray(0, used) };
+      return bytes.subarray(writeStreamHead(stream.sentBytes, used - from, bytes, from), used);
     });
     const compressed = compressRequest(parts, this.#pool);
     this.giveBuffers();
@@ -178,22 +179,24 @@ export class OpenBatch {
   }
 }
 
-/** A request from its parts, compressed into a pooled buffer. */
-export function compressRequest(
-  parts: readonly { readonly labels: Uint8Array; readonly entries: Uint8Array }[],
-  pool: BufferPool,
-): { readonly body: Buffer; readonly buffer: Buffer } {
-  const bytes = requestBytes(parts);
-  if (requestScratch === undefined) {
-    const own = kernels.allocate(REQUEST_SCRATCH_BYTES);
-    requestScratch = Buffer.from(own.buffer, own.byteOffset, own.length);
-  }
-  const request = bytes <= REQUEST_SCRATCH_BYTES ? requestScratch : Buffer.allocUnsafeSlow(bytes);
-  const length = writeRequest(parts, request);
-  const compressed = kernels.snappyCompress(request.subarray(0, length));
+/** A request of its streams, each with its head, compressed into a pooled buffer. */
+export function compressRequest(streams: readonly Uint8Array[], pool: BufferPool): { readonly body: Buffer; readonly buffer: Buffer } {
+  const compressed = kernels.snappyCompress(streams.length === 1 ? streams[0]! : joined(streams));
   const buffer = pool.take(compressed.length);
   buffer.set(compressed);
   return { buffer, body: buffer.subarray(0, compressed.length) };
+}
+
+function joined(streams: readonly Uint8Array[]): Uint8Array {
+  const bytes = streams.reduce((sum, { length }) => sum + length, 0);
+  requestScratch ??= kernels.allocate(REQUEST_SCRATCH_BYTES);
+  const request = bytes <= REQUEST_SCRATCH_BYTES ? requestScratch : new Uint8Array(bytes);
+  let at = 0;
+  for (const stream of streams) {
+    request.set(stream, at);
+    at += stream.length;
+  }
+  return request.subarray(0, bytes);
 }
 
 /** The metadata as the kernels that encode take it; undefined when they cannot: of far years, and of metadata that hardly repeats, they know nothing. */

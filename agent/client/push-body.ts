@@ -9,6 +9,8 @@ import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { BodyWriter, int64Bytes, TAG_ENTRY, TAG_LABELS, TAG_LINE, TAG_STREAM, TAG_TIMESTAMP, varintBytes } from "./body-writer.ts";
 import { encodeMetadata } from "./metadata-bytes.ts";
 
+const VARINT32_BYTES_MAX = 5;
+
 /** An upper bound of the bytes an entry takes besides its line and metadata. */
 export const ENTRY_OVERHEAD_BYTES = 40;
 
@@ -47,36 +49,21 @@ export function encodeEntry(batch: EntryBatch, i: number, out: Buffer, at: numbe
   return writer.at;
 }
 
-/** A stream's part of a request: its labels and its encoded entries. */
-export interface StreamPart {
-  readonly labels: Uint8Array;
-  readonly entries: Uint8Array;
+/** At most what stands before a stream's entries in a request: its tag and length, its labels with theirs. */
+export function streamHeadBytesMax(labels: Uint8Array): number {
+  return 2 * (1 + VARINT32_BYTES_MAX) + labels.length;
 }
 
-export function requestBytes(parts: Iterable<StreamPart>): number {
-  let bytes = 0;
-  for (const part of parts) {
-    const inner = streamBytes(part);
-    bytes += 1 + varintBytes(inner) + inner;
-  }
-  return bytes;
-}
-
-function streamBytes({ labels, entries }: StreamPart): number {
-  return 1 + varintBytes(labels.length) + labels.length + entries.length;
-}
-
-/** Writes a whole request into `out`, which has room for `requestBytes(parts)`. Returns its length. */
-export function writeRequest(parts: Iterable<StreamPart>, out: Buffer): number {
-  const writer = new BodyWriter(out);
-  for (const part of parts) {
-    writer.out[writer.at++] = TAG_STREAM;
-    writer.varint(streamBytes(part));
-    writer.bytes(TAG_LABELS, part.labels);
-    writer.out.set(part.entries, writer.at);
-    writer.at += part.entries.length;
-  }
-  return writer.at;
+/** Writes what stands before a stream's entries into the room kept for it, so that it ends where they begin. Returns where it begins. */
+export function writeStreamHead(labels: Uint8Array, entriesBytes: number, out: Buffer, entriesAt: number): number {
+  const streamBytes = 1 + varintBytes(labels.length) + labels.length + entriesBytes;
+  const writer = new BodyWriter(out, entriesAt - (streamBytes - entriesBytes) - varintBytes(streamBytes) - 1);
+  const from = writer.at;
+  out[writer.at++] = TAG_STREAM;
+  writer.varint(streamBytes);
+  writer.bytes(TAG_LABELS, labels);
+  invariant(writer.at === entriesAt, "a stream's head ends where its entries begin");
+  return from;
 }
 
 /** A request of ours taken apart again, to find out which of its entries a server refuses. */
@@ -86,7 +73,7 @@ export interface TakenStream {
   readonly entries: readonly Uint8Array[];
 }
 
-/** @param request what `writeRequest` has written; views into it are returned */
+/** @param request streams, one behind the other, each with its head; views into it are returned */
 export function takeApart(request: Uint8Array): TakenStream[] {
   const streams: TakenStream[] = [];
   for (const [, streamStart, streamEnd] of lengthFields(request, 0, request.length)) {
@@ -136,6 +123,9 @@ export function halve(streams: readonly TakenStream[]): [TakenStream[], TakenStr
   return [first, second];
 }
 
-export function partsOf(streams: readonly TakenStream[]): StreamPart[] {
-  return streams.map((stream) => ({ labels: stream.labels, entries: Buffer.concat(stream.entries) }));
+/** A stream as it stands in a request. */
+export function streamMessage({ labels, entries }: TakenStream): Buffer {
+  const entriesAt = streamHeadBytesMax(labels);
+  const out = Buffer.concat([Buffer.allocUnsafe(entriesAt), ...entries]);
+  return out.subarray(writeStreamHead(labels, out.length - entriesAt, out, entriesAt));
 }
