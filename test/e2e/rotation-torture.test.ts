@@ -166,12 +166,21 @@ interface LedgerEntry {
   readonly to: number;
 }
 
-/** Losses as the agent's log tells them; a kill before the next writing of positions lets it tell one twice. */
+/**
+ * Losses as the agent's log tells them. One that the run before has told, too, is the same: that run was killed before it was noted. Two of a
+ * run are two, also where the files happened to be equally long.
+ */
 function ledger(): LedgerEntry[] {
-  const text = readFileSync(agent.logPath, "utf8");
-  const entries = [...text.matchAll(/ file=(\S+) reason=\S+ from_byte=(\d+) to_byte=(\d+) /g)];
-  const unique = new Map(entries.map(([whole, path, from, to]) => [whole, { path: path!, from: Number(from), to: Number(to) }]));
-  return [...unique.values()];
+  const runs = readFileSync(agent.logPath, "utf8").split('msg="listening on HTTP"');
+  const told = runs.map((run) =>
+    Array.from(run.matchAll(/ file=(\S+) reason=\S+ from_byte=(\d+) to_byte=(\d+) /g), ([text, path, from, to]) => ({
+      text,
+      entry: { path: path!, from: Number(from), to: Number(to) },
+    })),
+  );
+  return told.flatMap((losses, run) =>
+    losses.filter(({ text }) => told[run - 1]?.some((before) => before.text === text) !== true).map(({ entry }) => entry),
+  );
 }
 
 /** Each missing byte is in an entry that ends where its file ended; what is told beyond that had been taken, but not been noted yet. */
