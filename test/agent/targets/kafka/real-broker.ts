@@ -78,7 +78,22 @@ export class RealBroker {
   /** @param compression what the broker stores: it packs anew what it is sent */
   async createTopic(topic: string, numPartitions: number, compression = "producer"): Promise<void> {
     const configEntries = [{ name: "compression.type", value: compression }];
-    await this.#admin!.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions, configEntries }] });
+    await this.#admin!.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions, configEntries }] });
+    // The client's own way of waiting gives up when the broker knows of the topic later than of its making.
+    await until(
+      () => this.#hasLeaders(topic, numPartitions),
+      () => `leaders for the ${numPartitions} partitions of ${topic}`,
+    );
+  }
+
+  async #hasLeaders(topic: string, numPartitions: number): Promise<boolean> {
+    try {
+      const { topics } = await this.#admin!.fetchTopicMetadata({ topics: [topic] });
+      const led = topics[0]?.partitions.filter(({ leader }) => leader >= 0) ?? [];
+      return led.length === numPartitions;
+    } catch {
+      return false;
+    }
   }
 
   async send(topic: string, messages: readonly { key?: string; value: string; partition?: number; timestamp?: string }[]): Promise<void> {
