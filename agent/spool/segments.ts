@@ -43,7 +43,6 @@ export class Segments {
   #unsettled: Segment | undefined;
   /** Removals, one after the other: were a later segment gone and an earlier one not, a crash would leave a gap between segments. */
   #removals: Promise<unknown> = Promise.resolve();
-  #removalCount = 0;
   /** What was read last, from `position` on. */
   #chunk: { readonly position: number; readonly bytes: Buffer } = { position: 0, bytes: Buffer.alloc(0) };
 
@@ -179,7 +178,10 @@ export class Segments {
 
   /** Resolves when no removal is under way: the first segment is then the one that `dropFirst`, called at once, removes. */
   async removalsDone(): Promise<void> {
-    while (this.#removalCount > 0) await this.#removals;
+    for (let last: Promise<unknown> | undefined; last !== this.#removals; ) {
+      last = this.#removals;
+      await last;
+    }
   }
 
   /**
@@ -213,8 +215,7 @@ export class Segments {
   }
 
   #inTurn<T>(removal: () => Promise<T>): Promise<T> {
-    this.#removalCount++;
-    const done = this.#removals.then(removal).finally(() => this.#removalCount--);
+    const done = this.#removals.then(removal);
     this.#removals = done.catch(() => {});
     return done;
   }
