@@ -11,6 +11,7 @@ import type { HttpServer } from "../lib/runtime/http-server.ts";
 import { messageOf } from "../lib/runtime/invariant.ts";
 import type { Log } from "../lib/runtime/log.ts";
 import { Registry } from "../lib/runtime/metrics.ts";
+import { OneAtATime } from "../lib/runtime/one-at-a-time.ts";
 import { LabelSet } from "../lib/wire/labels.ts";
 import { type AgentMetrics, openAgentMetrics } from "./agent-metrics.ts";
 import type { Backlogs } from "./backlog/backlogs.ts";
@@ -84,8 +85,8 @@ class Agent implements RunningAgent, AgentView {
   #server: HttpServer | undefined;
   #readingStdin = false;
   #stdinEnded = false;
-  /** Reloads and the stop run one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** Reloads run one after the other, and the stop after them. */
+  readonly #turns = new OneAtATime();
   #stopping: Promise<void> | undefined;
 
   constructor(config: AgentConfig, options: RunOptions) {
@@ -119,13 +120,11 @@ class Agent implements RunningAgent, AgentView {
   }
 
   reload(): Promise<void> {
-    const reloading = this.#turn.then(() => this.#reload());
-    this.#turn = reloading.catch(() => {});
-    return reloading;
+    return this.#turns.run(() => this.#reload());
   }
 
   stop(): Promise<void> {
-    this.#stopping ??= this.#turn.then(() => this.#stop());
+    this.#stopping ??= this.#turns.idle().then(() => this.#stop());
     return this.#stopping;
   }
 

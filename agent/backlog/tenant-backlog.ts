@@ -12,6 +12,7 @@ import type { Clock } from "../../lib/runtime/clock.ts";
 import type { Disk } from "../../lib/runtime/disk.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
+import { OneAtATime } from "../../lib/runtime/one-at-a-time.ts";
 import type { Appended, DiskQueue, OnUnreadable, ReadBatch, Receipt } from "../client/disk-queue.ts";
 import type { SealedBatch } from "../client/open-batch.ts";
 import { DiskHealth } from "../spool/disk-health.ts";
@@ -54,7 +55,7 @@ export class TenantBacklog {
   readonly #stop = new AbortController();
   #opened: Opened | undefined;
   /** Appends and removals, one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new OneAtATime();
   #ledger = new TicketLedger(0);
   /** Where the next record to read begins, at the earliest. */
   #readAt = 0;
@@ -166,7 +167,7 @@ export class TenantBacklog {
       bytes += record.length;
     }
     if (records.length === 0) return NOTHING;
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const receipts = await this.#write(records, Math.min(inFlight.length, records.length), sequence);
       allowance.giveBack(bytes);
       if (receipts === undefined) return NOTHING;
@@ -205,15 +206,9 @@ export class TenantBacklog {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#stop.abort();
-    await this.#turn;
+    await this.#turns.idle();
     await this.#opened?.segments.closeOpen();
     await this.#opened?.position.close();
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
-    return done;
   }
 
   /** @returns the receipts of the first `handedCount`; undefined when the disk refuses */
@@ -293,7 +288,7 @@ export class TenantBacklog {
     while (this.#waiting[0] !== undefined && this.#waiting[0].end <= position) last = this.#waiting.shift();
     if (position >= segments.end) this.#oldest = undefined;
     else if (last !== undefined) this.#oldest = this.#waiting[0] ?? { sequence: last.sequence + 1, sinceMs: last.sinceMs };
-    void this.#inTurn(() => this.#remove(position));
+    void this.#turns.run(() => this.#remove(position));
   }
 
   async #remove(position: number): Promise<void> {

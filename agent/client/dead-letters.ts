@@ -5,6 +5,7 @@ import { type FileHandle, open, rename } from "node:fs/promises";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
+import { OneAtATime } from "../../lib/runtime/one-at-a-time.ts";
 import type { ClientMetrics } from "./client-metrics.ts";
 import type { DeadLetterOptions } from "./client-options.ts";
 
@@ -22,7 +23,7 @@ export class DeadLetters {
   readonly #options: DeadLetterOptions;
   readonly #context: DeadLetterContext;
   /** One write after the other. */
-  #last: Promise<void> = Promise.resolve();
+  readonly #turns = new OneAtATime();
   #toldMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: DeadLetterOptions, context: DeadLetterContext) {
@@ -34,8 +35,7 @@ export class DeadLetters {
 
   /** Appends records. Resolves when they are in the file or given up; never rejects. */
   write(records: Iterable<object>): Promise<void> {
-    this.#last = this.#last.then(() => this.#writeAll(records)).catch((error: unknown) => this.#tell(messageOf(error), 0));
-    return this.#last;
+    return this.#turns.run(() => this.#writeAll(records)).catch((error: unknown) => this.#tell(messageOf(error), 0));
   }
 
   async #writeAll(records: Iterable<object>): Promise<void> {

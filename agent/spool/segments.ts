@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import type { Disk, DiskFile } from "../../lib/runtime/disk.ts";
 import { invariant } from "../../lib/runtime/invariant.ts";
+import { OneAtATime } from "../../lib/runtime/one-at-a-time.ts";
 import { entryCountOf, isIntact, nextIntact, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, recordEnd, SEGMENT_MAGIC } from "./frame.ts";
 
 export interface SegmentsOptions {
@@ -42,7 +43,7 @@ export class Segments {
    */
   #unsettled: Segment | undefined;
   /** Removals, one after the other: were a later segment gone and an earlier one not, a crash would leave a gap between segments. */
-  #removals: Promise<unknown> = Promise.resolve();
+  readonly #removals = new OneAtATime();
   /** What was read last, from `position` on. */
   #chunk: { readonly position: number; readonly bytes: Buffer } = { position: 0, bytes: Buffer.alloc(0) };
 
@@ -168,7 +169,7 @@ export class Segments {
 
   /** Removes segments that end before a position, or there. @throws the disk's error: what could not be removed is still there */
   removeBefore(position: number): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#removals.run(async () => {
       for (let first = this.#segments[0]; first !== undefined; first = this.#segments[0]) {
         if (first.base + first.bytes > position || first === this.#open?.segment) return;
         await this.#removeFirst();
@@ -177,11 +178,8 @@ export class Segments {
   }
 
   /** Resolves when no removal is under way: the first segment is then the one that `dropFirst`, called at once, removes. */
-  async removalsDone(): Promise<void> {
-    for (let last: Promise<unknown> | undefined; last !== this.#removals; ) {
-      last = this.#removals;
-      await last;
-    }
+  removalsDone(): Promise<void> {
+    return this.#removals.idle();
   }
 
   /**
@@ -193,7 +191,7 @@ export class Segments {
   dropFirst(from: number): Promise<number> {
     const segment = this.#segments[0];
     invariant(segment !== undefined, "there is a segment to drop");
-    return this.#inTurn(async () => {
+    return this.#removals.run(async () => {
       invariant(segment === this.#segments[0], "nobody has removed the segment that is to be dropped");
       if (segment === this.#open?.segment) await this.closeOpen();
       const entryCount = await this.#entriesOf(segment, from);
@@ -212,12 +210,6 @@ export class Segments {
       at = record.end;
     }
     return entryCount;
-  }
-
-  #inTurn<T>(removal: () => Promise<T>): Promise<T> {
-    const done = this.#removals.then(removal);
-    this.#removals = done.catch(() => {});
-    return done;
   }
 
   async closeOpen(): Promise<void> {

@@ -8,6 +8,7 @@
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
+import { OneAtATime } from "../../lib/runtime/one-at-a-time.ts";
 import { orAborted } from "../../lib/runtime/or-aborted.ts";
 import type { EntryBatch, Ticket } from "../../lib/wire/entry-batch.ts";
 import type { LeasedPipeline } from "../shared-pipeline.ts";
@@ -35,11 +36,11 @@ export class Intake {
   /** Of callers of `secure`: told when the intake stops first. */
   readonly #waiting = new Set<() => void>();
   /** Batches enter one after the other, so that a source that does not wait keeps its order. */
-  #last: Promise<void> = Promise.resolve();
+  readonly #turns = new OneAtATime();
 
   constructor(options: IntakeOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => this.#flush(false), FLUSH_PERIOD_MS);
+    this.#timer = setInterval(() => void this.#flush(false), FLUSH_PERIOD_MS);
   }
 
   /**
@@ -47,9 +48,7 @@ export class Intake {
    * there is room for more, at the latest when the intake stops. The batch and its bytes are then the caller's again, except the tickets.
    */
   consume(batch: EntryBatch): Promise<void> {
-    const taken = this.#last.then(() => this.#take(batch));
-    this.#last = taken.catch(() => {});
-    return taken;
+    return this.#turns.run(() => this.#take(batch));
   }
 
   /** Begins to hand on what is in the spool. */
@@ -88,9 +87,7 @@ export class Intake {
     clearInterval(this.#timer);
     this.#stop.abort();
     await this.#options.spool?.stopReading();
-    await this.#last;
-    this.#flush(true);
-    await this.#last;
+    await this.#flush(true);
     for (const giveUp of this.#waiting) giveUp();
   }
 
@@ -102,13 +99,15 @@ export class Intake {
     if (delayMs > 0) await clock.sleep(delayMs, this.#stop.signal);
   }
 
-  #flush(closing: boolean): void {
-    this.#last = this.#last
-      .then(async () => {
-        const held = this.#options.pipeline.flush(this.#options.clock.nowMs(), closing);
-        if (held !== undefined) await this.#hand(held);
-      })
-      .catch((error: unknown) => this.#options.log.error({ error: messageOf(error) }, "could not hand on entries that stages held"));
+  /** Never rejects. */
+  #flush(closing: boolean): Promise<void> {
+    const flushed = this.#turns.run(async () => {
+      const held = this.#options.pipeline.flush(this.#options.clock.nowMs(), closing);
+      if (held !== undefined) await this.#hand(held);
+    });
+    return flushed.catch((error: unknown) => {
+      this.#options.log.error({ error: messageOf(error) }, "could not hand on entries that stages held");
+    });
   }
 
   async #hand(batch: EntryBatch): Promise<void> {

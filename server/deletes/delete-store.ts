@@ -10,6 +10,7 @@ import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { type Disk, replaceOnDisk, systemDisk } from "../../lib/runtime/disk.ts";
+import { OneAtATime } from "../../lib/runtime/one-at-a-time.ts";
 import { cutToDone, type DeleteRequest, isPartlyDone, isProcessed } from "./delete-request.ts";
 
 const MAGIC = "SKD1 ";
@@ -43,7 +44,7 @@ export class DeleteStore {
   readonly #path: string;
   readonly #disk: Disk;
   #state: State;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new OneAtATime();
   readonly #listeners: ((tenant: string) => void)[] = [];
   /** Ids of requests whose lines are being removed. */
   #inProcess: ReadonlySet<string> = new Set();
@@ -89,7 +90,7 @@ export class DeleteStore {
 
   /** Resolves with the request when it is on disk. @throws TooManyDeletes, or when it cannot be written */
   add(request: Omit<DeleteRequest, "id" | "piecesDone">): Promise<DeleteRequest> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const own = this.of(request.tenant);
       if (own.filter((known) => !isProcessed(known)).length >= PENDING_MAX) throw new TooManyDeletes();
       const added = { ...request, id: freeId(own), piecesDone: 0 };
@@ -107,7 +108,7 @@ export class DeleteStore {
   async cancel(tenant: string, id: string): Promise<void> {
     this.#beingCancelled.add(id);
     try {
-      await this.#inTurn(async () => {
+      await this.#turns.run(async () => {
         const request = this.find(tenant, id);
         if (request === undefined || isProcessed(request)) return;
         const rest = request.piecesDone === 0 ? [] : [cutToDone(request)];
@@ -125,7 +126,7 @@ export class DeleteStore {
   /** Notes of requests that their lines are about to be removed: what comes after may fail half way. @throws when it cannot be written */
   begin(tenant: string, ids: ReadonlySet<string>): Promise<void> {
     const begins = (known: DeleteRequest): boolean => known.tenant === tenant && ids.has(known.id) && !isPartlyDone(known);
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const { requests, generations } = this.#state;
       if (!requests.some(begins)) return;
       // No listener hears of it: what is hidden stays hidden.
@@ -135,7 +136,7 @@ export class DeleteStore {
 
   /** Notes that pieces of requests have been carried out. A request that was cancelled meanwhile stays cancelled. */
   carriedOut(tenant: string, piecesDone: ReadonlyMap<string, number>): Promise<void> {
-    return this.#inTurn(() =>
+    return this.#turns.run(() =>
       this.#change(
         tenant,
         withoutOldest(
@@ -161,12 +162,6 @@ export class DeleteStore {
   async #write(next: State): Promise<void> {
     await replaceOnDisk(this.#disk, this.#path, [encode(next)]);
     this.#state = next;
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(work);
-    this.#last = done.catch(() => {});
-    return done;
   }
 }
 

@@ -9,6 +9,7 @@ import { mkdir, readdir, readFile, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
+import { OneAtATime } from "../../lib/runtime/one-at-a-time.ts";
 import { replaceFile, syncFolder } from "../../lib/runtime/replace-file.ts";
 import { compareCodePoints } from "../../lib/text/go-quote.ts";
 import { tenantProblem } from "../http/tenant.ts";
@@ -42,7 +43,7 @@ export class RuleStore {
   readonly #options: RuleStoreOptions;
   readonly #tenants = new Map<string, Map<string, RuleFile>>();
   /** Reads and changes follow one another. */
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #turns = new OneAtATime();
 
   constructor(options: RuleStoreOptions) {
     this.#options = options;
@@ -63,7 +64,7 @@ export class RuleStore {
 
   /** Reads what has changed on disk. @throws when the folder is there and cannot be read */
   load(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const found = new Set<string>();
       for (const { name, isFolder } of await entriesOf(this.#options.folder)) {
         if (!isFolder || tenantProblem(name) !== undefined) continue;
@@ -76,7 +77,7 @@ export class RuleStore {
 
   /** Writes a group, over one of the same name if there is one. @throws RuleError when a file of somebody's is in its place */
   set(tenant: string, namespace: string, group: RuleGroup): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const path = this.#pathOf(tenant, namespace, group.name);
       this.#refuseForeign(tenant, namespace);
       const text = printRuleFile(group);
@@ -90,7 +91,7 @@ export class RuleStore {
 
   /** @returns false when there is no such group @throws RuleError when it stands in a file of somebody's */
   removeGroup(tenant: string, namespace: string, name: string): Promise<boolean> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       if (!this.groups(tenant).some((placed) => placed.namespace === namespace && placed.group.name === name)) return false;
       this.#refuseForeign(tenant, namespace);
       await this.#remove(tenant, namespace, (group) => group.name === name);
@@ -100,7 +101,7 @@ export class RuleStore {
 
   /** @returns false when there is no such namespace @throws RuleError when it is a file of somebody's */
   removeNamespace(tenant: string, namespace: string): Promise<boolean> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       if (!this.groups(tenant).some((placed) => placed.namespace === namespace)) return false;
       this.#refuseForeign(tenant, namespace);
       await this.#remove(tenant, namespace, () => true);
@@ -174,12 +175,6 @@ export class RuleStore {
       );
       return { namespace, version, groups, failed: true, editable };
     }
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#tail.then(work);
-    this.#tail = done.catch(() => {});
-    return done;
   }
 }
 

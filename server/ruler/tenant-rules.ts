@@ -2,6 +2,7 @@
 
 import type { Clock } from "../../lib/runtime/clock.ts";
 import type { Log } from "../../lib/runtime/log.ts";
+import { OneAtATime } from "../../lib/runtime/one-at-a-time.ts";
 import type { Alert } from "./alert.ts";
 import type { AlertStore, TenantAlerts } from "./alert-store.ts";
 import type { SavedAlerts } from "./evaluate-alerting.ts";
@@ -31,7 +32,7 @@ export class TenantRules {
   #savedRead = false;
   #notifier: Notifier;
   #notifierSettings: string;
-  #tail: Promise<void> = Promise.resolve();
+  readonly #turns = new OneAtATime();
 
   constructor(options: TenantRulesOptions) {
     this.#options = options;
@@ -53,7 +54,7 @@ export class TenantRules {
 
   /** Runs exactly these groups. A group that has changed keeps the states of rules that are still in it. */
   sync(groups: readonly PlacedGroup[]): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       await this.#syncNotifier();
       if (!this.#savedRead) this.#saved = new Map(await this.#options.alerts.read(this.#options.tenant, this.#options.toleranceMs));
       this.#savedRead = true;
@@ -71,7 +72,7 @@ export class TenantRules {
 
   /** Ends all evaluations and leaves the alerts for the next run. */
   close(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       await Promise.all(this.runners.map((runner) => runner.stop()));
       if (this.#savedRead) this.#context.alertsMoved();
       await this.#notifier.close();
@@ -110,11 +111,5 @@ export class TenantRules {
   /** What there is to keep: of groups that run, and of those that were not seen yet. */
   #alerts(): TenantAlerts {
     return new Map([...this.#saved, ...[...this.#runners].map(([key, runner]) => [key, runner.savedAlerts()] as const)]);
-  }
-
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.#tail.then(work);
-    this.#tail = done.catch(() => {});
-    return done;
   }
 }

@@ -14,6 +14,7 @@ import { crc32 } from "node:zlib";
 import { type Disk, type DiskFile, replaceOnDisk, systemDisk } from "../../lib/runtime/disk.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import type { Log } from "../../lib/runtime/log.ts";
+import { OneAtATime } from "../../lib/runtime/one-at-a-time.ts";
 import type { BlockMeta, Catalog, CatalogChange } from "./catalog.ts";
 
 const MAGIC = Buffer.from("SKC1");
@@ -63,7 +64,7 @@ class FileCatalog implements Catalog {
   /** Undefined when the file's end is not known to be good: it is written anew before the next change. */
   #file: DiskFile | undefined;
   #bytes: number;
-  #last: Promise<void> = Promise.resolve();
+  readonly #turns = new OneAtATime();
 
   constructor(path: string, disk: Disk, state: CatalogState, file: DiskFile, bytes: number) {
     this.#path = path;
@@ -90,9 +91,7 @@ class FileCatalog implements Catalog {
   }
 
   change(change: CatalogChange, applied?: () => void): Promise<void> {
-    const done = this.#last.then(() => this.#append(change, applied));
-    this.#last = done.catch(() => {});
-    return done;
+    return this.#turns.run(() => this.#append(change, applied));
   }
 
   async #append(change: CatalogChange, applied: (() => void) | undefined): Promise<void> {
@@ -136,7 +135,7 @@ class FileCatalog implements Catalog {
   }
 
   async close(): Promise<void> {
-    await this.#last;
+    await this.#turns.idle();
     await this.#file?.close();
     this.#file = undefined;
   }

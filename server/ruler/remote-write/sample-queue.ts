@@ -11,6 +11,7 @@ import { crc32 } from "node:zlib";
 import { type Disk, type DiskFile, replaceOnDisk } from "../../../lib/runtime/disk.ts";
 import { messageOf } from "../../../lib/runtime/invariant.ts";
 import type { Log } from "../../../lib/runtime/log.ts";
+import { OneAtATime } from "../../../lib/runtime/one-at-a-time.ts";
 
 export interface SampleQueueOptions {
   readonly folder: string;
@@ -89,7 +90,7 @@ export class SampleQueue {
   #open: { readonly segment: Segment; readonly file: DiskFile } | undefined;
   #nextNumber: number;
   /** Appends and removals follow one another. */
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #turns = new OneAtATime();
 
   constructor(options: SampleQueueOptions, segments: Segment[], position: Position) {
     this.#options = options;
@@ -215,8 +216,8 @@ export class SampleQueue {
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#tail.then(work);
-    this.#tail = done.catch((error: unknown) => {
+    const done = this.#turns.run(work);
+    done.catch((error: unknown) => {
       this.#options.log.warn({ folder: this.#options.folder, error: messageOf(error) }, "a queue of samples could not be written");
     });
     return done;
