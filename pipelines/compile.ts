@@ -109,9 +109,11 @@ function readStep(item: unknown, path: ConfigPath, issues: ConfigIssue[]): Step 
     return wrong(`expected a pipeline stage, a map with one key, got ${describeValue(item)}`);
   }
   const keys = Object.keys(item);
-  if (keys.length !== 1) {
-    return wrong(`a pipeline stage has one key, this one has ${keys.length === 0 ? "none" : `${keys.join(", ")}; make each a list item`}`);
+  if (keys.length === 0) {
+    issues.push({ severity: "warning", path, message: "a pipeline stage without a key does nothing" });
+    return undefined;
   }
+  if (keys.length > 1) return wrong(`a pipeline stage has one key, this one has ${keys.join(", ")}; make each a list item`);
   const name = keys[0]!;
   const definition = findStage(name);
   if (definition === undefined) {

@@ -21,7 +21,7 @@ export interface JsonPath {
  */
 export type ParseDocument = (text: string) => object | null | undefined;
 /** How a decoded value is stored in the extracted data. */
-export type StoreValue = (value: unknown) => Value;
+export type StoreValue = (value: unknown) => Value | undefined;
 
 /** Reads the same paths of batch after batch. Its arrays are used again for each. */
 export class JsonPaths {

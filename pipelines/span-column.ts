@@ -194,7 +194,7 @@ export class SpanColumn implements Column {
       case JSON_NULL:
         return null;
       case JSON_NESTED:
-        return goJson(JSON.parse(textOf(bytes, start, end)));
+        return goJson(JSON.parse(textOf(bytes, start, end)), { iterator: true });
       default:
         return undefined;
     }

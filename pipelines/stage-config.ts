@@ -57,13 +57,13 @@ export const sizeBytes = () =>
     .union([z.string(), z.number()], { error: "expected a size such as 8192 or 8kb" })
     .transform((given, context): number => attempt(context, () => parseConfigBytes(given), "failed to parse as bytes: "));
 
-/** A boolean; weakly also `"true"`, `"false"`, 1 and 0. */
+/** A boolean; weakly also a number, and a text that strconv.ParseBool takes. */
 export const weakBoolean = () =>
-  z.preprocess(
-    (value) =>
-      value === 1 || value === "1" || value === "true" ? true : value === 0 || value === "0" || value === "false" ? false : value,
-    z.boolean({ error: (issue) => `expected true or false, got ${describeValue(issue.input)}` }),
-  );
+  z.preprocess((value) => {
+    if (typeof value === "number") return value !== 0;
+    if (typeof value !== "string") return value;
+    return /^(?:1|t|T|TRUE|true|True)$/.test(value) ? true : /^(?:|0|f|F|FALSE|false|False)$/.test(value) ? false : value;
+  }, strictBoolean());
 
 export const strictBoolean = () => z.boolean({ error: (issue) => `expected true or false, got ${describeValue(issue.input)}` });
 

@@ -11,6 +11,8 @@ export class TemplateData implements TemplateMap {
   readonly #i: number;
   readonly #value: string | undefined;
   readonly #line: string | undefined;
+  /** What the template has made of it, once it has changed something. */
+  #changed: Map<string, TemplateValue> | undefined;
 
   /** @param value what `.Value` is; @param line what `.Entry` is; undefined where the stage has none */
   constructor(batch: EntryBatch, i: number, value: string | undefined, line: string | undefined) {
@@ -22,12 +24,18 @@ export class TemplateData implements TemplateMap {
 
   /** Undefined for a value that is missing, nil or no text. */
   get(name: string): TemplateValue | undefined {
+    if (this.#changed !== undefined) return this.#changed.get(name);
     if (name === "Value" && this.#value !== undefined) return this.#value;
     if (name === "Entry" && this.#line !== undefined) return this.#line;
     return textOfValue(this.#batch.extract(name, this.#i));
   }
 
-  *entries(): Iterable<readonly [string, TemplateValue]> {
+  changeable(): Map<string, TemplateValue> {
+    return (this.#changed ??= new Map(this.entries()));
+  }
+
+  entries(): Iterable<readonly [string, TemplateValue]> {
+    if (this.#changed !== undefined) return this.#changed;
     const all = new Map<string, string>();
     eachExtracted(this.#batch, this.#i, (name, value) => {
       const text = textOfValue(value);
@@ -35,6 +43,6 @@ export class TemplateData implements TemplateMap {
     });
     if (this.#value !== undefined) all.set("Value", this.#value);
     if (this.#line !== undefined) all.set("Entry", this.#line);
-    yield* all;
+    return all;
   }
 }

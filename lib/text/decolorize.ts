@@ -8,8 +8,10 @@ const CSI = "(?:\\x1b\\[|\\u009b)[\\x30-\\x3f]*[\\x20-\\x2f]*[\\x40-\\x7e]";
  */
 const STRING =
   "(?:\\x1b[\\]PX^_]|[\\u009d\\u0090\\u0098\\u009e\\u009f])[^\\x07\\x1b\\u0090\\u0098\\u009c-\\u009f\\n]*(?:\\x07|\\x1b\\\\|\\u009c)";
+/** A CSI that the line was cut within has nothing behind it that could be text. */
+const CUT_CSI = "(?:\\x1b\\[|\\u009b)[\\x30-\\x3f]*\\d$";
 const SHORT = "\\x1b[\\x20-\\x2f]*[\\x30-\\x5a\\x5c-\\x7e]";
-const SEQUENCE = new RegExp(`${CSI}|${STRING}|${SHORT}`, "g");
+const SEQUENCE = new RegExp(`${CSI}|${CUT_CSI}|${STRING}|${SHORT}`, "g");
 const MARK = /[\x1b\u0090\u0098\u009b\u009d-\u009f]/;
 
 /** The text without escape sequences; the same string when there are none. */

@@ -6,6 +6,8 @@ import { compareCodePoints } from "./go-quote.ts";
 export interface GoJsonOptions {
   /** Leave `<`, `>` and `&` as they are (SetEscapeHTML(false)). */
   readonly plainHtml?: boolean;
+  /** As json-iterator prints instead of encoding/json: exponents of two digits at least, \\b and \\f by their numbers. */
+  readonly iterator?: boolean;
   /** White space per level, as MarshalIndent takes it. */
   readonly indent?: string;
   /** Prints values that are not JSON's own; undefined hands the value back. */
@@ -46,17 +48,18 @@ const SHORT: Readonly<Record<string, string>> = {
 };
 
 /** A string as a JSON string, quotes included. */
-export function goJsonString(text: string, plainHtml = false): string {
+export function goJsonString(text: string, { plainHtml = false, iterator = false }: GoJsonOptions = {}): string {
   if (PLAIN.test(text)) return `"${text}"`;
   const special = plainHtml ? /["\\\x00-\x1f\u2028\u2029\ud800-\udfff]/ : /["\\\x00-\x1f<>&\u2028\u2029\ud800-\udfff]/;
   if (!special.test(text)) return `"${text}"`;
   let out = '"';
   for (const char of text) {
     const code = char.codePointAt(0)!;
-    if (SHORT[char] !== undefined) out += SHORT[char];
+    const short = iterator && (char === "\b" || char === "\f") ? undefined : SHORT[char];
+    if (short !== undefined) out += short;
     else if (code < 0x20 || code === 0x2028 || code === 0x2029 || (!plainHtml && (char === "<" || char === ">" || char === "&")))
       out += `\\u${code.toString(16).padStart(4, "0")}`;
-    else out += code >= 0xd800 && code <= 0xdfff ? "\\ufffd" : char;
+    else out += code < 0xd800 || code > 0xdfff ? char : iterator ? "\ufffd" : "\\ufffd";
   }
   return out + '"';
 }
@@ -109,23 +112,24 @@ function print(value: unknown, options: GoJsonOptions): string {
 }
 
 function levelOf(value: object, options: GoJsonOptions, depth: number): Level {
-  const { indent, plainHtml } = options;
+  const { indent } = options;
   const lead = indent === undefined ? "" : `\n${indent.repeat(depth)}`;
   const last = indent === undefined ? "" : `\n${indent.repeat(depth - 1)}`;
   if (Array.isArray(value)) return { items: value.map((item) => ["", item]), close: `${last}]`, lead, next: 0 };
   const pairs: [string, unknown][] = value instanceof Map ? [...value].map(([key, item]) => [String(key), item]) : Object.entries(value);
   pairs.sort((a, b) => compareCodePoints(a[0], b[0]));
   const colon = indent === undefined ? ":" : ": ";
-  return { items: pairs.map(([key, item]) => [goJsonString(key, plainHtml) + colon, item]), close: `${last}}`, lead, next: 0 };
+  return { items: pairs.map(([key, item]) => [goJsonString(key, options) + colon, item]), close: `${last}}`, lead, next: 0 };
 }
 
 function printScalar(value: unknown, options: GoJsonOptions): string {
   switch (typeof value) {
     case "string":
-      return goJsonString(value, options.plainHtml);
+      return goJsonString(value, options);
     case "number":
       if (!Number.isFinite(value)) throw new TypeError(`json: unsupported value: ${goNumber(value)}`);
-      return Object.is(value, -0) ? "-0" : String(value);
+      if (Object.is(value, -0)) return "-0";
+      return options.iterator === true ? String(value).replace(/e([+-])(\d)$/, "e$10$2") : String(value);
     case "bigint":
     case "boolean":
       return String(value);

@@ -1,6 +1,7 @@
 // Extracts the `key: value` lines of a Windows event's message.
 
 import { z } from "zod";
+import { trimSpace } from "../../lib/text/go-template/text-functions.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { isLabelName } from "../../lib/wire/labels.ts";
 import { hasExtracted } from "../extracted-data.ts";
@@ -18,14 +19,21 @@ export const eventlogmessage = defineStage({
       overwrite_existing: strictBoolean().default(false),
       drop_invalid_labels: strictBoolean().default(false),
     }),
-  build({ source, overwrite_existing: overwrites, drop_invalid_labels: dropsInvalid }): Stage {
+  build({ source, overwrite_existing: overwrites, drop_invalid_labels: dropsInvalid }, context): Stage {
     return {
       process(batch) {
+        const textless = new Set<number>();
         for (let k = 0; k < batch.liveCount; k++) {
           const i = batch.live[k]!;
+          if (!hasExtracted(batch, source, i)) continue;
           const message = textOfValue(batch.extract(source, i));
+          if (message === undefined) textless.add(i);
           for (const line of message?.split("\r\n") ?? []) extractPair(batch, i, line, overwrites, dropsInvalid);
         }
+        if (textless.size === 0) return;
+        // As Promtail does, which counts none of them.
+        batch.filterLive((i) => !textless.has(i));
+        context.dropped("eventlogmessage_without_text", textless.size);
       },
     };
   },
@@ -40,7 +48,7 @@ function extractPair(batch: EntryBatch, i: number, line: string, overwrites: boo
     key = toLabelName(key);
   }
   if (!overwrites && hasExtracted(batch, key, i)) key += "_extracted";
-  batch.setExtracted(key, i, line.slice(colon + 1).trim());
+  batch.setExtracted(key, i, trimSpace(line.slice(colon + 1)));
 }
 
 /** Every character a label name cannot have becomes `_`, a digit at the start too; so does the lack of any. */

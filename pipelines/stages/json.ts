@@ -86,7 +86,8 @@ function readDocuments(batch: EntryBatch, extractions: readonly Extraction[], fr
     columns ??= extractions.map(({ name }) => columnOf(batch, name));
     for (let e = 0; e < extractions.length; e++) {
       const found = evaluate(extractions[e]!, document);
-      if (found !== undefined) columns[e]!.set(i, storedValue(found));
+      const stored = found === undefined ? undefined : storedValue(found);
+      if (stored !== undefined) columns[e]!.set(i, stored);
     }
   }
   return malformed;
@@ -101,20 +102,38 @@ function evaluate({ evaluate }: Extraction, document: unknown): unknown {
   }
 }
 
-/** Lists and objects are kept as JSON text; what was not found is nil. */
-function storedValue(value: unknown): Value {
+/** Lists and objects are kept as JSON text; what was not found is nil. Undefined for what has no text: a list with a NaN. */
+function storedValue(value: unknown): Value | undefined {
   if (value === undefined || value === null) return null;
   if (typeof value === "string") return wellFormed(value);
-  if (typeof value === "object") return goJson(value);
-  return value as Value;
+  if (typeof value !== "object") return value as Value;
+  try {
+    return goJson(value, { iterator: true });
+  } catch {
+    return undefined;
+  }
 }
 
 /** An object, or null for `null`, which counts as an object without keys; undefined for anything else. */
 function parseDocument(text: string): object | null | undefined {
   const first = text.trimStart()[0];
   if (first !== "{" && first !== "n") return undefined;
-  const document = tryParse(text);
-  return document === undefined && /[\x00-\x1f]/.test(text) && text.includes("\\") ? tryParse(escapeControls(text)) : document;
+  let document = tryParse(text);
+  if (document === undefined && /[\x00-\x1f]/.test(text) && text.includes("\\")) document = tryParse(escapeControls(text));
+  return MAYBE_TOO_LARGE.test(text) && hasInfinity(document) ? undefined : document;
+}
+
+/** A number beyond a double's, which Promtail's decoder refuses, looks like this; so do others. */
+const MAYBE_TOO_LARGE = /[eE]\+?\d{3}|\d{300}/;
+
+function hasInfinity(document: unknown): boolean {
+  const open = [document];
+  while (open.length > 0) {
+    const value = open.pop();
+    if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) return true;
+    if (typeof value === "object" && value !== null) for (const inner of Object.values(value)) open.push(inner);
+  }
+  return false;
 }
 
 function tryParse(text: string): object | null | undefined {

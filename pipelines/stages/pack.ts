@@ -132,12 +132,15 @@ const ESCAPED: Readonly<Record<string, string>> = {
   "\u2028": "\\u2028",
   "\u2029": "\\u2029",
   "\ufffd": "\\ufffd",
+  "\\b": "\\u0008",
+  "\\f": "\\u000c",
 };
 
 /**
- * Go's JSON string: as JavaScript's, but for what could mean something in a web page, and for bytes that were no UTF-8. (By now these
+ * JSON string as json-iterator prints it: as JavaScript's, but for \\b and \\f, what could mean something in a web page, and bytes that were no
+ * UTF-8. (By now these
  * are U+FFFD, and so is one that was written as such; both mean the same to whoever reads the JSON.)
  */
 function goString(text: string): string {
-  return JSON.stringify(text).replace(/[<>&\u2028\u2029\ufffd]/g, (char) => ESCAPED[char]!);
+  return JSON.stringify(text).replace(/\\.|[<>&\u2028\u2029\ufffd]/g, (char) => ESCAPED[char] ?? char);
 }

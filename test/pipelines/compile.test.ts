@@ -12,7 +12,7 @@ describe("checkPipeline", () => {
   finds("a bare word", "- cri", 'error 0 stage cri is a bare word; a stage is a map with one key, so write "cri:" or "cri: {}"');
   finds("an item that is no map", "- [cri]", "error 0 expected a pipeline stage, a map with one key, got a list");
   finds("two keys", "- cri: {}\n  docker: {}", "error 0 a pipeline stage has one key, this one has cri, docker; make each a list item");
-  finds("no key", "- {}", "error 0 a pipeline stage has one key, this one has none");
+  finds("no key", "- {}", "warning 0 a pipeline stage without a key does nothing");
   finds("an unknown stage", "- nosuchstage: {}", "error 0.nosuchstage unknown stage nosuchstage");
   finds("a misspelt stage", "- lables: {}", 'error 0.lables unknown stage lables; did you mean "labels"?');
   finds("a parser of LogQL", "- unpack: {}", 'error 0.unpack unknown stage unpack; did you mean "pack"?');

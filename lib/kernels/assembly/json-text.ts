@@ -126,14 +126,10 @@ function letterOf(byte: u32): u8 {
     case 0x22:
     case 0x5c:
       return <u8>byte;
-    case 8:
-      return 0x62;
     case 9:
       return 0x74;
     case 10:
       return 0x6e;
-    case 12:
-      return 0x66;
     case 13:
       return 0x72;
     case 0x26:

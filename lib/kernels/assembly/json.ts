@@ -290,10 +290,15 @@ function scalarEnd(at: usize, end: usize): usize {
   }
 }
 
+/** 200 digits and an exponent of 99 are below the largest double, 1.8e308. */
+const WHOLE_DIGITS_MAX: usize = 200;
+const EXPONENT_DIGITS_MAX: usize = 2;
+
+/** Where the number ends; 0 also for one that may be too large for a double, which decoders refuse. */
 function numberEnd(at: usize, end: usize): usize {
   let p = load<u8>(at) == 0x2d ? at + 1 : at;
   let after = digitsEnd(p, end);
-  if (after == p || (load<u8>(p) == 48 && after > p + 1)) return 0;
+  if (after == p || (load<u8>(p) == 48 && after > p + 1) || after - p > WHOLE_DIGITS_MAX) return 0;
   p = after;
   if (p < end && load<u8>(p) == 0x2e) {
     after = digitsEnd(p + 1, end);
@@ -304,7 +309,7 @@ function numberEnd(at: usize, end: usize): usize {
     p++;
     if (p < end && (load<u8>(p) == 0x2b || load<u8>(p) == 0x2d)) p++;
     after = digitsEnd(p, end);
-    if (after == p) return 0;
+    if (after == p || after - p > EXPONENT_DIGITS_MAX) return 0;
     p = after;
   }
   return p;

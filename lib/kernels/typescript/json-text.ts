@@ -16,6 +16,8 @@ for (const [char, letter] of ['""', "\\\\", "\bb", "\ff", "\nn", "\rr", "\tt"]) 
 SHORT["/".charCodeAt(0)] = "/".charCodeAt(0);
 // Go's encoder takes care that its output is no HTML.
 for (const char of "<>&") ESCAPE[char.charCodeAt(0)] = LETTER_U;
+// json-iterator, with which lines are packed, writes these two by their numbers.
+for (const char of "\b\f") ESCAPE[char.charCodeAt(0)] = LETTER_U;
 const HEX = new TextEncoder().encode("0123456789abcdef");
 
 export function escapeJson(

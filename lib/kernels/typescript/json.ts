@@ -197,11 +197,18 @@ function scalarEnd(bytes: Uint8Array, at: number, end: number): number {
   }
 }
 
-/** RFC 8259 §6: an optional minus, digits without a leading zero, an optional fraction, an optional exponent. */
+/** 200 digits and an exponent of 99 are below the largest double, 1.8e308. */
+const WHOLE_DIGITS_MAX = 200;
+const EXPONENT_DIGITS_MAX = 2;
+
+/**
+ * RFC 8259 §6: an optional minus, digits without a leading zero, an optional fraction, an optional exponent. -1 also for a number that may be
+ * too large for a double, which decoders refuse.
+ */
 function numberEnd(bytes: Uint8Array, at: number, end: number): number {
   let p = bytes[at] === 0x2d ? at + 1 : at;
   let after = digitsEnd(bytes, p, end);
-  if (after === p || (bytes[p] === 48 && after > p + 1)) return -1;
+  if (after === p || (bytes[p] === 48 && after > p + 1) || after - p > WHOLE_DIGITS_MAX) return -1;
   p = after;
   if (p < end && bytes[p] === 0x2e) {
     after = digitsEnd(bytes, p + 1, end);
@@ -212,7 +219,7 @@ function numberEnd(bytes: Uint8Array, at: number, end: number): number {
     p++;
     if (p < end && (bytes[p] === 0x2b || bytes[p] === 0x2d)) p++;
     after = digitsEnd(bytes, p, end);
-    if (after === p) return -1;
+    if (after === p || after - p > EXPONENT_DIGITS_MAX) return -1;
     p = after;
   }
   return p;

@@ -9,8 +9,18 @@ export function toInt(value: TemplateValue): bigint {
   if (typeof value === "boolean") return value ? 1n : 0n;
   if (typeof value === "number") return Number.isFinite(value) ? int64(BigInt(Math.trunc(value))) : -(2n ** 63n);
   if (typeof value !== "string") return 0n;
-  const decimals = /^([+-]?)(\d*)\.\d*$/.exec(value);
-  const match = WHOLE_NUMBER.exec(decimals === null ? value : `${decimals[1]}${decimals[2] || "0"}`);
+  // The cast library that Promtail is built with cuts off `.0` and nothing else.
+  return wholeOf(value.replace(/\.0+$/, ""));
+}
+
+/** The same with the cast library of Loki's version, which cuts off any decimals of a text. */
+export function toIntCutting(value: TemplateValue): bigint {
+  const decimals = typeof value === "string" ? /^([+-]?)(\d*)\.\d*$/.exec(value) : null;
+  return decimals === null ? toInt(value) : wholeOf(`${decimals[1]}${decimals[2] || "0"}`);
+}
+
+function wholeOf(text: string): bigint {
+  const match = WHOLE_NUMBER.exec(text);
   if (match === null) return 0n;
   const digits = match[2]!.replaceAll("_", "");
   const size = BigInt(/^0\d/.test(digits) ? `0o${digits.slice(1)}` : digits);

@@ -4,7 +4,7 @@ import { compareCodePoints } from "../go-quote.ts";
 import { isEmpty, toText } from "./cast.ts";
 import { formatValue } from "./format.ts";
 import { fn, type TemplateFunction, variadic } from "./function.ts";
-import { isList, isMap, TemplateError, type TemplateMap, type TemplateValue, TimeValue, typeName } from "./value.ts";
+import { isList, isMap, NIL_MAP, TemplateError, type TemplateMap, type TemplateValue, TimeValue, typeName } from "./value.ts";
 
 type List = readonly TemplateValue[];
 /** A list longer than this is refused. */
@@ -76,28 +76,22 @@ export const LIST_FUNCTIONS: readonly (readonly [string, TemplateFunction])[] = 
 
 export const MAP_FUNCTIONS: readonly (readonly [string, TemplateFunction])[] = [
   ["dict", variadic([], "any", dictionary)],
-  ["get", fn(["map", "text"], (map, key) => map.get(key) ?? "")],
-  ["set", fn(["map", "text", "any"], (map, key, value) => writable(map).set(key, value))],
-  [
-    "unset",
-    fn(["map", "text"], (map, key) => {
-      writable(map).delete(key);
-      return map;
-    }),
-  ],
+  ["get", fn(["map", "text"], (map, key) => orMissing(map.get(key)))],
+  ["set", fn(["map", "text", "any"], (map, key, value) => changed(map, (own) => own.set(key, value)))],
+  ["unset", fn(["map", "text"], (map, key) => changed(map, (own) => own.delete(key)))],
   ["hasKey", fn(["map", "text"], (map, key) => map.get(key) !== undefined)],
-  ["pluck", variadic(["text"], "map", (maps, key) => maps.flatMap((map) => map.get(key) ?? []))],
+  ["pluck", variadic(["text"], "map", (maps, key) => maps.map((map) => map.get(key)).filter((value) => value !== undefined))],
   ["keys", variadic([], "map", (maps) => maps.flatMap((map) => [...map.entries()].map(([key]) => key)))],
   ["values", fn(["map"], (map) => [...map.entries()].map(([, value]) => value))],
   ["pick", variadic(["map"], "text", (keys, map) => new Map([...map.entries()].filter(([key]) => keys.includes(key))))],
   ["omit", variadic(["map"], "text", (keys, map) => new Map([...map.entries()].filter(([key]) => !keys.includes(key))))],
   ...both(
     "merge",
-    variadic(["map"], "map", (others, map) => merge(writable(map), others, false)),
+    variadic(["map"], "map", (others, map) => changed(map, (own) => merge(own, others, false))),
   ),
   ...both(
     "mergeOverwrite",
-    variadic(["map"], "map", (others, map) => merge(writable(map), others, true)),
+    variadic(["map"], "map", (others, map) => changed(map, (own) => merge(own, others, true))),
   ),
   ...both("deepCopy", fn(["any"], copy)),
   ["dig", variadic(["any", "any"], "any", (rest, first, second) => dig([first, second, ...rest]))],
@@ -158,18 +152,26 @@ function sequence(bounds: readonly number[]): string {
   return steps(start, end + Math.sign(step), step).join(" ");
 }
 
+const orMissing = (value: TemplateValue | undefined): TemplateValue => (value === undefined ? "" : value);
+
 function dictionary(items: List): Map<string, TemplateValue> {
   const map = new Map<string, TemplateValue>();
   for (let i = 0; i < items.length; i += 2) map.set(toText(items[i]!), items[i + 1] ?? (i + 1 < items.length ? null : ""));
   return map;
 }
 
-function writable(map: TemplateMap): Map<string, TemplateValue> {
-  if (map instanceof Map) return map;
-  throw new TemplateError("the data of a template cannot be changed; use a dict");
+function changed(map: TemplateMap, change: (own: Map<string, TemplateValue>) => void): TemplateMap {
+  change(writable(map));
+  return map;
 }
 
-function merge(into: Map<string, TemplateValue>, others: readonly TemplateMap[], overwrite: boolean): TemplateValue {
+function writable(map: TemplateMap): Map<string, TemplateValue> {
+  if (map instanceof Map) return map;
+  if (map.changeable !== undefined) return map.changeable();
+  throw new TemplateError(map === NIL_MAP ? "assignment to entry in nil map" : "this map cannot be changed; use a dict");
+}
+
+function merge(into: Map<string, TemplateValue>, others: readonly TemplateMap[], overwrite: boolean): void {
   for (const other of others) {
     for (const [key, value] of other.entries()) {
       const known = into.get(key);
@@ -177,7 +179,6 @@ function merge(into: Map<string, TemplateValue>, others: readonly TemplateMap[],
       else if (overwrite ? !isEmpty(value) : isEmpty(known)) into.set(key, value);
     }
   }
-  return into;
 }
 
 function copy(value: TemplateValue): TemplateValue {

@@ -1,6 +1,6 @@
 // What a template function is: the types it takes, and what it does. Arguments are checked as Go's reflection would check them.
 
-import { isList, isMap, TemplateError, type TemplateMap, type TemplateValue, typeName } from "./value.ts";
+import { isList, isMap, NIL_MAP, TemplateError, type TemplateMap, type TemplateValue, typeName } from "./value.ts";
 
 interface ArgumentTypes {
   text: string;
@@ -84,6 +84,7 @@ function convert(
 
 function convertOne(arg: TemplateValue, kind: ArgumentKind): TemplateValue | number {
   if (kind === "any") return arg;
+  if (arg === null && kind === "map") return NIL_MAP;
   if (arg === null) throw new ArgumentError(`invalid value; expected ${GO_NAMES[kind]}`);
   if (kind === "text" && typeof arg === "string") return arg;
   if (kind === "bool" && typeof arg === "boolean") return arg;

@@ -5,7 +5,7 @@ import { parseGoDurationNs } from "../duration.ts";
 import { loadZone } from "../time-zone.ts";
 import { escapeQuery } from "./builtins.ts";
 import { fn, type TemplateFunction, type TemplateFunctions } from "./function.ts";
-import { MATH_FUNCTIONS } from "./math-functions.ts";
+import { LOGQL_MATH_FUNCTIONS } from "./math-functions.ts";
 import { GO_TEXT_FUNCTIONS, SPRIG_TEXT_FUNCTIONS, templateRegex } from "./text-functions.ts";
 import { expectTime, readTime, timeFunctions, zoneOrUtc } from "./time-functions.ts";
 import { fromJsonValue, TemplateError, type TemplateValue, TimeValue } from "./value.ts";
@@ -33,7 +33,7 @@ export function logqlFunctions(context: LogqlContext = {}): TemplateFunctions {
 const STATIC: readonly (readonly [string, TemplateFunction])[] = [
   ...GO_TEXT_FUNCTIONS,
   ...SPRIG_TEXT_FUNCTIONS,
-  ...MATH_FUNCTIONS,
+  ...LOGQL_MATH_FUNCTIONS,
   ["alignLeft", fn(["int", "text"], (count, text) => align(count, text, true))],
   ["alignRight", fn(["int", "text"], (count, text) => align(count, text, false))],
   ["count", fn(["text", "text"], (pattern, text) => BigInt(templateRegex(pattern).matchAll(text).length))],

@@ -1,10 +1,13 @@
 // Template functions over numbers: int64 arithmetic that wraps around, decimal arithmetic on floats, rounding.
 
-import { decimal, toFloat, toInt } from "./cast.ts";
+import { decimal, toFloat, toInt, toIntCutting } from "./cast.ts";
 import { fn, type TemplateFunction, variadic } from "./function.ts";
-import { int64, TemplateError } from "./value.ts";
+import { int64, TemplateError, type TemplateValue } from "./value.ts";
 
-export const MATH_FUNCTIONS: readonly (readonly [string, TemplateFunction])[] = [
+type Functions = readonly (readonly [string, TemplateFunction])[];
+
+/** @param toInt how a text becomes a whole number */
+const wholeFunctions = (toInt: (value: TemplateValue) => bigint): Functions => [
   ["add", variadic([], "any", (values) => int64(values.reduce<bigint>((sum, value) => sum + toInt(value), 0n)))],
   ["sub", fn(["any", "any"], (a, b) => int64(toInt(a) - toInt(b)))],
   ["mul", variadic(["any"], "any", (rest, first) => rest.reduce<bigint>((product, value) => int64(product * toInt(value)), toInt(first)))],
@@ -12,13 +15,16 @@ export const MATH_FUNCTIONS: readonly (readonly [string, TemplateFunction])[] = 
   ["mod", fn(["any", "any"], (a, b) => toInt(a) % divisor(toInt(b)))],
   ["max", variadic(["any"], "any", (rest, first) => [first, ...rest].map(toInt).reduce(larger))],
   ["min", variadic(["any"], "any", (rest, first) => [first, ...rest].map(toInt).reduce((a, b) => -larger(-a, -b)))],
+  ["int", fn(["any"], toInt)],
+];
+
+const FLOAT_FUNCTIONS: Functions = [
   ["addf", variadic([], "any", (values) => decimal(0n, values, "+"))],
   ["subf", variadic(["any"], "any", (rest, first) => decimal(first, rest, "-"))],
   ["mulf", variadic(["any"], "any", (rest, first) => decimal(first, rest, "*"))],
   ["divf", variadic(["any"], "any", (rest, first) => decimal(first, rest, "/"))],
   ["maxf", variadic(["any"], "any", (rest, first) => Math.max(toFloat(first), ...rest.map(toFloat)))],
   ["minf", variadic(["any"], "any", (rest, first) => Math.min(toFloat(first), ...rest.map(toFloat)))],
-  ["int", fn(["any"], toInt)],
   ["float64", fn(["any"], toFloat)],
   ["ceil", fn(["any"], (value) => Math.ceil(toFloat(value)))],
   ["floor", fn(["any"], (value) => Math.floor(toFloat(value)))],
@@ -29,6 +35,11 @@ export const MATH_FUNCTIONS: readonly (readonly [string, TemplateFunction])[] = 
     ),
   ],
 ];
+
+/** Promtail's. */
+export const MATH_FUNCTIONS: Functions = [...wholeFunctions(toInt), ...FLOAT_FUNCTIONS];
+/** LogQL's. */
+export const LOGQL_MATH_FUNCTIONS: Functions = [...wholeFunctions(toIntCutting), ...FLOAT_FUNCTIONS];
 
 /** Math.max does not take bigints. */
 function larger(a: bigint, b: bigint): bigint {

@@ -1,5 +1,5 @@
 // The functions of Promtail's template and replace stages: sprig's text functions, and Promtail's own, which win where both have a name.
-// Left out on purpose: what asks the network (getHostByName), and what makes keys, certificates, ciphers and password hashes.
+// Known but not to be called: what asks the network, and what makes keys, certificates, ciphers and password hashes.
 
 import { createHash, randomBytes, randomInt, randomUUID } from "node:crypto";
 import { posix } from "node:path";
@@ -14,7 +14,7 @@ import { formatFloat } from "./format.ts";
 import { fn, type TemplateFunction, type TemplateFunctions, variadic } from "./function.ts";
 import { MATH_FUNCTIONS } from "./math-functions.ts";
 import { GO_TEXT_FUNCTIONS, SPRIG_TEXT_FUNCTIONS, templateRegex } from "./text-functions.ts";
-import { addDuration, inZone, timeFunctions, timeNow, timeOf, zoneOrUtc } from "./time-functions.ts";
+import { addDuration, expectTime, inZone, timeFunctions, timeNow, timeOf, zoneOrUtc } from "./time-functions.ts";
 import { URL_FUNCTIONS } from "./url-functions.ts";
 import { fromJsonValue, int64, isList, isMap, TemplateError, type TemplateMap, type TemplateValue, TimeValue, typeName } from "./value.ts";
 import { VERSION_FUNCTIONS } from "./version-functions.ts";
@@ -42,12 +42,26 @@ export function promtailFunctions(context: PromtailContext = {}): TemplateFuncti
     ...sprigTimeFunctions(nowMs),
     ...(env === undefined ? [] : environmentFunctions(env)),
     ...GO_TEXT_FUNCTIONS,
+    ...UNAVAILABLE,
     ["Hash", fn(["text", "text"], (salt, text) => hash("sha3-256", salt + text))],
     ["Sha2Hash", fn(["text", "text"], (salt, text) => hash("sha256", salt + text))],
   ]);
 }
 
 const hash = (algorithm: string, text: string): string => createHash(algorithm).update(text).digest("hex");
+
+/** The entry's value then stays as it is. */
+const UNAVAILABLE: readonly (readonly [string, TemplateFunction])[] = [
+  ..."getHostByName bcrypt htpasswd derivePassword encryptAES decryptAES".split(" "),
+  ..."genPrivateKey genCA genCAWithKey genSelfSignedCert genSelfSignedCertWithKey genSignedCert genSignedCertWithKey buildCustomCert".split(
+    " ",
+  ),
+].map((name) => [
+  name,
+  variadic([], "any", () => {
+    throw new TemplateError("not available here: templates ask no network and make no keys or password hashes");
+  }),
+]);
 
 const STATIC: readonly (readonly [string, TemplateFunction])[] = [
   ["trimall", fn(["text", "text"], (cutset, text) => SPRIG_TRIM_ALL.call([cutset, text]))],
@@ -191,11 +205,11 @@ function sprigTimeFunctions(nowMs: () => number): readonly (readonly [string, Te
     ["mustToDate", fn(["text", "text"], (layout, text) => TimeValue.of(parseLayout(layout).parse(text, { zone: local() })))],
     ...["dateModify", "date_modify"].map((name): [string, TemplateFunction] => [
       name,
-      fn(["text", "any"], (duration, time) => addDuration(timeOf(time, nowMs), durationOrZeroNs(duration))),
+      fn(["text", "any"], (duration, time) => addDuration(expectTime(time), durationOrZeroNs(duration))),
     ]),
     ...["mustDateModify", "must_date_modify"].map((name): [string, TemplateFunction] => [
       name,
-      fn(["text", "any"], (duration, time) => addDuration(timeOf(time, nowMs), parseGoDurationNs(duration))),
+      fn(["text", "any"], (duration, time) => addDuration(expectTime(time), parseGoDurationNs(duration))),
     ]),
     [
       "ago",

@@ -14,9 +14,15 @@ export type TemplateValue = string | bigint | number | boolean | null | TimeValu
 export interface TemplateMap {
   /** What it prints as, when that is not its pairs. */
   readonly printed?: string;
+  /** Undefined for a key that is not there. */
   get(name: string): TemplateValue | undefined;
   entries(): Iterable<readonly [string, TemplateValue]>;
+  /** The map that changes are made in, from then on shown by this one. Without it, and when it is no Map, it cannot be changed. */
+  changeable?(): Map<string, TemplateValue>;
 }
+
+/** What a function that takes a map gets for nil: it can be read. */
+export const NIL_MAP: TemplateMap = { get: () => undefined, entries: () => [] };
 
 /** What a template cannot do. The text is Go's where users know it. */
 export class TemplateError extends Error {

@@ -13,6 +13,8 @@ for (const [name, text, want] of [
   ["a string that does not end", "\x1b]0;title and text", "0;title and text"],
   ["a character set", "\x1b(Bplain", "plain"],
   ["CSI as one character", "\u009b31mred", "red"],
+  ["a sequence that the end of the line cuts", "A\x1b[1;31", "A"],
+  ["a sequence that another line follows", "A\x1b[1;31\nB", "A\x1b[1;31\nB"],
   ["no sequence", "plain [0m", "plain [0m"],
   ["a lone escape", "a\x1b", "a\x1b"],
 ] as const)

@@ -11,6 +11,7 @@ const DOCUMENT = {
   s: "str",
   u: "é😀",
   e: "",
+  none: [],
   z: null,
   "x:y": "odd",
   markup: { z: "<", a: 1 },
@@ -39,10 +40,25 @@ for (const [expression, want] of [
   ["to_number('')", null],
   ["to_number(n[0])", 3],
   ["l[?v > `-5`].v | [-1]", 20],
+  ["avg(none)", Number.NaN],
+  ["contains(s, n[0])", false],
+  ["contains(s, 'tr')", true],
+  ["contains(n, `2`)", true],
+  ["s[0:2]", null],
+  ["n[1:]", [1, 2]],
+  ["n[:-1]", [3, 1]],
+  ["n[5:]", []],
+  ["n[2:0:-1]", [2, 1]],
+  [String.raw`'a\\b'`, String.raw`a\\b`],
+  [String.raw`'it\'s'`, "it's"],
 ] as const)
   test(expression, () => expect(compileJmespath(expression)(DOCUMENT)).toEqual(want));
 
-for (const expression of ["", "a b", "a[", "a..b", "`x", "user-agent", "-a", "a + b", "$.a", "a=b", "let $x = a in $x"])
+for (const expression of ["", "a b", "a[", "a..b", "`x", "user-agent", "-a", "a + b", "$.a", "a=b", "s ? n : l", "let $x = a in $x"])
   test(`refuses "${expression}"`, () => expect(() => compileJmespath(expression)).toThrow());
+
+for (const unknown of ["upper(s)", "items(a)", "nosuch(s)"])
+  test(`${unknown} is taken and fails when it is evaluated`, () =>
+    expect(() => compileJmespath(unknown)(DOCUMENT)).toThrow(/Unknown function/));
 
 test("a function that does not take its argument", () => expect(() => compileJmespath("length(nope)")(DOCUMENT)).toThrow(/length\(\)/));

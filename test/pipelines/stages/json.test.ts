@@ -28,6 +28,35 @@ describe("json", () => {
   extracts("a control character behind an escape, raw", "{a: , b: }", '{"a":"x\\n\ty","b":"\\"\u0001"}', ["a", "b"], 'a=x\n\ty b="\u0001');
   extracts("a control character before an escape, raw", "{a: }", '{"a":"\tx\\n"}', ["a"], "a=<no value>");
   extracts("an index", "{c: 'list[0]'}", LINE, ["c"], "c=1");
+  extracts(
+    "small numbers and controls in a list",
+    "{l: }",
+    '{"l":[1e-7,1.5e-10,1e21,"\\b\\f\\ud800"]}',
+    ["l"],
+    'l=[1e-07,1.5e-10,1e+21,"\\u0008\\u000c\ufffd"]',
+  );
+  extracts(
+    "a list with what is not a number",
+    "{a: 'avg(none)', l: '[avg(none)]', x: }",
+    '{"none":[],"x":1}',
+    ["a", "l", "x"],
+    "a=NaN l=<no value> x=1",
+  );
+  for (const big of ["1e400", "-1e309", "9".repeat(310), '[1,{"y":1E+999}]'])
+    extracts(
+      `a number too large for a double: ${big.slice(0, 20)}`,
+      "{a: , b: }",
+      `{"a":"x","b":${big}}`,
+      ["a", "b"],
+      "a=<no value> b=<no value>",
+    );
+  extracts(
+    "large numbers that a double holds",
+    "{a: , b: , c: }",
+    '{"a":1e308,"b":1e-400,"c":1E+0005}',
+    ["a", "b", "c"],
+    `a=1${"0".repeat(308)} b=0 c=100000`,
+  );
   extracts("half a surrogate pair", "{a: }", '{"a":"\\ud800 x"}', ["a"], "a=\ufffd x");
 
   test("JSON inside of JSON", () =>

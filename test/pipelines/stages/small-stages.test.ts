@@ -50,7 +50,7 @@ describe("pack", () => {
       { length: 128 },
       (_, code) => `${"a".repeat(code % 40)}${String.fromCharCode(code).repeat(1 + (code % 50))}"b`,
     );
-    expect(linesOut("- pack:", lines)).toEqual(lines.map((line) => `{"_entry":${goJson(line)}}`));
+    expect(linesOut("- pack:", lines)).toEqual(lines.map((line) => `{"_entry":${goJson(line, { iterator: true })}}`));
   });
   test("entries of several streams have their own labels", () => {
     const stages = "- json: {expressions: {pod: }}\n- labels: {pod: }\n- pack: {labels: [pod]}";
@@ -202,6 +202,12 @@ describe("eventlogmessage", () => {
     "{drop_invalid_labels: true}",
     "Message_type=<no value> Overwritten=<no value> Overwritten_extracted=new Image=C:\\x: y __lives=<no value>",
   );
+  test("an entry whose value has no text is dropped, as with Promtail, and counted", () => {
+    const world = makeWorld();
+    const lines = ['{"message":null}', '{"a":1}', "no JSON", '{"message":"A: b"}'];
+    expect(linesOut("- json: {expressions: {message: }}\n- eventlogmessage:", lines, { world })).toEqual(["no JSON", '{"message":"A: b"}']);
+    expect(world.drops.get("eventlogmessage_without_text")).toBe(2);
+  });
   test("a line that begins with a colon", () =>
     expect(extractedOut("- json: {expressions: {message: }}\n- eventlogmessage:", '{"message":": x"}', ["_"])).toBe("_=x"));
   refuses("an empty source", "- eventlogmessage: {source: ''}", /invalid label name: ""/);

@@ -43,6 +43,35 @@ describe("template", () => {
     ["m"],
     "m=da3408f09c343ea37593ac4c5cfc702d76be39bec3b9a480b6a247a1c95b41b4",
   );
+  gives(
+    "a fraction is no whole number",
+    "{source: m, template: '{{ mul .num 2 }} {{ int .app }} {{ int .level }}'}",
+    '{"num":1.5,"app":"3.0","level":"4."}',
+    ["m"],
+    "m=0 3 0",
+  );
+  gives(
+    "the data can be changed",
+    '{source: m, template: \'{{ $_ := set . "k" "v" }}{{ .k }} {{ .app }} {{ $_ := unset . "app" }}{{ .app }} {{ hasKey . "job" }}\'}',
+    '{"app":"a"}',
+    ["m", "k"],
+    "m=v a <no value> true k=<no value>",
+  );
+  gives(
+    "nil where a map is wanted",
+    `{source: m, template: '{{ get (fromJson .Entry) "x" }}{{ hasKey .nope "x" }} {{ keys .nope }} {{ get (fromJson .app) "n" }}'}`,
+    '{"app":"{\\"n\\":null}"}',
+    ["m"],
+    "m=false [] <no value>",
+  );
+  gives("nil cannot be changed", "{source: app, template: '{{ set .nope \"a\" 1 }}'}", '{"app":"a"}', ["app"], "app=a");
+  gives(
+    "what asks the network is known and fails",
+    "{source: app, template: '{{ getHostByName \"x\" }}'}",
+    '{"app":"a"}',
+    ["app"],
+    "app=a",
+  );
   gives("an error leaves the value", "{source: app, template: '{{ slice .app 1 2 }}'}", '{"app":"abc"}', ["app"], "app=abc");
   test("an error is said", () => {
     const world = makeWorld();
