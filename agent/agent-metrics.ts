@@ -59,10 +59,13 @@ function addProcessMetrics(registry: Registry): void {
 
 const refreshers = new WeakMap<Registry, () => void>();
 
-/** The exposition of all metrics, the process's own brought up to date, labels in the order of their names as in Promtail's. */
+/**
+ * The exposition of all metrics, the process's own brought up to date, as Promtail's has it: labels in the order of their names, and nothing of
+ * metrics that have no series.
+ */
 export async function printMetrics(registry: Registry): Promise<string> {
   refreshers.get(registry)?.();
-  const text = await registry.metrics();
+  const text = (await registry.metrics()).replace(/^# HELP [^\n]*\n# TYPE [^\n]*\n+(?![^#])/gm, "");
   return text.replace(
     /^([a-zA-Z_:][\w:]*)\{([^\n]*)\} (?=[^}\n]*$)/gm,
     (_, name: string, labels: string) => `${name}{${sortLabels(labels)}} `,

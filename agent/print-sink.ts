@@ -14,7 +14,7 @@ export function printSink(write: (text: string) => Promise<void> | void): Sink {
 }
 
 function printEntry(batch: EntryBatch, i: number): string {
-  return `${printTime(batch.sec[i]!, batch.nanos[i]!)}\t${batch.labels.get(i)!}\t${batch.line(i)}`;
+  return `${printTime(batch.secondsOf(i), batch.nanos[i]!)}\t${batch.labels.get(i)!}\t${batch.line(i)}`;
 }
 
 /** `2006-01-02T15:04:05.999999999-0700`: no zeros at the end of the fraction. Always in UTC, for an entry does not keep its offset. */

@@ -20,6 +20,8 @@ export interface MultilineOptions {
   /** An open block that got no line for this long is complete. */
   readonly waitMs: number;
   readonly nowMs: () => number;
+  /** Told of lines that are in no block: empty ones, where nothing else came. */
+  readonly onEmpty: (lineCount: number) => void;
 }
 
 /** What is known of one label set of one source. Without lines, only where the next block's entry comes from. */
@@ -35,7 +37,9 @@ interface Block {
   lines: Uint8Array[];
   /** Start and end of each line in the batch in hand. */
   spans: number[];
+  /** Since the last entry was made of the block. */
   lineCount: number;
+  /** Of the lines that wait, with a line feed each. */
   bytes: number;
   tickets: HeldTickets;
   lastMs: number;
@@ -69,7 +73,7 @@ export class MultilineBlocks {
       }
       if (begins.holds(batch, i)) {
         if (block === undefined) block = this.#open(batch, labels!, kept);
-        else if (block.lineCount > 0) kept.push(this.#emit(batch, block));
+        else if (lineCountOf(block) > 0) this.#emit(batch, block, kept);
         block.startIndex = i;
         block.start = undefined;
         block.startUsed = false;
@@ -82,7 +86,7 @@ export class MultilineBlocks {
       block.spans.push(batch.starts[i]!, batch.ends[i]!);
       block.lineCount++;
       block.bytes += batch.lineLength(i) + 1;
-      if (block.lineCount >= this.#options.linesMax || block.bytes >= BLOCK_BYTES_MAX) kept.push(this.#emit(batch, block));
+      if (block.lineCount === this.#options.linesMax || block.bytes >= BLOCK_BYTES_MAX) this.#emit(batch, block, kept);
     }
     batch.setLive(kept);
     for (const one of touched) this.#keep(batch, one, tickets);
@@ -93,9 +97,9 @@ export class MultilineBlocks {
     let batch: EntryBatch | undefined;
     for (const byLabels of this.#blocks.values()) {
       for (const block of byLabels.values()) {
-        if (block.lineCount === 0 || (!closing && nowMs - block.lastMs < this.#options.waitMs)) continue;
+        if (lineCountOf(block) === 0 || (!closing && nowMs - block.lastMs < this.#options.waitMs)) continue;
         batch ??= batchOfHeld();
-        this.#emit(batch, block);
+        this.#emit(batch, block, []);
       }
     }
     if (closing) {
@@ -134,30 +138,36 @@ export class MultilineBlocks {
       for (const block of byLabels.values()) if (oldest === undefined || block.lastMs < oldest.lastMs) oldest = block;
     }
     if (oldest === undefined) return;
-    if (oldest.lineCount > 0) kept.push(this.#emit(batch, oldest));
+    if (lineCountOf(oldest) > 0) this.#emit(batch, oldest, kept);
     const byLabels = this.#blocks.get(oldest.source)!;
     byLabels.delete(oldest.labels);
     if (byLabels.size === 0) this.#blocks.delete(oldest.source);
     this.#blockCount--;
   }
 
-  /** Makes the block's lines an entry of the batch, and the block empty. Returns the entry's index. */
-  #emit(batch: EntryBatch, block: Block): number {
-    const i = this.#entryOf(batch, block);
+  /**
+   * Makes the block's lines an entry of the batch, whose index is added to `kept`, and the block empty. As in Promtail, lines that are all
+   * empty make no entry and leave the count of lines as it is.
+   */
+  #emit(batch: EntryBatch, block: Block, kept: number[]): void {
+    const lineCount = lineCountOf(block);
+    if (block.bytes === lineCount) this.#options.onEmpty(lineCount);
+    else {
+      kept.push(this.#entryOf(batch, block));
+      block.startUsed = true;
+      block.lineCount = 0;
+    }
     block.tickets.handTo(batch);
-    block.startUsed = true;
     block.lines = [];
     block.spans = [];
-    block.lineCount = 0;
     block.bytes = 0;
-    return i;
   }
 
   #entryOf(batch: EntryBatch, block: Block): number {
     const { startIndex, spans } = block;
     if (startIndex >= 0 && !block.startUsed) {
       // Fast path: the lines stand one after the other in the batch's bytes, so the entry only ends later.
-      if (areAdjacent(batch.bytes, spans)) batch.ends[startIndex] = spans[spans.length - 1]!;
+      if (spans[1]! > spans[0]! && areAdjacent(batch.bytes, spans)) batch.ends[startIndex] = spans[spans.length - 1]!;
       else batch.setLine(startIndex, joinLines(batch.bytes, block));
       return startIndex;
     }
@@ -173,12 +183,15 @@ export class MultilineBlocks {
       // The batch's entry belongs to the batch from here on.
       block.startUsed = true;
     }
-    if (block.lineCount === 0) return;
+    if (lineCountOf(block) === 0) return;
     for (let s = 0; s < block.spans.length; s += 2) block.lines.push(batch.bytes.slice(block.spans[s], block.spans[s + 1]));
     block.spans = [];
     block.tickets.hold(tickets);
   }
 }
+
+/** Lines that wait to be handed on. */
+const lineCountOf = ({ lines, spans }: Block): number => lines.length + spans.length / 2;
 
 function areAdjacent(bytes: Uint8Array, spans: readonly number[]): boolean {
   for (let s = 2; s < spans.length; s += 2) {

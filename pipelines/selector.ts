@@ -14,7 +14,7 @@ import { containsTest, type EntryTest, lineTest } from "./line-test.ts";
  * @throws LogqlError, or RegexError for a line filter's expression
  */
 export function compileSelector(text: string): EntryTest {
-  const { expr } = parse(text);
+  const { expr } = parseAny(text);
   if (expr.kind !== "log") throw new LogqlError("a metric query cannot select entries", "", 0, 0);
   if (expr.matchers.length === 0) throw new LogqlError('the selector has no label matcher, as in {job="app"}', "", 0, 0);
   if (hasBacktick(text)) throw new LogqlError("backticks are not known here; use double quotes", "", 0, 0);
@@ -33,6 +33,19 @@ export function compileSelector(text: string): EntryTest {
       return true;
     },
   };
+}
+
+/** A label may be called `json` or `on` here, which LogQL keeps for itself. */
+function parseAny(text: string): ReturnType<typeof parse> {
+  try {
+    return parse(text);
+  } catch (error) {
+    try {
+      return parse(text, new Set());
+    } catch {
+      throw error;
+    }
+  }
 }
 
 /** Verdicts are remembered by label set. */

@@ -58,6 +58,7 @@ export interface NumberedTexts {
   /** By entry: number of its text, TEXT_NOTHING or TEXT_ODD (which `get` knows more about). */
   readonly numbers: Int32Array;
   readonly texts: readonly string[];
+  /** Entries whose number is TEXT_ODD, or more: some may be counted twice. */
   readonly oddCount: number;
 }
 
@@ -102,11 +103,12 @@ export class SpanColumn implements Column {
     const { bytes, live, liveCount, count } = this.#batch;
     numbering.reserve(count);
     const { numbers, firsts, interned } = numbering;
-    // An entry that is not live now may be so later.
+    // An entry that is not live now may be so later: nobody knows of its text.
     if (liveCount < count) numbers.fill(TEXT_ODD, 0, count);
-    const { textCount, oddCount } = kernels.numberTexts(bytes, this.#slots, count, live, liveCount, numbers, firsts);
+    const { textCount, oddCount: oddLiveCount } = kernels.numberTexts(bytes, this.#slots, count, live, liveCount, numbers, firsts);
     const texts = Array.from({ length: textCount }, (_, v) => interned.text(bytes, this.startOf(firsts[v]!), this.endOf(firsts[v]!)));
-    return { numbers, texts, oddCount: this.#isSet === undefined ? oddCount : oddCount + this.#takeOutSet(numbers, this.#isSet) };
+    const setCount = this.#isSet === undefined ? 0 : this.#takeOutSet(numbers, this.#isSet);
+    return { numbers, texts, oddCount: oddLiveCount + (count - liveCount) + setCount };
   }
 
   /** Values that were set are not what the spans say. Returns of how many entries. */

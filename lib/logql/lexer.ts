@@ -7,7 +7,7 @@ import { parseGoDurationNs, parsePrometheusDurationMs } from "../text/duration.t
 import { LogqlError } from "./errors.ts";
 import { scanGoNumber } from "./go-number.ts";
 import { unquoteGo } from "./go-string.ts";
-import { FUNCTIONS, KEYWORDS, type Token } from "./tokens.ts";
+import { FUNCTIONS, type Token } from "./tokens.ts";
 
 const NS_PER_MS = 1e6;
 
@@ -23,10 +23,13 @@ const CALL_AHEAD = /\s*(?:\(|(?:by|without)\s*\()/iy;
 
 export class Lexer {
   readonly #text: string;
+  readonly #keywords: ReadonlySet<string>;
   #at = 0;
 
-  constructor(text: string) {
+  /** @param keywords words that are no label names */
+  constructor(text: string, keywords: ReadonlySet<string>) {
     this.#text = text;
+    this.#keywords = keywords;
     if (text.startsWith("\ufeff")) this.#at = 1;
   }
 
@@ -145,7 +148,7 @@ export class Lexer {
   #word(start: number, word: string): Token {
     const end = start + word.length;
     const lower = word.toLowerCase();
-    if (KEYWORDS.has(lower)) return this.#token(lower, start, end);
+    if (this.#keywords.has(lower)) return this.#token(lower, start, end);
     const fn = FUNCTIONS.get(lower);
     const isCall = fn !== undefined && this.#match(CALL_AHEAD, end) !== "";
     return this.#token(isCall ? fn : "IDENTIFIER", start, end);

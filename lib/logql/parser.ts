@@ -21,7 +21,7 @@ import { parseGoFloat } from "./go-number.ts";
 import { parseBraces, parseOps } from "./parse-ops.ts";
 import { parseLogRange } from "./parse-range.ts";
 import { TokenReader } from "./token-reader.ts";
-import { RANGE_FUNCTIONS, VECTOR_FUNCTIONS } from "./tokens.ts";
+import { KEYWORDS, RANGE_FUNCTIONS, VECTOR_FUNCTIONS } from "./tokens.ts";
 
 /** Bytes of a query that Loki still takes. */
 export const QUERY_BYTES_MAX = 131_072;
@@ -32,11 +32,14 @@ export interface Parsed {
   readonly faults: Faults;
 }
 
-/** @throws LogqlError for mistakes of form, and for a regex or pattern that cannot be built */
-export function parse(text: string): Parsed {
+/**
+ * @param keywords words that are no label names
+ * @throws LogqlError for mistakes of form, and for a regex or pattern that cannot be built
+ */
+export function parse(text: string, keywords: ReadonlySet<string> = KEYWORDS): Parsed {
   const bytes = Buffer.byteLength(text);
   if (bytes > QUERY_BYTES_MAX) throw LogqlError.semantic(`input size too long (${bytes} > ${QUERY_BYTES_MAX})`);
-  const parser = new Parser(text);
+  const parser = new Parser(text, keywords);
   return { expr: parser.parseAll(), faults: parser.faults };
 }
 
@@ -57,8 +60,8 @@ class Parser {
   readonly faults: Faults = new Map();
   readonly #reader: TokenReader;
 
-  constructor(text: string) {
-    this.#reader = new TokenReader(text);
+  constructor(text: string, keywords: ReadonlySet<string>) {
+    this.#reader = new TokenReader(text, keywords);
   }
 
   parseAll(): Expr {

@@ -24,8 +24,8 @@ export class TokenReader {
   readonly #depths = new WeakMap<object, number>();
   #stages = 0;
 
-  constructor(text: string) {
-    this.#lexer = new Lexer(text);
+  constructor(text: string, keywords: ReadonlySet<string>) {
+    this.#lexer = new Lexer(text, keywords);
   }
 
   /** Kind of the token at hand. */

@@ -80,12 +80,14 @@ function olderThan(limitNs: number, now: () => number): EntryTest {
   };
 }
 
+/** What is missing is an empty text; what is there and has no text (nil, a list) is never dropped. */
 function ofOne(name: string, value: string | undefined, expression: Regex | undefined): EntryTest {
   let column: Column | undefined;
   let numbers: Int32Array | undefined;
   /** By number of the text. */
   let verdicts: Uint8Array = new Uint8Array(0);
   const passes = (text: string): boolean => (expression !== undefined ? expression.test(text) : text === value);
+  const passesMissing = passes("");
   return {
     start(batch) {
       column = batch.extracted.get(name);
@@ -97,18 +99,23 @@ function ofOne(name: string, value: string | undefined, expression: Regex | unde
       const number = numbers === undefined ? TEXT_ODD : numbers[i]!;
       if (number >= 0) return verdicts[number] === 1;
       if (number === TEXT_NOTHING) return false;
-      const text = textOfValue(column?.get(i) ?? batch.extract(name, i));
+      const found = column?.get(i) ?? batch.extract(name, i);
+      if (found === undefined) return passesMissing;
+      const text = textOfValue(found);
       return text !== undefined && passes(text);
     },
   };
 }
 
+/** The texts of those that are there, joined. */
 function ofSeveral(names: readonly string[], separator: string, value: string | undefined, expression: Regex | undefined): EntryTest {
   return {
     holds(batch, i) {
       const parts: string[] = [];
       for (const name of names) {
-        const text = textOfValue(batch.extract(name, i));
+        const found = batch.extract(name, i);
+        if (found === undefined) continue;
+        const text = textOfValue(found);
         if (text === undefined) return false;
         parts.push(text);
       }

@@ -17,8 +17,14 @@ export const multiline = defineStage({
         .default(128)
         .transform((lines) => (lines > 0 ? lines : Number.POSITIVE_INFINITY)),
     }),
-  build({ firstline, max_wait_time: waitNs, max_lines: linesMax }, { now }): Stage {
-    const blocks = new MultilineBlocks({ begins: lineTest(firstline), linesMax, waitMs: waitNs / 1e6, nowMs: now });
+  build({ firstline, max_wait_time: waitNs, max_lines: linesMax }, { now, dropped }): Stage {
+    const blocks = new MultilineBlocks({
+      begins: lineTest(firstline),
+      linesMax,
+      waitMs: waitNs / 1e6,
+      nowMs: now,
+      onEmpty: (count) => dropped("multiline_empty", count),
+    });
     return {
       process: (batch) => blocks.join(batch),
       flush: (nowMs, closing) => blocks.flush(nowMs, closing),

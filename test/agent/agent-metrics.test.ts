@@ -14,6 +14,17 @@ describe("exposition", () => {
     histogram(registry, "h", "h", ["status", "host"], [1]).observe({ status: "204", host: "x" }, 0.5);
     expect(await printMetrics(registry)).toContain('h_bucket{host="x",status="204",le="+Inf"} 1\n');
   });
+  test("nothing is said of a metric without series", async () => {
+    const registry = new Registry();
+    counter(registry, "a", "a", ["x"]);
+    counter(registry, "b", "b", ["x"]).inc({ x: "1" });
+    counter(registry, "c", "c", ["x"]);
+    counter(registry, "d", "d", ["x"]).inc({ x: "# HELP" });
+    counter(registry, "e", "e", ["x"]);
+    expect((await printMetrics(registry)).trim()).toBe(
+      '# HELP b b\n# TYPE b counter\nb{x="1"} 1\n\n# HELP d d\n# TYPE d counter\nd{x="# HELP"} 1',
+    );
+  });
   test("the program's own are there from the start", async () => {
     const registry = new Registry();
     openAgentMetrics(registry).targetFailed("no_path");

@@ -81,7 +81,8 @@ describe("the printer", () => {
     test(name, async () => {
       let out = "";
       const batch = new EntryBatch();
-      batch.addText("a line", sec, nanos, LABELS);
+      batch.addText("a line", 0, 0, LABELS);
+      batch.setTime(0, sec, nanos);
       await printSink((text) => {
         out += text;
       }).consume(batch);
@@ -89,6 +90,7 @@ describe("the printer", () => {
     });
   prints("a time without fraction", 1_577_934_245, 0, '2020-01-02T03:04:05+0000\t{job="x"}\ta line\n');
   prints("a fraction without zeros at its end", 1_577_934_245, 120_000_000, '2020-01-02T03:04:05.12+0000\t{job="x"}\ta line\n');
+  prints("a time beyond 2038", 4_070_908_800, 0, '2099-01-01T00:00:00+0000\t{job="x"}\ta line\n');
   prints("nanoseconds", 1_577_934_245, 7, '2020-01-02T03:04:05.000000007+0000\t{job="x"}\ta line\n');
 });
 

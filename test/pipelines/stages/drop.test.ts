@@ -37,6 +37,11 @@ describe("drop", () => {
     false,
   );
   keeps("a list of which one is missing", "{source: [level, msg], expression: '.*'}", '{"level":"error"}', true);
+  keeps("a list of which one is not there", "{source: [nope, level], separator: '#', expression: '^error$'}", '{"level":"error"}', false);
+  keeps("a list of which none is there", "{source: [nope, neither], expression: '^$'}", "{}", false);
+  keeps("a missing source and an expression of the empty text", "{source: nope, expression: '^(debug|)$'}", "{}", false);
+  keeps("a missing source and the empty value", "{source: nope, value: ''}", "{}", false);
+  keeps("a missing source and another value", "{source: nope, value: x}", "{}", true);
   keeps("a list alone drops when all are there", "{source: [level, msg]}", '{"level":"a","msg":"b"}', false);
   keeps("a list with a value", "{source: [level, msg], value: a;b}", '{"level":"a","msg":"b"}', false);
   keeps("all conditions have to hold", "{source: level, value: debug, longer_than: 30b}", '{"level":"debug"}', true);

@@ -25,6 +25,19 @@ describe("match", () => {
   matches("two filters, one fails", '{app="web"} |= "a" != "b"', "a b", false);
   matches("the empty text is in every line", '{app="web"} |= ""', "", true);
 
+  matches("labels called as LogQL's keywords", '{json="", on="", app="web"}', "x", true);
+
+  test("stages behind a match see the values of entries that were outside of it", () => {
+    const match = (text: string, stage: string): string => `- match: {selector: '{app="web"} |= "${text}"', stages: [${stage}]}\n`;
+    const lines = ['{"level":"info","m":"GET"}', '{"level":"warn","m":"POST"}', '{"level":"warn","m":"GET"}'];
+    const levels = (stages: string): (string | undefined)[] =>
+      runStages(`- json: {expressions: {level: }}\n${stages}`, lines, { labels: LABELS }).map(({ labels }) => labels.level);
+    const setLevel = "labels: {level: }";
+    expect(levels(match("GET", setLevel) + match("POST", setLevel))).toEqual(["info", "warn", "warn"]);
+    expect(levels(`${match("GET", "drop: {source: level, value: info}")}- ${setLevel}`)).toEqual(["warn", "warn"]);
+    expect(levels(`${match("POST", "structured_metadata: {level: }")}- ${setLevel}`)).toEqual(["info", "warn", "warn"]);
+  });
+
   const MATCH = (stages: string): string => `- match:\n    selector: '{app="web"} |= "in"'\n    stages: ${stages}\n`;
   test("the order of entries stays", () => {
     const lines = ["in 1", "out 1", "in 2", "in drop", "out 2", "in 3"];

@@ -38,7 +38,20 @@ describe("multiline", () => {
     ["S 1\nmore", "S 2"],
   );
   joins("an empty line inside", "- multiline: {firstline: '^S'}", ["S", "", "b"], ["S\n\nb"]);
-  joins("only an empty line", "- multiline: {firstline: '^$'}", ["", ""], ["", ""]);
+  joins("only empty lines", "- multiline: {firstline: '^$'}", ["", ""], []);
+  joins("empty lines among others, each a block", "- multiline: {firstline: '^'}", ["a", "", "b", "", "", "c"], ["a", "b", "c"]);
+  joins("an empty line at the start of a block", "- multiline: {firstline: '^$'}", ["", "x", "y", "", "", "z"], ["x\ny", "z"]);
+  joins(
+    "empty lines after max_lines",
+    "- multiline: {firstline: '^S', max_lines: 2}",
+    ["S1", "a", "", "", "b", "S2", "c", "d"],
+    ["S1\na", "b", "S2\nc", "d"],
+  );
+  test("lines that make no entry are counted", () => {
+    const world = makeWorld();
+    runStages("- multiline: {firstline: '^'}", ["a", "", "", "b"], { world });
+    expect(world.drops.get("multiline_empty")).toBe(2);
+  });
 
   test("a block has the first line's time, labels, metadata and extracted values", () => {
     const stages = `- regex: {expression: '^(?P<first>[A-Z])(?P<num>\\d)'}

@@ -264,6 +264,24 @@ describe("geoip", () => {
     const { ip: _, ...set } = entriesOf(batch)[0]!.labels;
     return set;
   };
+  test("an address of IPv4 that is written as one of IPv6 is looked up as IPv4", () => {
+    const asked: string[] = [];
+    const database = { get: (address: string) => void asked.push(address) };
+    for (const ip of [
+      "81.2.69.142",
+      "::ffff:81.2.69.142",
+      "::FFFF:5102:458e",
+      "0:0:0:0:0:ffff:81.2.69.142",
+      "2001:db8::1",
+      "::1",
+      "no address",
+    ]) {
+      const batch = makeBatch(["x"], { labels: { ip } });
+      startExtracted(batch);
+      geoipStage(database, "ip", "city").process(batch);
+    }
+    expect(asked).toEqual([...Array.from({ length: 4 }, () => "81.2.69.142"), "2001:db8::1", "::1"]);
+  });
   test("a city", () =>
     expect(labelsFor(LONDON, "city")).toEqual({
       geoip_city_name: "London",
