@@ -67,16 +67,22 @@ export const weakBoolean = () =>
 
 export const strictBoolean = () => z.boolean({ error: (issue) => `expected true or false, got ${describeValue(issue.input)}` });
 
-/** A whole number; weakly also as text. */
+/** A whole number; weakly also as text (of nothing: 0) or a boolean. */
 export const wholeNumber = () =>
   z.preprocess(
-    (value) => (typeof value === "string" && /^-?\d+$/.test(value) ? Number(value) : value),
+    (value) => {
+      if (typeof value === "boolean") return Number(value);
+      return typeof value === "string" && /^(?:-?\d+)?$/.test(value) ? Number(value) : value;
+    },
     z.number({ error: (issue) => `expected a whole number, got ${describeValue(issue.input)}` }).transform(Math.trunc),
   );
 
 export const numeric = () =>
   z.preprocess(
-    (value) => (typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value)) ? Number(value) : value),
+    (value) => {
+      if (typeof value === "boolean") return Number(value);
+      return typeof value === "string" && !/\s/.test(value) && Number.isFinite(Number(value)) ? Number(value) : value;
+    },
     z.number({ error: (issue) => `expected a number, got ${describeValue(issue.input)}` }),
   );
 
@@ -111,11 +117,11 @@ export const labelMap = () =>
 export const invalidLabelName = (name: string): string =>
   `invalid label name: ${name === "" ? '""' : name}; it has to match [a-zA-Z_][a-zA-Z0-9_]*`;
 
-/** A list of names. */
+/** A list of names; nothing is `""`. */
 export const strictNameList = () =>
   z.preprocess(
     (value) => value ?? [],
-    z.array(text(), { error: (issue) => `expected a list of names, got ${describeValue(issue.input)}` }),
+    z.array(text().nullable().transform(emptyForNull), { error: (issue) => `expected a list of names, got ${describeValue(issue.input)}` }),
   );
 
 /** The schema of a stage without options. Promtail does not look at what is written there. */

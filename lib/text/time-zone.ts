@@ -76,6 +76,9 @@ class IanaZone implements TimeZone {
     } catch {
       throw new TimeZoneError(`unknown time zone ${name}`);
     }
+    const known = this.#format.resolvedOptions().timeZone;
+    if (known !== iana && known.toLowerCase() === iana.toLowerCase())
+      throw new TimeZoneError(`unknown time zone ${name}; did you mean ${known}?`);
     this.name = name;
     this.#iana = iana;
   }

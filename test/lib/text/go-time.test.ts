@@ -72,6 +72,8 @@ describe("zones", () => {
       const at = (month: number) => formatTime({ sec: Date.UTC(2024, month, 15) / 1000, nanos: 0, zone: loadZone(zone) }, "-0700 MST");
       expect(`${at(0)} ${at(6)}`).toBe(want);
     });
+  test("a zone in other capitals", () =>
+    expect(() => loadZone("Europe/berlin")).toThrow("unknown time zone Europe/berlin; did you mean Europe/Berlin?"));
   test("an unknown zone", () => expect(() => loadZone("Mars/Olympus")).toThrow("unknown time zone Mars/Olympus"));
 });
 

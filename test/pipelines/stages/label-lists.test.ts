@@ -26,6 +26,8 @@ describe("labeldrop, labelallow and static_labels", () => {
     }));
 
   const refuses = (name: string, config: string, wanted: RegExp): void => test(name, () => expect(faultsOf(config)).toMatch(wanted));
+  leaves("nothing in a list is an empty name", "- labeldrop: [~, pod]", { app: "a", filename: "f" });
+  refuses("a constant without a name", "- static_labels: {'': x}", /^error 0.static_labels .*invalid label name: ""/);
   refuses("an empty labeldrop", "- labeldrop: []", /^error 0.labeldrop labeldrop stage: .*empty/);
   refuses("a labelallow of nothing", "- labelallow:", /^error 0.labelallow labelallow stage: .*empty/);
   refuses("a name that is no list", "- labeldrop: pod", /^error 0.labeldrop .*expected a list of names, got the text "pod"/);

@@ -169,6 +169,9 @@ describe("limit", () => {
       pipeline.delayMs(world.nowMs + 1_000),
     ]).toEqual([12, 1_000, 100, 0]);
   });
+  test("options of other types are taken as mapstructure takes them", () =>
+    expect(faultsOf("- limit: {rate: '1', burst: true, drop: T, by_label_name: 5, max_distinct_labels: ''}")).toBe(""));
+  refuses("a rate that is no number", "- limit: {rate: ' 1', burst: 5}", /^error 0.limit.rate /);
   refuses("a negative rate", "- limit: {rate: -1, burst: 5}", /^error 0.limit.rate /);
   refuses("no burst", "- limit: {rate: 1}", /^error 0.limit.burst /);
   refuses("a label without drop", "- limit: {rate: 1, burst: 1, by_label_name: a}", /needs drop: true/);
