@@ -101,7 +101,7 @@ async function runUntilEnd(config: LoadedConfig["config"], flags: AgentFlags, lo
       return process.stdin;
     },
     write: writeOut,
-    ...(flags.inspect ? { compile: await inspectingCompile(flags.inspectEveryStage) } : {}),
+    ...(await printingCompile(flags)),
   });
   log.info({ version: VERSION, pid: process.pid }, "agent started");
   const hangUp = (): void => void agent.reload().catch(() => {});
@@ -124,11 +124,17 @@ async function openLog(server: { readonly log_level: LogLevel; readonly log_form
   return createLog({ level: server.log_level, format: server.log_format === "json" ? "json" : "logfmt", write });
 }
 
-/** Pipelines that tell on standard error what each stage changes. */
-async function inspectingCompile(everyStage: boolean): Promise<RunOptions["compile"]> {
-  const { compileInspected } = await import("../pipelines/inspect.ts");
-  const options = { write: (text: string) => void process.stderr.write(text), color: process.stderr.isTTY === true, everyStage };
-  return (stages, context, path) => compileInspected(stages, context, options, path);
+/** Pipelines for who prints their entries, or tells on standard error what each stage changes. */
+async function printingCompile({ dryRun, inspect, inspectEveryStage }: AgentFlags): Promise<Pick<RunOptions, "compile">> {
+  if (inspect) {
+    const { compileInspected } = await import("../pipelines/inspect.ts");
+    const isTerminal = process.stderr.isTTY === true;
+    const options = { write: (text: string) => void process.stderr.write(text), color: isTerminal, everyStage: inspectEveryStage };
+    return { compile: (stages, context, path) => compileInspected(stages, context, options, path) };
+  }
+  if (!dryRun) return {};
+  const { compileTapped } = await import("../pipelines/tap.ts");
+  return { compile: (stages, context, path) => compileTapped(stages, { ...context, keepsZones: true }, path) };
 }
 
 /** The configuration of a reload: what a start would refuse is refused here too. */

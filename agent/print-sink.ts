@@ -1,5 +1,7 @@
 // `-dry-run`: entries are printed instead of sent. One line each, with tabs between time, labels and line, as Promtail prints them.
 
+import { formatTime } from "../lib/text/go-time.ts";
+import { UTC } from "../lib/text/time-zone.ts";
 import type { EntryBatch } from "../lib/wire/entry-batch.ts";
 import type { Sink } from "./sink.ts";
 
@@ -14,12 +16,6 @@ export function printSink(write: (text: string) => Promise<void> | void): Sink {
 }
 
 function printEntry(batch: EntryBatch, i: number): string {
-  return `${printTime(batch.secondsOf(i), batch.nanos[i]!)}\t${batch.labels.get(i)!}\t${batch.line(i)}`;
-}
-
-/** `2006-01-02T15:04:05.999999999-0700`: no zeros at the end of the fraction. Always in UTC, for an entry does not keep its offset. */
-function printTime(sec: number, nanos: number): string {
-  const stem = new Date(sec * 1000).toISOString().slice(0, -5);
-  const fraction = nanos === 0 ? "" : `.${String(nanos).padStart(9, "0").replace(/0+$/, "")}`;
-  return `${stem}${fraction}+0000`;
+  const time = { sec: batch.secondsOf(i), nanos: batch.nanos[i]!, zone: batch.zones?.get(i) ?? UTC };
+  return `${formatTime(time, "2006-01-02T15:04:05.999999999-0700")}\t${batch.labels.get(i)!}\t${batch.line(i)}`;
 }

@@ -14,6 +14,8 @@ import { describeValue } from "./stage-config.ts";
 export interface PipelineContext extends Omit<StageContext, "compile"> {
   /** Wraps each stage that is built; `path` is where its configuration stands. */
   readonly wrap?: (stage: Stage, name: string, path: ConfigPath) => Stage;
+  /** Entries keep the zones of their times. */
+  readonly keepsZones?: boolean;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface PipelineContext extends Omit<StageContext, "compile"> {
  * @throws ConfigError naming every fault that `checkPipeline` finds
  */
 export function compilePipeline(stages: unknown, context: PipelineContext, path: ConfigPath = []): Pipeline {
-  return new Pipeline(buildStages(stages, context, path));
+  return new Pipeline(buildStages(stages, context, path), [], context.keepsZones);
 }
 
 /**

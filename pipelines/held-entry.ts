@@ -1,6 +1,7 @@
 // Entries that outlive the batch they came in (an open multiline block, CRI partials): copied out of the batch together with what the
 // stages behind will ask for, and put into another batch when they are due. Whoever holds an entry holds its batch's tickets.
 
+import type { TimeZone } from "../lib/text/time-zone.ts";
 import { EntryBatch, type MetadataPair, type Ticket, type Value } from "../lib/wire/entry-batch.ts";
 import { LabelColumn } from "../lib/wire/label-column.ts";
 import type { LabelSet } from "../lib/wire/labels.ts";
@@ -11,6 +12,7 @@ export interface HeldEntry {
   readonly initialLabels: LabelSet | undefined;
   readonly sec: number;
   readonly nanos: number;
+  readonly zone: TimeZone | undefined;
   readonly metadata: readonly MetadataPair[] | undefined;
   readonly extracted: readonly (readonly [name: string, value: Value])[];
   readonly source: string;
@@ -28,6 +30,7 @@ export function holdEntry(batch: EntryBatch, i: number): HeldEntry {
     initialLabels: batch.initialLabels?.get(i),
     sec: batch.secondsOf(i),
     nanos: batch.nanos[i]!,
+    zone: batch.zones?.get(i),
     metadata: batch.metadata?.[i]?.slice(),
     extracted,
     source: batch.source,
@@ -38,6 +41,7 @@ export function holdEntry(batch: EntryBatch, i: number): HeldEntry {
 export function addHeld(batch: EntryBatch, held: HeldEntry, line: Uint8Array): number {
   const i = batch.addText(line, 0, 0, held.labels);
   batch.setTime(i, held.sec, held.nanos);
+  if (held.zone !== undefined) (batch.zones ??= new Map()).set(i, held.zone);
   if (held.initialLabels !== undefined && batch.initialLabels !== undefined) batch.initialLabels.set(i, held.initialLabels);
   for (const [name, value] of held.metadata ?? []) batch.addMetadata(i, name, value);
   for (const [name, value] of held.extracted) batch.setExtracted(name, i, value);

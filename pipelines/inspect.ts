@@ -35,7 +35,7 @@ const SHOWN_STAGES = new Set([
 export function compileInspected(stages: unknown, context: PipelineContext, options: InspectOptions, path: ConfigPath = []): Pipeline {
   const wrap = (stage: Stage, name: string): Stage =>
     options.everyStage || SHOWN_STAGES.has(name) ? inspected(stage, name, options) : stage;
-  return new Pipeline(oneByOne(buildStages(stages, { ...context, wrap, takesApart: true }, path)));
+  return new Pipeline(oneByOne(buildStages(stages, { ...context, wrap, takesApart: true }, path)), [], true);
 }
 
 function oneByOne(stages: Stage): Stage {
@@ -104,7 +104,7 @@ function snapshot(batch: EntryBatch, i: number): Snapshot {
   return {
     extracted,
     labels: batch.labels.get(i)!,
-    time: printGoTime({ sec: batch.secondsOf(i), nanos: batch.nanos[i]!, zone: UTC }),
+    time: printGoTime({ sec: batch.secondsOf(i), nanos: batch.nanos[i]!, zone: batch.zones?.get(i) ?? UTC }),
     line: batch.line(i),
     metadata: batch.metadata?.[i]?.slice() ?? [],
   };

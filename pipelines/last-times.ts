@@ -1,6 +1,7 @@
 // The last good time of each label set, for `action_on_failure: fudge`: an entry whose time cannot be read gets the one before plus a
 // nanosecond, so that it keeps its place.
 
+import type { TimeZone } from "../lib/text/time-zone.ts";
 import type { EntryBatch } from "../lib/wire/entry-batch.ts";
 import type { LabelSet } from "../lib/wire/labels.ts";
 
@@ -10,6 +11,7 @@ const LABEL_SETS_MAX = 10_000;
 interface LastTime {
   sec: number;
   nanos: number;
+  zone: TimeZone | undefined;
 }
 
 export class LastTimes {
@@ -27,11 +29,12 @@ export class LastTimes {
     const labels = batch.labels.get(i)!;
     let last = this.#find(labels);
     if (last === undefined) {
-      last = { sec: 0, nanos: 0 };
+      last = { sec: 0, nanos: 0, zone: undefined };
       this.#add(labels, last);
     }
     last.sec = batch.farSec === undefined ? batch.sec[i]! : batch.secondsOf(i);
     last.nanos = batch.nanos[i]!;
+    last.zone = batch.zones?.get(i);
   }
 
   /** As `remember`, for all live entries: of each label set the last time counts. */
@@ -48,6 +51,7 @@ export class LastTimes {
       last.sec++;
     }
     batch.setTime(i, last.sec, last.nanos);
+    if (last.zone !== undefined) batch.zones?.set(i, last.zone);
   }
 
   #find(labels: LabelSet): LastTime | undefined {

@@ -11,13 +11,18 @@ export class Pipeline {
   /** Where its entries may be watched, in the order they pass; none unless it was built with taps. */
   readonly taps: readonly TapPoint[];
 
-  constructor(stages: Stage, taps: readonly TapPoint[] = []) {
+  readonly #keepsZones: boolean;
+
+  /** @param keepsZones entries keep the zones of their times, for who prints them */
+  constructor(stages: Stage, taps: readonly TapPoint[] = [], keepsZones = false) {
     this.#stages = stages;
     this.taps = taps;
+    this.#keepsZones = keepsZones;
   }
 
   /** Runs the batch's live entries through all stages, in place. Entries that stages hold keep the batch's tickets held. */
   process(batch: EntryBatch): void {
+    if (this.#keepsZones) batch.zones = new Map();
     startExtracted(batch);
     this.#stages.process(batch);
     endExtracted(batch);

@@ -59,7 +59,7 @@ export function compileTapped(stages: unknown, context: PipelineContext, path: C
     if (input.show !== undefined && batch.liveCount > 0) input.show(batch, input);
     whole.process(batch);
   };
-  return new Pipeline(tapped({ ...whole, process }, output), points);
+  return new Pipeline(tapped({ ...whole, process }, output), points, context.keepsZones);
 }
 
 function tapped(stage: Stage, point: TapPoint): Stage {

@@ -188,7 +188,8 @@ function printElement(step: LayoutStep, wall: Date, nanos: number, offsetSec: nu
     case "pm":
       return wall.getUTCHours() >= 12 ? "pm" : "am";
     case "zoneName":
-      return abbreviation;
+      // Go prints the offset of a zone without a name.
+      return abbreviation === "" ? printOffset("-0700", offsetSec) : abbreviation;
     case "offset":
       return printOffset(step.text, offsetSec);
     case "fraction0":

@@ -3,6 +3,7 @@
 // A batch is one byte block plus parallel columns. A stage reads and writes columns; it drops an entry by leaving its index out of
 // `live`, so nothing ever moves. Indexes are stable for the life of the batch; the order of entries is the order of `live`.
 
+import type { TimeZone } from "../text/time-zone.ts";
 import { LabelColumn } from "./label-column.ts";
 import type { LabelSet } from "./labels.ts";
 import { withPair } from "./metadata-lists.ts";
@@ -70,6 +71,8 @@ export class EntryBatch {
   source = "";
   /** Seconds that `sec` cannot hold (before 1901, after 2038), by entry; `sec` then holds the nearest it can. See `secondsOf`. */
   farSec: Map<number, number> | undefined;
+  /** Zones of the times that were read from texts, by entry; undefined where nobody prints times, which is nearly everywhere. */
+  zones: Map<number, TimeZone> | undefined;
   readonly extracted = new Map<string, Column>();
   /** Released by whoever ends the batch's way; held again by whoever keeps entries longer. */
   tickets: Ticket[] = [];

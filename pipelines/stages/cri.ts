@@ -91,7 +91,7 @@ class CriParser {
   process(batch: EntryBatch): number {
     this.#copyLines(batch);
     const irregularCount = kernels.parseCri(batch.bytes, this.#starts, this.#ends, batch.count, this.columns);
-    const isPlain = irregularCount === 0 && batch.liveCount === batch.count && batch.farSec === undefined;
+    const isPlain = irregularCount === 0 && batch.liveCount === batch.count && batch.farSec === undefined && batch.zones === undefined;
     const partialCount = isPlain ? this.#applyToAll(batch) : this.#apply(batch);
     this.#extract(batch);
     return partialCount;
@@ -121,7 +121,7 @@ class CriParser {
       batch.labels.set(i, withStream(batch.labels.get(i)!, stream[i]!));
       batch.starts[i] = contentStart[i]!;
       partialCount += partial[i]!;
-      if (timeOk[i] === 1) {
+      if (timeOk[i] === 1 && batch.zones === undefined) {
         batch.setTime(i, sec[i]!, nanos[i]!);
         this.#times.remember(batch, i);
       } else this.#readOddTime(batch, i, timeEnd[i]!);
@@ -129,12 +129,13 @@ class CriParser {
     return partialCount;
   }
 
-  /** The kernel reads times from 1901 to 2038; any other is rare or none. */
+  /** The kernel reads times from 1901 to 2038, and no zones; any other is rare or none. */
   #readOddTime(batch: EntryBatch, i: number, timeEnd: number): void {
     const time = this.#readTime(textOf(batch.bytes, this.#starts[i]!, timeEnd), 0);
     if (time === null) this.#times.fudge(batch, i);
     else {
       batch.setTime(i, time.sec, time.nanos);
+      batch.zones?.set(i, time.zone);
       this.#times.remember(batch, i);
     }
   }

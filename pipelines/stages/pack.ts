@@ -25,6 +25,7 @@ export const pack = defineStage({
         if (!stampsNow) return;
         const [sec, nanos] = [Math.floor(nowMs / 1000), Math.round((nowMs % 1000) * 1e6)];
         for (let k = 0; k < batch.liveCount; k++) batch.setTime(batch.live[k]!, sec, nanos);
+        batch.zones?.clear();
       },
     };
   },

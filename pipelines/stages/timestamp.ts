@@ -48,7 +48,8 @@ export const timestamp = defineStage({
       process(batch) {
         const nowMs = now();
         const column = batch.extracted.get(source);
-        const parsed = spans !== undefined && column instanceof SpanColumn ? spans.parse(batch, column) : undefined;
+        const parsed =
+          spans !== undefined && column instanceof SpanColumn && batch.zones === undefined ? spans.parse(batch, column) : undefined;
         if (parsed !== undefined && parsed.okCount === batch.liveCount && batch.farSec === undefined) {
           parsed.applyToLive(batch);
           times?.rememberLive(batch);
@@ -81,6 +82,7 @@ function setTime(batch: EntryBatch, i: number, formats: readonly TimestampReader
     const time = read(given, nowMs);
     if (time === null) continue;
     batch.setTime(i, time.sec, time.nanos);
+    batch.zones?.set(i, time.zone);
     return true;
   }
   return false;

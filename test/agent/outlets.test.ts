@@ -8,6 +8,7 @@ import { SharedPipeline } from "../../agent/shared-pipeline.ts";
 import type { Sink } from "../../agent/sink.ts";
 import { readStdin } from "../../agent/targets/stdin-target.ts";
 import { manualClock } from "../../lib/runtime/clock.ts";
+import { fixedZone, loadZone, UTC } from "../../lib/text/time-zone.ts";
 import { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { LabelSet } from "../../lib/wire/labels.ts";
 import { Pipeline } from "../../pipelines/pipeline.ts";
@@ -91,6 +92,18 @@ describe("the printer", () => {
   prints("a time without fraction", 1_577_934_245, 0, '2020-01-02T03:04:05+0000\t{job="x"}\ta line\n');
   prints("a fraction without zeros at its end", 1_577_934_245, 120_000_000, '2020-01-02T03:04:05.12+0000\t{job="x"}\ta line\n');
   prints("a time beyond 2038", 4_070_908_800, 0, '2099-01-01T00:00:00+0000\t{job="x"}\ta line\n');
+  test("the zone a time was written in", async () => {
+    let out = "";
+    const batch = new EntryBatch();
+    for (const zone of [fixedZone("", 7_200), loadZone("America/New_York"), UTC]) {
+      const i = batch.addText("x", 1_577_934_245, 0, LABELS);
+      batch.zones = (batch.zones ?? new Map()).set(i, zone);
+    }
+    await printSink((text) => {
+      out += text;
+    }).consume(batch);
+    expect(out.match(/^\S+/gm)).toEqual(["2020-01-02T05:04:05+0200", "2020-01-01T22:04:05-0500", "2020-01-02T03:04:05+0000"]);
+  });
   prints("nanoseconds", 1_577_934_245, 7, '2020-01-02T03:04:05.000000007+0000\t{job="x"}\ta line\n');
 });
 

@@ -29,6 +29,21 @@ function inspect(
 }
 
 describe("-inspect as Promtail prints it", () => {
+  test("times stand in the zone they were written in", () => {
+    const stages = [
+      { regex: { expression: "^(?P<t>\\S+)( (?P<u>.+))?$" } },
+      { timestamp: { source: "t", format: "RFC3339" } },
+      { timestamp: { source: "u", format: "2006-01-02 15:04:05", location: "Europe/Berlin" } },
+    ];
+    const lines = ["2020-01-02T03:04:05+05:30", "x", "2020-01-02T03:04:05Z 2020-07-02 03:04:05"];
+    const { said } = inspect(stages, lines, {});
+    expect(said.match(/(?<=\+: )\d{4}-\d\d-\d\d .* \+\d{4} .*/g)).toEqual([
+      "2020-01-02 03:04:05 +0530 +0530",
+      "2020-01-02 03:04:05.000000001 +0530 +0530",
+      "2020-01-02 03:04:05 +0000 UTC",
+      "2020-07-02 03:04:05 +0200 CEST",
+    ]);
+  });
   const cases = JSON.parse(readFileSync(new URL("../conformance/agent/cases/command-line.json", import.meta.url), "utf8")) as Case[];
   for (const testCase of cases.filter(({ id }) => id.startsWith("command-line-inspect"))) {
     test(testCase.id, () => {
