@@ -327,7 +327,6 @@ export class Client {
   #countMutations(grouping: Grouping, streams: readonly ResolvedStream[]): void {
     for (const { index, bytes, cutBytes } of grouping.tooLong) {
       const tenant = streams[grouping.slots[index]!]!.tenant;
-      this.#queue(tenant);
       if (cutBytes === 0) {
         this.#drop(tenant, "line_too_long", 1, bytes, `line of ${bytes} bytes exceeds max_line_size`);
         continue;

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
+import { DROP_REASONS } from "../../../agent/client/client-metrics.ts";
 import type { ClientOptions, ClientsShared } from "../../../agent/client/clients.ts";
 import { EntryBatch } from "../../../lib/wire/entry-batch.ts";
 import { LabelSet } from "../../../lib/wire/labels.ts";
@@ -299,6 +300,20 @@ describe("limits", () => {
     bench.push(["abc"]);
     expect(bench.clients.idle()).toBe(true);
     expect(bench.ledger.committed()).toBe(1);
+  });
+
+  test("a tenant's counters begin with its first batch, not with a line that is too long for one", async () => {
+    await open([], {}, { maxLineBytes: 2 });
+    const ofTenant = async (): Promise<string[]> =>
+      (await bench.registry.metrics()).split("\n").filter((line) => line.includes('tenant="t"'));
+    bench.push(["abc"], { __tenant_id__: "t" });
+    expect(await ofTenant()).toEqual([
+      `promtail_dropped_bytes_total{host="${server.host}",reason="line_too_long",tenant="t"} 3`,
+      `promtail_dropped_entries_total{host="${server.host}",reason="line_too_long",tenant="t"} 1`,
+    ]);
+    bench.push(["ab"], { __tenant_id__: "t" });
+    await bench.settled();
+    expect(await ofTenant()).toHaveLength(4 * DROP_REASONS.length + 1);
   });
 
   test("long lines are cut between characters", async () => {
