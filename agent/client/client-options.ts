@@ -63,7 +63,7 @@ export interface BasicAuthOptions {
 export interface BackoffOptions {
   readonly minMs: number;
   readonly maxMs: number;
-  /** Sends in all, the first included; 0: for ever. */
+  /** Sends in all, the first included; 0: for ever; below: one. */
   readonly retriesMax: number;
 }
 

@@ -242,7 +242,7 @@ export class Client {
       onTrouble();
       this.#metrics.batchRetries.inc({ host: this.host, tenant });
       this.#drops.retrying(tenant, describeAnswer(answer), attempt);
-      if (backoff.retriesMax > 0 && attempt >= backoff.retriesMax) return answer;
+      if (backoff.retriesMax !== 0 && attempt >= backoff.retriesMax) return answer;
       await clock.sleep(backoffMs(attempt, backoff, random, answer.retryAfterMs), this.#stop.signal);
       if (this.#stop.signal.aborted) return undefined;
     }
@@ -352,7 +352,7 @@ function isSuccess(status: number): boolean {
 }
 
 function isRetryable(status: number): boolean {
-  return status < 0 || status === 429 || status >= 500;
+  return status < 0 || status === 429 || (status >= 500 && status <= 599);
 }
 
 function describeAnswer({ status, message }: PushAnswer): string {
