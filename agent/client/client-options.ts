@@ -30,7 +30,7 @@ export interface ClientOptions extends HttpOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly backoff: BackoffOptions;
   readonly dropRateLimitedBatches: boolean;
-  /** Added to every entry that has no label of the name. */
+  /** Added to every entry that has no label of the name, empty ones too. */
   readonly externalLabels: Readonly<Record<string, string>>;
   /** Of one request, from first byte out to last byte in. */
   readonly timeoutMs: number;

@@ -40,10 +40,10 @@ export class StreamLabels {
 
   #make(labels: LabelSet): ResolvedStream {
     let all = labels;
-    for (const [name, value] of this.#external) if (!all.has(name)) all = all.with(name, value);
+    for (const [name, value] of this.#external) if (!all.has(name)) all = all.put(name, value);
     const sent = all.without(TENANT_LABEL);
-    const tenant = all.get(TENANT_LABEL) || this.#tenantId;
-    const key = tenant === this.#tenantId ? sent : sent.with(TENANT_LABEL, tenant);
+    const tenant = all.has(TENANT_LABEL) ? all.get(TENANT_LABEL) : this.#tenantId;
+    const key = tenant === this.#tenantId ? sent : sent.put(TENANT_LABEL, tenant);
     let stream = this.#streams.get(key);
     if (stream === undefined) this.#streams.set(key, (stream = { tenant, sent, sentBytes: utf8.encode(String(sent)), key, batchBytes: 0 }));
     return stream;

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { once } from "../../lib/runtime/once.ts";
-import { bool, byteSize, goDuration, int, labels, text, textMap, url } from "./fields.ts";
+import { bool, byteSize, goDuration, int, text, url, wholeTextMap } from "./fields.ts";
 import { backoffSchema, httpClientFaults, httpClientFields } from "./http-client.ts";
 
 /** Ours: where entries are kept that a server refuses for good. */
@@ -21,10 +21,10 @@ export const clientSchema = once(() =>
       tenant_id: text().default(""),
       batchwait: goDuration().prefault("1s"),
       batchsize: int().default(1_048_576),
-      headers: textMap().optional(),
+      headers: wholeTextMap().optional(),
       backoff_config: backoffSchema({ min: "500ms", max: "5m", retries: 10 }, int()).prefault({}),
       drop_rate_limited_batches: bool().default(false),
-      external_labels: labels().prefault({}),
+      external_labels: wholeTextMap().prefault({}),
       timeout: goDuration().prefault("10s"),
       stream_lag_labels: text().optional(),
       /** Ours: nobody waits for this client, and what it misses is counted. */

@@ -116,12 +116,15 @@ export const byteSize = once((): z.ZodType<number> => field((value) => parseConf
 export const list = <T>(item: z.ZodType<T>): z.ZodType<T[]> => z.array(item, { error: "expected a list" }) as unknown as z.ZodType<T[]>;
 export const textList = once((): z.ZodType<string[]> => list(text()));
 
+/** Names to texts; a name without a value has the empty one. */
+export const wholeTextMap = once(
+  (): z.ZodType<Record<string, string>> =>
+    z.record(z.string(), text(), { error: "expected a map of names to texts" }) as unknown as z.ZodType<Record<string, string>>,
+);
+
 /** Names to texts; a name without a value vanishes. */
 export const textMap = once(
-  (): z.ZodType<Record<string, string>> =>
-    z.record(z.string(), text(), { error: "expected a map of names to texts" }).transform(withoutEmpty) as unknown as z.ZodType<
-      Record<string, string>
-    >,
+  (): z.ZodType<Record<string, string>> => wholeTextMap().transform(withoutEmpty) as unknown as z.ZodType<Record<string, string>>,
 );
 
 /** Labels: an empty label is no label. */

@@ -85,16 +85,16 @@ export function withoutWritten(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutWritten(inner)]));
 }
 
-/**
- * An empty block, or a key without a value, means its default; an empty label vanishes. Under relabel_configs it is kept there, because
- * an empty `replacement` deletes a label.
- */
+/** Under these keys one without a value is kept: an empty `replacement` deletes a label, and clients send empty labels and headers. */
+const KEEP_NULLS: ReadonlySet<string> = new Set(["relabel_configs", "pipeline_stages", "external_labels", "headers"]);
+
+/** An empty block, or a key without a value, means its default; an empty label of a target vanishes. */
 export function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (typeof value !== "object" || value === null || value instanceof Plain) return value;
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, inner]) => inner !== null)
-      .map(([key, inner]) => [key, key === "relabel_configs" || key === "pipeline_stages" ? inner : withoutNulls(inner)]),
+      .map(([key, inner]) => [key, KEEP_NULLS.has(key) ? inner : withoutNulls(inner)]),
   );
 }

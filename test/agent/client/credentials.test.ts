@@ -95,13 +95,14 @@ describe("authorization", () => {
   test("own headers are not replaced, others are added", async () => {
     const headers = await sentHeaders({
       tenantId: "real",
-      headers: { "Content-Type": "text/plain", "user-agent": "x", "X-Scope-OrgID": "no", "X-More": "yes" },
+      headers: { "Content-Type": "text/plain", "user-agent": "x", "X-Scope-OrgID": "no", "X-More": "yes", "X-Empty": "" },
     });
     expect(headers).toMatchObject({
       "content-type": "application/x-protobuf",
       "user-agent": "skald/1.2.3",
       "x-scope-orgid": "real",
       "x-more": "yes",
+      "x-empty": "",
     });
   });
 });

@@ -3,8 +3,8 @@ import { StreamLabels } from "../../../agent/client/stream-labels.ts";
 import { LabelSet } from "../../../lib/wire/labels.ts";
 
 const own = new StreamLabels("own", { cluster: "c" });
-const sentOf = (labels: Record<string, string>) => {
-  const { tenant, sent } = own.resolve(LabelSet.fromObject(labels));
+const sentOf = (labels: LabelSet, by = own) => {
+  const { tenant, sent } = by.resolve(labels);
   return [tenant, String(sent)];
 };
 
@@ -12,10 +12,20 @@ for (const [name, labels, tenant, sent] of [
   ["external labels are put in", { a: "1" }, "own", '{a="1", cluster="c"}'],
   ["an entry's own label wins over an external one", { cluster: "d" }, "own", '{cluster="d"}'],
   ["a tenant of the entry is taken out", { a: "1", __tenant_id__: "x" }, "x", '{a="1", cluster="c"}'],
-  ["an empty tenant is the client's", { a: "1", __tenant_id__: "" }, "own", '{a="1", cluster="c"}'],
 ] as const) {
-  test(name, () => expect(sentOf(labels)).toEqual([tenant, sent]));
+  test(name, () => expect(sentOf(LabelSet.fromObject(labels))).toEqual([tenant, sent]));
 }
+
+test("an empty tenant is none", () => {
+  const labels = LabelSet.fromObject({ a: "1" }).put("__tenant_id__", "");
+  expect(sentOf(labels)).toEqual(["", '{a="1", cluster="c"}']);
+  expect(own.resolve(labels)).not.toBe(own.resolve(LabelSet.fromObject({ a: "1" })));
+});
+
+test("an empty external label is sent, and an empty external tenant is none", () => {
+  const empty = new StreamLabels("own", { cluster: "", __tenant_id__: "" });
+  expect(sentOf(LabelSet.fromObject({ a: "1" }), empty)).toEqual(["", '{a="1", cluster=""}']);
+});
 
 for (const [name, a, b, same] of [
   ["the same labels", { a: "1" }, { a: "1" }, true],

@@ -111,6 +111,12 @@ describe("labels", () => {
   labelsAre("null and empty ones vanish", "{a: , b: ~, c: '', d: x}", { d: "x" });
   labelsAre("names that YAML 1.1 takes for booleans", "{y: 1, n: 2}", { y: "1", n: "2" });
   takes(
+    "of a client: null and empty ones stay, as empty ones",
+    "clients: [{url: http://h/, external_labels: {a: , b: '', c: x}, headers: {A: , B: '', C: x}}]",
+    ({ config }) =>
+      expect(config.clients[0]).toMatchObject({ external_labels: { a: "", b: "", c: "x" }, headers: { A: "", B: "", C: "x" } }),
+  );
+  takes(
     "merge keys",
     `${BASE}scrape_configs:\n- job_name: a\n  static_configs: [{labels: &l {a: b}}]\n- job_name: b\n  static_configs: [{labels: {<<: *l, c: d}}]`,
     ({ config }) => expect(config.scrape_configs[1]!.static_configs![0]!.labels).toEqual({ a: "b", c: "d" }),
