@@ -68,7 +68,7 @@ export class Client {
   /** @param disk where batches wait when the client is behind; those that are there are sent first */
   constructor(options: ClientOptions, shared: ClientsShared, metrics: ClientMetrics, disk?: ClientDisk) {
     this.options = options;
-    this.host = new URL(options.url).host;
+    this.host = writtenHost(options.url);
     this.#shared = shared;
     this.#metrics = metrics;
     this.#transport = new Transport(options, shared);
@@ -336,6 +336,12 @@ export class Client {
       this.#metrics.mutatedBytes.inc(labels, cutBytes);
     }
   }
+}
+
+/** Host and port as they are written, a port that goes without saying included. */
+function writtenHost(url: string): string {
+  const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1] ?? "";
+  return authority.slice(authority.lastIndexOf("@") + 1);
 }
 
 /** A part taken apart again. */

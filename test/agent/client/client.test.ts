@@ -201,6 +201,18 @@ describe("answers", () => {
     expect(await bench.metric("promtail_batch_retries_total", { tenant: "" })).toBe(5);
   });
 
+  for (const [url, host] of [
+    ["http://localhost:80/loki/api/v1/push", "localhost:80"],
+    ["https://user:p%40ss@Loki.Example:443?x", "Loki.Example:443"],
+    ["HTTP://[::1]:3100", "[::1]:3100"],
+    ["invalid:%24%7BLOKI_URL%7D", ""],
+  ] as const) {
+    test(`the host of ${url} is counted as it is written`, async () => {
+      await open([], { url });
+      expect(await bench.registry.metrics()).toContain(`promtail_sent_entries_total{host="${host}"} 0`);
+    });
+  }
+
   test("retries without bound go on", async () => {
     await open(
       Array.from({ length: 14 }, () => 500),
