@@ -23,7 +23,7 @@ type PushRequest = Pick<WholeRequest, "method" | "url" | "headers" | "body">;
 type PlacedAnswer = PushAnswer & { readonly location: string | undefined };
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-const REDIRECTS_MAX = 10;
+const HOPS_MAX = 10;
 const MESSAGE_BYTES_MAX = 1024;
 
 export interface TransportShared {
@@ -102,13 +102,13 @@ export class Transport {
   /** Sends a request, and those its answers ask for instead. */
   async #follow(request: PushRequest, stop: AbortSignal): Promise<PushAnswer> {
     let next = request;
-    for (let hop = 0; hop <= REDIRECTS_MAX; hop++) {
+    for (let hop = 0; hop < HOPS_MAX; hop++) {
       const answer = await this.#request(next, stop);
-      const asked = this.#options.followRedirects ? redirected(next, answer) : undefined;
-      if (asked === undefined) return answer;
+      const asked = redirected(next, answer);
+      if (asked === undefined || !this.#options.followRedirects) return answer;
       next = asked;
     }
-    throw new Error(`stopped after ${REDIRECTS_MAX} redirects`);
+    throw new Error(`stopped after ${HOPS_MAX} redirects`);
   }
 
   async #request(request: PushRequest, stop: AbortSignal): Promise<PlacedAnswer> {
@@ -123,9 +123,14 @@ export class Transport {
   }
 }
 
-/** What an answer asks for instead of the request; undefined when it is no redirect. The rules are those of Go's HTTP client. */
+/**
+ * What an answer asks for instead of the request; undefined when it is no redirect. The rules are those of Go's HTTP client.
+ *
+ * @throws Error when it asks for an address that is none, which may pass, and is no refusal
+ */
 function redirected(request: PushRequest, { status, location }: { status: number; location: string | undefined }): PushRequest | undefined {
-  if (!REDIRECTS.has(status) || location === undefined || !URL.canParse(location, request.url.href)) return undefined;
+  if (!REDIRECTS.has(status) || location === undefined || location === "") return undefined;
+  if (!URL.canParse(location, request.url.href)) throw new Error(`redirected to ${JSON.stringify(location)}, which is no address`);
   const url = new URL(location, request.url);
   const keeps = status === 307 || status === 308;
   const isElsewhere = url.host !== request.url.host || (request.url.protocol === "https:" && url.protocol !== "https:");

@@ -32,6 +32,7 @@ const ANSWER_BYTES_MAX = 1024 * 1024;
 export function sendWhole({ method, url, headers, body, route, timeoutMs, stop }: WholeRequest): Promise<WholeAnswer> {
   return new Promise((resolve, reject) => {
     if (stop.aborted) return reject(new Error("stopped"));
+    if (!/^https?:$/.test(url.protocol)) return reject(new Error(`nothing can be sent to an address of the kind ${url.protocol}`));
     const isSecure = (route.proxy === false ? url.protocol : `${route.proxy.protocol}:`) === "https:";
     const request = (isSecure ? requestHttps : requestHttp)({
       method,

@@ -146,6 +146,9 @@ describe("answers", () => {
     ["429 drops at once when told so", [429, 204], ["429:2"], { dropRateLimitedBatches: true }],
     ["500 is tried again when told to drop 429", [500, 204], ["500:2", "204:2"], { dropRateLimitedBatches: true }],
     ["a redirect with 307 is a new POST", [{ status: 307, headers: { location: "/elsewhere" } }, 204], ["307:2", "204:2"], {}],
+    ["a redirect to nowhere is tried again", [{ status: 302, headers: { location: "http://[::1" } }, 204], ["302:2", "204:2"], {}],
+    ["a redirect to another protocol is too", [{ status: 307, headers: { location: "ftp://h/" } }, 204], ["307:2", "204:2"], {}],
+    ["a redirect without an address is a failure", [{ status: 307, headers: { location: "" } }], ["307:2"], {}],
     ["a redirect is a failure when not followed", [{ status: 307, headers: { location: "/x" } }], ["307:2"], { followRedirects: false }],
     ["a cut connection is tried again", [{ status: 0, reset: true }, 204], ["0:2", "204:2"], {}],
     ["a late answer is tried again", [{ status: 204, delayMs: 150 }, 204], ["204:2", "204:2"], { timeoutMs: 80 }],
@@ -181,6 +184,14 @@ describe("answers", () => {
     for (const { headers } of elsewhere.requests) expect(headers).toMatchObject({ "content-type": "application/x-protobuf" });
     expect(bench.ledger.committed()).toBe(3);
     await elsewhere.close();
+  });
+
+  test("a redirect that comes back to itself ends after ten requests", async () => {
+    await open(() => ({ status: 307, headers: { location: "/round" } }), { backoff: { minMs: 1, maxMs: 2, retriesMax: 1 } });
+    bench.push(["one"]);
+    await bench.settled();
+    expect(server.requests).toHaveLength(10);
+    expect(await bench.metric("promtail_request_duration_seconds", { status_code: "-1" })).toBeGreaterThan(0);
   });
 
   test("a redirect by 303 is read, and is no failure", async () => {

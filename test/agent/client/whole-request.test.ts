@@ -59,6 +59,7 @@ describe("what is no answer", () => {
       "aborted",
     ],
     ["an answer that is too large", (_, response) => void response.end(Buffer.alloc(1024 * 1024 + 1)), {}, "the answer is larger than"],
+    ["one from an address that is none", () => {}, { url: new URL("invalid:x") }, "nothing can be sent to an address of the kind invalid:"],
     ["the agent is stopping", () => {}, { stop: AbortSignal.abort() }, "stopped"],
   ])("%s", (_name, answer, options, text) => expect(ask(answer, options)).rejects.toThrow(text));
 
