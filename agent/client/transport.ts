@@ -7,6 +7,7 @@ import { parseRetryAfterMs } from "./backoff.ts";
 import type { ClientOptions } from "./client-options.ts";
 import { type Credentials, openCredentials } from "./credentials.ts";
 import { ExtraHeaders } from "./extra-headers.ts";
+import { HeaderValues } from "./header-values.ts";
 import { postForm } from "./post-form.ts";
 import { Routes } from "./routes.ts";
 import { sendWhole, type WholeRequest } from "./whole-request.ts";
@@ -77,26 +78,25 @@ export class Transport {
     this.#tokenRoutes.close();
   }
 
-  /** The agent's own headers cannot be replaced by configured ones; credentials can. */
-  async #headers(tenant: string): Promise<Record<string, string | string[]>> {
-    const own: Record<string, string> = { "Content-Type": "application/x-protobuf", "User-Agent": this.#shared.userAgent };
-    if (tenant !== "") own["X-Scope-OrgID"] = tenant;
-    const taken = new Set(Object.keys(own).map((name) => name.toLowerCase()));
-    const headers: Record<string, string | string[]> = { ...own };
+  /** `headers` cannot replace the agent's own; `http_headers` come beside them. Credentials are for where neither has any. */
+  async #headers(tenant: string): Promise<Record<string, string[]>> {
+    const headers = new HeaderValues({ "Content-Type": "application/x-protobuf", "User-Agent": this.#shared.userAgent });
+    if (tenant !== "") headers.set("X-Scope-OrgID", tenant);
     const skipped: string[] = [];
-    for (const [name, value] of [...Object.entries(this.#options.headers), ...(await this.#extraHeaders.read())]) {
-      if (taken.has(name.toLowerCase())) skipped.push(name);
-      else headers[name] = value;
+    for (const [name, value] of Object.entries(this.#options.headers)) {
+      if (headers.has(name)) skipped.push(name);
+      else headers.set(name, value);
     }
     if (skipped.length > 0 && !this.#warnedHeaders) {
       this.#warnedHeaders = true;
-      this.#shared.log.warn({ client: this.#options.name, headers: skipped }, "configured headers are skipped: the agent sets them itself");
+      this.#shared.log.warn({ client: this.#options.name, headers: skipped }, "configured headers are skipped: they are set already");
     }
-    if (!Object.keys(headers).some((name) => name.toLowerCase() === "authorization")) {
+    for (const [name, values] of await this.#extraHeaders.read()) headers.add(name, values);
+    if (!headers.has("Authorization")) {
       const value = await this.#credentials.header();
-      if (value !== undefined) headers.Authorization = value;
+      if (value !== undefined) headers.set("Authorization", value);
     }
-    return headers;
+    return headers.sent();
   }
 
   /** Sends a request, and those its answers ask for instead. */

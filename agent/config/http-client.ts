@@ -160,7 +160,7 @@ function tlsFaults(tls: TlsConfig | undefined): string[] {
 }
 
 const RESERVED_HEADERS =
-  /^(authorization|host|content-encoding|content-length|content-type|user-agent|connection|keep-alive|proxy-authenticate|proxy-authorization|www-authenticate|accept-encoding|x-prometheus-remote-(write|read)-version|x-prometheus-scrape-timeout-seconds)$/i;
+  /^(authorization|host|content-encoding|content-length|content-type|user-agent|connection|keep-alive|proxy-authenticate|proxy-authorization|www-authenticate|accept-encoding|x-prometheus-remote-(write|read)-version|x-prometheus-scrape-timeout-seconds|x-amz-(date|security-token|content-sha256))$/i;
 
 function headerFaults({ http_headers: headers = {} }: HttpClientConfig): string[] {
   return Object.keys(headers)

@@ -289,9 +289,32 @@ describe("headers", () => {
     expect(server.requests.map((request) => request.headers["x-many"])).toEqual(["v1, v2, s, first", "v1, v2, s, second"]);
   });
 
-  test("they cannot replace the agent's own", async () => {
-    const { server, push } = await open({ tenantId: "real", httpHeaders: { "x-scope-orgid": { values: ["no"], secrets: [], files: [] } } });
+  test("they come behind those of the same name", async () => {
+    const also = { values: ["also"], secrets: [], files: [] };
+    const { server, push } = await open({ tenantId: "real", headers: { "X-A": "1" }, httpHeaders: { "x-scope-orgid": also, "x-a": also } });
     await push("x");
-    expect(server.requests[0]!.headers["x-scope-orgid"]).toBe("real");
+    expect(server.requests[0]!.headers).toMatchObject({ "x-scope-orgid": "real, also", "x-a": "1, also" });
+  });
+
+  test("those that HTTP itself decides are not sent", async () => {
+    const headers = { Host: "elsewhere.example", "content-length": "1", "Transfer-Encoding": "chunked", Trailer: "X-A" };
+    const { server, push } = await open({ headers, httpHeaders: { trailer: { values: ["X-B"], secrets: [], files: [] } } });
+    await push("x");
+    expect(server.accepted).toEqual(["x"]);
+    const { host, "transfer-encoding": encoding, trailer } = server.requests[0]!.headers;
+    expect([host, encoding, trailer]).toEqual([server.host, undefined, undefined]);
+  });
+
+  test("values and tenants are UTF-8", async () => {
+    const { server, push } = await open({ tenantId: "日本", headers: { "X-A": "é" } });
+    await push("x");
+    const sent = (name: string): string => Buffer.from(String(server.requests[0]!.headers[name]), "latin1").toString();
+    expect([sent("x-scope-orgid"), sent("x-a")]).toEqual(["日本", "é"]);
+  });
+
+  test("an empty value is as good as none", async () => {
+    const { server, push } = await open({ headers: { Authorization: "" }, bearerToken: "t" });
+    await push("x");
+    expect(server.requests[0]!.headers.authorization).toBe("Bearer t");
   });
 });

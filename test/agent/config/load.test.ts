@@ -351,6 +351,7 @@ describe("reaching a server", () => {
     ["proxy_connect_header: {a: [b]}", /if proxy_connect_header is configured, proxy_url or proxy_from_environment/],
     ["oauth2: {client_id: a, token_url: http://t/, no_proxy: x}", /if no_proxy is configured/],
     ["http_headers: {Content-Type: {values: [a]}}", /setting header "Content-Type" is not allowed/],
+    ["http_headers: {X-Amz-Date: {values: [a]}}", /setting header "X-Amz-Date" is not allowed/],
     ["http_headers: {x-a: {value: a}}", /unknown key .*value; did you mean "values"/],
     ["dead_letter: {path: ''}", /dead_letter\.path: path is empty/],
     ["dead_letter: {max_bytes: 1MB}", /dead_letter\.path/],
