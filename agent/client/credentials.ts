@@ -34,6 +34,11 @@ export function openCredentials(options: CredentialOptions, url: URL, clock: Clo
   };
   const fixed = (make: () => Promise<string>): Credentials => ({ header: make, refused: () => {} });
   if (oauth2 !== undefined) return openOAuth2(oauth2, secret(oauth2.clientSecret, oauth2.clientSecretFile), clock, postForm);
+  // As in Go's HTTP client: the address' own come before what is configured, and a token before them.
+  if (url.username !== "" || url.password !== "") {
+    const header = basicHeader(decodeURIComponent(url.username), decodeURIComponent(url.password));
+    return fixed(async () => header);
+  }
   if (basicAuth !== undefined) {
     const username = secret(basicAuth.username, basicAuth.usernameFile ?? "");
     const password = secret(basicAuth.password, basicAuth.passwordFile);
@@ -47,15 +52,17 @@ export function openCredentials(options: CredentialOptions, url: URL, clock: Clo
     const token = secret(bearerToken ?? "", bearerTokenFile ?? "");
     return fixed(async () => `Bearer ${await token()}`);
   }
-  if (url.username !== "" || url.password !== "") {
-    const header = basicHeader(decodeURIComponent(url.username), decodeURIComponent(url.password));
-    return fixed(async () => header);
-  }
   return { header: async () => undefined, refused: () => {} };
 }
 
 export function basicHeader(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+}
+
+/** As Go's `url.QueryEscape`: what a form has, in which a space is a plus and all marks but `-_.~` are bytes. */
+function queryEscaped(text: string): string {
+  const marked = encodeURIComponent(text).replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
+  return marked.replaceAll("%20", "+");
 }
 
 /** Reads a file of a secret, at most once a second. */
@@ -86,7 +93,7 @@ function openOAuth2(options: OAuth2Options, secret: () => Promise<string>, clock
     const clientSecret = await secret();
     const form = new URLSearchParams({ ...options.endpointParams, grant_type: "client_credentials" });
     if (options.scopes.length > 0) form.set("scope", options.scopes.join(" "));
-    const basic = basicHeader(encodeURIComponent(options.clientId), encodeURIComponent(clientSecret));
+    const basic = basicHeader(queryEscaped(options.clientId), queryEscaped(clientSecret));
     let answer = await postForm(options.tokenUrl, form, basic);
     if (answer.status < 200 || answer.status > 299) {
       form.set("client_id", options.clientId);

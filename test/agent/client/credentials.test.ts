@@ -49,10 +49,17 @@ describe("authorization", () => {
     test(name, async () => expect((await sentHeaders(options)).authorization).toBe(want));
   }
 
-  test("user and password in the address", async () => {
-    const headers = await sentHeaders({}, (to) => to.url.replace("http://", "http://me:s%40crt@"));
-    expect(headers.authorization).toBe(basic("me:s@crt"));
-  });
+  for (const [name, options, want] of [
+    ["alone", {}, basic("me:s@crt")],
+    ["and basic_auth", { basicAuth: { username: "u", password: "p", passwordFile: "" } }, basic("me:s@crt")],
+    ["and a bearer token", { bearerToken: "abc" }, basic("me:s@crt")],
+    ["and a configured header", { headers: { Authorization: "mine" } }, "mine"],
+  ] as [string, Partial<ClientOptions>, string][]) {
+    test(`user and password in the address, ${name}`, async () => {
+      const headers = await sentHeaders(options, (to) => to.url.replace("http://", "http://me:s%40crt@"));
+      expect(headers.authorization).toBe(want);
+    });
+  }
 
   for (const [name, options, header] of [
     ["password_file", (path) => ({ basicAuth: { username: "u", password: "", passwordFile: path } }), (text) => basic(`u:${text}`)],
@@ -166,6 +173,17 @@ describe("oauth2", () => {
     expect(server.requests.map((request) => request.headers.authorization)).toEqual(
       ["id:old", "id:old", "id:new"].map((pair) => `Bearer ${basic(pair)}`),
     );
+    await tokens.close();
+  });
+
+  test("the endpoint gets the credentials escaped as in a form", async () => {
+    const tokens = await withTokens((_, _form, authorization) => [200, { access_token: authorization?.replace("Basic ", "") }]);
+    server = await PushServer.open();
+    bench = new Bench([{ ...OPTIONS, url: server.url, oauth2: { ...tokens.oauth2, clientId: "my id", clientSecret: "a!'()*-_.~é+" } }]);
+    bench.push(["x"]);
+    await bench.settled();
+    const sent = server.requests[0]!.headers.authorization!.replace("Bearer ", "");
+    expect(Buffer.from(sent, "base64").toString()).toBe("my+id:a%21%27%28%29%2A-_.~%C3%A9%2B");
     await tokens.close();
   });
 
