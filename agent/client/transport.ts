@@ -25,6 +25,8 @@ type PlacedAnswer = PushAnswer & { readonly location: string | undefined };
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const HOPS_MAX = 10;
+/** Below this a time has passed before a request is out: such a timeout (`5`, without a unit) lets none out. */
+const TIMEOUT_MS_MIN = 1;
 const MESSAGE_BYTES_MAX = 1024;
 
 export interface TransportShared {
@@ -64,6 +66,7 @@ export class Transport {
   /** Sends one body. Never rejects: what goes wrong on the way is an answer of status -1. */
   async push(body: Buffer, tenant: string, stop: AbortSignal): Promise<PushAnswer> {
     try {
+      if (this.#options.timeoutMs < TIMEOUT_MS_MIN) throw new Error(`no answer within ${this.#options.timeoutMs} ms`);
       const headers = await this.#headers(tenant);
       const answer = await this.#follow({ method: "POST", url: this.#url, body, headers }, stop);
       if (answer.status === 401) this.#credentials.refused();

@@ -204,6 +204,17 @@ describe("answers", () => {
     ]);
   });
 
+  for (const timeoutMs of [0, 5e-6, -1000]) {
+    test(`a timeout of ${timeoutMs} ms is over before anything is sent`, async () => {
+      await open([], { timeoutMs, backoff: { minMs: 1, maxMs: 2, retriesMax: 3 } });
+      bench.push(["one"]);
+      await bench.settled();
+      expect(server.requests).toEqual([]);
+      expect(await bench.metric("promtail_batch_retries_total")).toBe(3);
+      expect(await bench.metric("promtail_dropped_entries_total", { reason: "ingester_error" })).toBe(1);
+    });
+  }
+
   test("what is dropped is counted by reason, per host and tenant", async () => {
     await open([429, 429, 429, 429, 429]);
     bench.push(["one", "two"]);
