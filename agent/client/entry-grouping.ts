@@ -32,13 +32,16 @@ export interface LineLimit {
 }
 
 const LINES_AT_FIRST = 16_384;
+/** Bytes of a character behind its first. */
+const CONTINUATIONS_MAX = 3;
 let picks = allocateWords(LINES_AT_FIRST);
 
-/** Repairs malformed UTF-8 in the batch's lines (a protobuf string must be UTF-8), cuts or leaves out long lines, and groups by labels. */
+/** Cuts or leaves out long lines, repairs malformed UTF-8 in the others (a protobuf string must be UTF-8), and groups by labels. */
 export function groupEntries(batch: EntryBatch, limit: LineLimit): Grouping {
+  // Before the repair, which makes lines longer: what counts are the bytes that were read.
+  const tooLong = limit.maxLineBytes > 0 ? limitLines(batch, limit) : [];
   repairUtf8(batch);
   if (picks.length < batch.liveCount) picks = new Int32Array(batch.liveCount * 2);
-  const tooLong = limit.maxLineBytes > 0 ? limitLines(batch, limit) : [];
   const dropped = new Set(tooLong.filter((line) => line.cutBytes === 0).map((line) => line.index));
   const live = batch.live.subarray(0, batch.liveCount);
   const sent = dropped.size === 0 ? live : live.filter((i) => !dropped.has(i));
@@ -79,10 +82,16 @@ function limitLines(batch: EntryBatch, { maxLineBytes, maxLineTruncate }: LineLi
       found.push({ index, bytes, cutBytes: 0 });
       continue;
     }
-    let end = batch.starts[index]! + maxLineBytes;
-    while (end > batch.starts[index]! && isContinuation(batch.bytes, end)) end--;
+    const end = endBetweenCharacters(batch.bytes, batch.starts[index]!, batch.starts[index]! + maxLineBytes);
     found.push({ index, bytes, cutBytes: batch.ends[index]! - end });
     batch.ends[index] = end;
   }
   return found;
+}
+
+/** The given end, or that of the character before it; of bytes that are no character the given one. */
+function endBetweenCharacters(bytes: Uint8Array, start: number, end: number): number {
+  let first = end;
+  while (first > start && first > end - CONTINUATIONS_MAX && isContinuation(bytes, first)) first--;
+  return bytes[first]! >= 0xc0 ? first : end;
 }

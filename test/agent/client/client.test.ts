@@ -361,6 +361,20 @@ describe("limits", () => {
     expect(await bench.metric("promtail_mutated_entries_total", { reason: "line_too_long" })).toBe(2);
   });
 
+  for (const [name, truncate, line, sent] of [
+    ["fits", false, "gr\xfcn", ["gr\ufffdn"]],
+    ["is dropped", false, "gr\xfcne", []],
+    ["is cut", true, "gr\xfcne", ["gr\ufffdn"]],
+    ["is cut within what might be a character, and is none", true, "x\x80\x80\x80\x80\x80", ["x\ufffd\ufffd\ufffd"]],
+  ] as const) {
+    test(`a line that is no UTF-8 counts with the bytes it had, and ${name}`, async () => {
+      await open([], {}, { maxLineBytes: 4, maxLineTruncate: truncate });
+      bench.push([Buffer.from(line, "latin1")]);
+      await bench.settled();
+      expect(server.accepted).toEqual(sent);
+    });
+  }
+
   test("streams beyond the bound are dropped, and the client goes on", async () => {
     await open([], {}, { maxStreams: 2 });
     for (const job of ["a", "b", "c", "a"]) bench.push([job], { job });
