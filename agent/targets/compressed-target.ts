@@ -11,6 +11,7 @@ import { type Compression, compressionOf, decompress, wholeLines } from "../tail
 import { HEAD_BYTES_MAX, idKey, idOf, readAt, statFile } from "../tail/file-identity.ts";
 import { LINE_BYTES_MAX } from "../tail/file-tail.ts";
 import { openGlob, type PathGlob } from "../tail/glob.ts";
+import { offsetOf } from "../tail/noted-records.ts";
 import { sharedTailPool, type TailPool } from "../tail/tail-pool.ts";
 import { TailPump } from "../tail/tail-pump.ts";
 import { openEncoding, type TextEncoding } from "../tail/text-encoding.ts";
@@ -19,14 +20,17 @@ import type { Decompression, FileDetails, FileTarget, FileTargetOptions } from "
 
 const LOOK_AGAIN_MS = 1_000;
 const DRAIN_MS = 30_000;
+/** Files that went are known again if they come back: a folder that cannot be listed for a moment is no reason to read all again. */
+const GONE_MAX = 1_000;
 
 /** One compressed file, and how many of its lines have been dealt with. */
 interface CompressedFile {
   name: string;
   readonly dev: string;
   readonly ino: string;
-  readonly headBytes: number;
-  readonly headDigest: string;
+  /** Of what was there when it was read last: it may have been seen while it was being written. */
+  headBytes: number;
+  headDigest: string;
   ledger: TicketLedger;
   sizeBytes: number;
   modifiedNs: bigint;
@@ -54,6 +58,10 @@ class CompressedTarget implements FileTarget, PositionSource {
   readonly #pool: TailPool;
   readonly #pump: TailPump;
   readonly #files = new Map<string, CompressedFile>();
+  readonly #gone = new Map<string, CompressedFile>();
+  /** What was there at the first look and could not be opened so far: name and identity. */
+  readonly #unopened = new Map<string, string>();
+  #isFirstLook = true;
   readonly #stop = new AbortController();
   #loop: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -73,6 +81,7 @@ class CompressedTarget implements FileTarget, PositionSource {
 
   start(): void {
     this.#reconcile();
+    this.#isFirstLook = false;
     this.#options.positions.addSource(this);
     this.#pool.flushes.add(this.#pump);
     this.#loop = this.#run();
@@ -154,7 +163,7 @@ class CompressedTarget implements FileTarget, PositionSource {
       if (stat === undefined) continue;
       const key = idKey(idOf(stat));
       if (found.has(key)) continue;
-      const known = this.#files.get(key);
+      const known = this.#files.get(key) ?? this.#gone.get(key);
       const file = known !== undefined && known.headDigest === headOf(name, known.headBytes) ? known : this.#begin(name, stat);
       if (file === undefined) continue;
       file.name = name;
@@ -164,6 +173,7 @@ class CompressedTarget implements FileTarget, PositionSource {
     }
     const { filesActive, fileBytes } = this.#options.metrics;
     filesActive.inc(found.size - this.#files.size);
+    this.#remember(found);
     this.#files.clear();
     for (const [key, file] of found) {
       this.#files.set(key, file);
@@ -171,27 +181,46 @@ class CompressedTarget implements FileTarget, PositionSource {
     }
   }
 
+  #remember(found: ReadonlyMap<string, CompressedFile>): void {
+    for (const key of found.keys()) this.#gone.delete(key);
+    for (const [key, file] of this.#files) if (!found.has(key)) this.#gone.set(key, file);
+    for (const key of this.#gone.keys()) {
+      if (this.#gone.size <= GONE_MAX) break;
+      this.#gone.delete(key);
+    }
+  }
+
   #begin(name: string, stat: BigIntStats): CompressedFile | undefined {
     const { positions, clock, log } = this.#options;
     const id = idOf(stat);
     const key = idKey(id);
+    const wasThere = this.#isFirstLook || this.#unopened.get(name) === key;
     let head: Buffer;
     try {
       head = readHead(name, HEAD_BYTES_MAX);
     } catch (error) {
       log.warn({ file: name, error: messageOf(error) }, "could not open file, trying again later");
+      if (wasThere) this.#unopened.set(name, key);
       return undefined;
     }
+    this.#unopened.delete(name);
     const noted = positions.records().filter((record) => idKey(record) === key || record.name === name);
     const record = noted.find((one) => idKey(one) === key && one.headDigest === digest(head.subarray(0, one.headBytes)));
     if (record !== undefined) positions.claim(record);
-    // A position by path is this file's only if nothing else is known of the path.
-    const byPath = noted.length === 0 ? Number(positions.get(name) ?? 0) : 0;
-    const line = record?.offset ?? (Number.isSafeInteger(byPath) && byPath > 0 ? byPath : 0);
+    const line = record?.offset ?? this.#lineByPath(name, wasThere && noted.length === 0);
     const ledger = new TicketLedger(line, "", this.#pool.budget.ledgerEvents);
     const dueMs = clock.nowMs() + this.#initialDelayMs;
     const identity = { ...id, headBytes: head.length, headDigest: digest(head) };
     return { name, ...identity, ledger, sizeBytes: Number(stat.size), modifiedNs: stat.mtimeNs, dueMs, readNs: undefined };
+  }
+
+  /** A position by path is a file's only if that was there from the start, and nothing else is known of the path. */
+  #lineByPath(name: string, isOfFile: boolean): number {
+    const { positions } = this.#options;
+    if (isOfFile) return offsetOf(positions.get(name)) ?? 0;
+    // It is of the file that was there before: other targets shall not begin with it either.
+    positions.remove(name);
+    return 0;
   }
 
   async #run(): Promise<void> {
@@ -215,6 +244,7 @@ class CompressedTarget implements FileTarget, PositionSource {
   async #read(file: CompressedFile): Promise<void> {
     const { log, options } = this.#options;
     const { modifiedNs, name } = file;
+    takeHead(file);
     let line = 0;
     try {
       for await (const text of wholeLines(decompress(name, this.#compression), options.lineBytesMax ?? LINE_BYTES_MAX)) {
@@ -254,6 +284,19 @@ class CompressedTarget implements FileTarget, PositionSource {
       malformedLineCount = 0;
     }
     return count;
+  }
+}
+
+/** More of the head of a file that has grown, before lines of it count as read. */
+function takeHead(file: CompressedFile): void {
+  if (file.headBytes === HEAD_BYTES_MAX) return;
+  try {
+    const head = readHead(file.name, HEAD_BYTES_MAX);
+    if (digest(head.subarray(0, file.headBytes)) !== file.headDigest) return;
+    file.headBytes = head.length;
+    file.headDigest = digest(head);
+  } catch {
+    // What hinders reading it is told by the reading itself.
   }
 }
 

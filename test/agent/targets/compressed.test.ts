@@ -1,4 +1,4 @@
-import { appendFileSync, renameSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { deflateSync, gzipSync } from "node:zlib";
 import { afterEach, expect, test } from "vitest";
 import { numbered, pause, Rig } from "../tail/harness.ts";
@@ -57,6 +57,82 @@ test("decompression: a file is not read again after a restart, nor when it is re
   renameSync(rig.path("a.packed"), rig.path("c.packed"));
   await pause(1_300);
   expect(rig.lines()).toEqual(["one", "two", "three"]);
+});
+
+const untilNoted = (text: string): Promise<void> =>
+  rig.until(() => existsSync(rig.positionsPath) && readFileSync(rig.positionsPath, "utf8").includes(text), `${text} in the positions file`);
+
+const NEW = ["three", "four", "five"];
+const replace = (): void => {
+  writeFileSync(rig.path("new"), gzipSync(`${NEW.join("\n")}\n`));
+  renameSync(rig.path("new"), rig.path("a.packed"));
+};
+
+for (const [name, change] of [
+  ["another file takes the place of one that was renamed within the pattern", () => renameSync(rig.path("a.packed"), rig.path("b.packed"))],
+  ["another file takes the place of one that was renamed away", () => renameSync(rig.path("a.packed"), rig.path("a.old"))],
+  ["another file takes the place of one that was deleted", () => rmSync(rig.path("a.packed"))],
+] as const) {
+  for (const how of ["while it runs", "while it is stopped", "and it is killed at once"] as const) {
+    test(`decompression: ${name}, ${how}: it is read whole`, async () => {
+      await open("gz", { "a.packed": gzipSync("one\ntwo\n") });
+      await rig.untilLines(2);
+      await untilNoted('"2"');
+      if (how === "while it is stopped") await rig.stop();
+      change();
+      replace();
+      if (how === "and it is killed at once") await rig.kill();
+      if (how !== "while it runs") await rig.start();
+      await rig.untilLines(5);
+      expect(rig.lines()).toEqual(["one", "two", ...NEW]);
+    });
+  }
+}
+
+test("decompression: a file that is written anew in place is read whole, also if it was first seen with a piece of its head", async () => {
+  const gzip = gzipSync("one\ntwo\n");
+  await open("gz", { "a.packed": gzip.subarray(0, 10) });
+  await rig.until(() => rig.logLines.some((line) => line.includes("could not read compressed file")), "the complaint");
+  appendFileSync(rig.path("a.packed"), gzip.subarray(10));
+  await rig.untilLines(2);
+  await rig.until(() => rig.positions.get(rig.path("a.packed")) === "2", "the position");
+  writeFileSync(rig.path("a.packed"), gzipSync(`${NEW.join("\n")}\n`));
+  await rig.untilLines(5);
+  expect(rig.lines()).toEqual(["one", "two", ...NEW]);
+});
+
+test("decompression: a position by path is not that of a file which comes later, nor for a second target", async () => {
+  await open("gz", { "a.packed": gzipSync("one\ntwo\n") });
+  await rig.untilLines(2);
+  await rig.stop();
+  renameSync(rig.path("a.packed"), rig.path("b.packed"));
+  replace();
+  await rig.start();
+  await rig.untilLines(5);
+  const first = rig.target;
+  await rig.openTarget({ job: "second" });
+  const ofNew = (): string[] => rig.sink.acknowledged.filter((sent) => sent.filename === rig.path("a.packed")).map((sent) => sent.line);
+  await rig.until(() => ofNew().length >= 6, "the new file's lines, once more");
+  expect(ofNew()).toEqual([...NEW, ...NEW]);
+  await first.stop({ drain: false });
+});
+
+test("decompression: a position whose file is not there at the start is not that of a file which comes later", async () => {
+  await open("gz", {}, 0, 'positions:\n  $dir/a.packed: "2"\n');
+  replace();
+  await rig.untilLines(3);
+  expect(rig.lines()).toEqual(NEW);
+});
+
+test("decompression: a file that was away for a moment is not read again", async () => {
+  await open("gz", { "a.packed": gzipSync("one\ntwo\n") });
+  await rig.untilLines(2);
+  renameSync(rig.path("a.packed"), rig.path("a.old"));
+  await rig.until(() => rig.positions.get(rig.path("a.packed")) === undefined, "the file to be missed");
+  renameSync(rig.path("a.old"), rig.path("a.packed"));
+  await rig.until(() => rig.positions.get(rig.path("a.packed")) === "2", "the position");
+  await pause(100);
+  expect(rig.lines()).toEqual(["one", "two"]);
 });
 
 test("decompression: a file that is cut is read as far as it goes, and on from there when it is whole", async () => {
