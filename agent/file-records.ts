@@ -4,8 +4,8 @@
 //   line 1     {"format":"skald-identity-1","positions":"<digest>","before":"<digest>","records":<count>}
 //   line 2..   one JSON object per file (FileRecord)
 //
-// The digests are of the positions file this sidecar was written along with, and of the one it replaced: if the positions file on
-// disk is neither, somebody else (Promtail, a person) has written it since, and its offsets count.
+// The digests are of the positions file this sidecar was written along with, and of the one it replaced (after an orderly end the same
+// again): if the positions file on disk is neither, somebody else (Promtail, a person) has written it since, and its offsets count.
 
 import { createHash, hash } from "node:crypto";
 

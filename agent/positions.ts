@@ -248,6 +248,7 @@ class PositionStore implements Positions {
     const text = printPositions(this.#values);
     try {
       await this.#replaceBoth(text, records);
+      if (this.#closing.signal.aborted && this.#hasSidecar) await this.#replaceSidecar(text, text, records);
     } catch (error) {
       this.#failures?.inc();
       this.#options.log.error(
@@ -257,7 +258,10 @@ class PositionStore implements Positions {
     }
   }
 
-  /** The sidecar first: it is trusted together with the positions file before as well as with the one after. */
+  /**
+   * The sidecar first: it is trusted together with the positions file before as well as with the one after. At the end, when both are in
+   * place, it is bound to the one after alone: who sets positions back to what they were before means it.
+   */
   async #replaceBoth(text: string, records: readonly FileRecord[]): Promise<void> {
     const { path } = this.#options;
     const noted = digestRecords(records);
@@ -265,14 +269,18 @@ class PositionStore implements Positions {
     if (!changed && noted === this.#writtenRecords) return;
     await mkdir(dirname(path), { recursive: true });
     if (records.length > 0 || this.#hasSidecar) {
-      const sidecar = { positionsDigest: digest(text), beforeDigest: digest(this.#writtenText), records };
-      await replaceFile(`${path}.identity`, printSidecar(sidecar), 0o600);
+      await this.#replaceSidecar(text, this.#writtenText, records);
       this.#hasSidecar = true;
       this.#writtenRecords = noted;
     }
     if (!changed) return;
     await replaceFile(path, text, 0o600);
     this.#writtenText = text;
+  }
+
+  async #replaceSidecar(text: string, before: string, records: readonly FileRecord[]): Promise<void> {
+    const sidecar = { positionsDigest: digest(text), beforeDigest: digest(before), records };
+    await replaceFile(`${this.#options.path}.identity`, printSidecar(sidecar), 0o600);
   }
 
   #collectPositions(): void {

@@ -274,6 +274,38 @@ describe("store", () => {
     expect(open!.get(join(folder, "a.log"))).toBe("2");
   });
 
+  for (const [name, hasEnded, trusted] of [
+    ["by a kill before it was replaced: the records count", false, true],
+    ["after the end, by somebody who means it: it counts", true, false],
+  ] as const) {
+    test(`positions as they were before, ${name}`, async () => {
+      const file = join(folder, "a.log");
+      writeFileSync(file, "x");
+      const records = [record()];
+      const positions = await start();
+      positions.addSource(source(records));
+      await positions.sync();
+      const before = readFileSync(path, "utf8");
+      records[0] = record({ offset: 9 });
+      await positions.sync();
+      const killed = readFileSync(`${path}.identity`, "utf8");
+      await positions.close();
+      if (!hasEnded) writeFileSync(`${path}.identity`, killed);
+      writeFileSync(path, before);
+      expect((await start()).records()).toEqual(trusted ? [record({ offset: 9 })] : []);
+      expect(open!.get(file)).toBe("4");
+    });
+  }
+
+  test("positions that are removed after the end do not come back", async () => {
+    writeFileSync(join(folder, "a.log"), "x");
+    const positions = await start();
+    positions.addSource(source([record()]));
+    await positions.close();
+    rmSync(path);
+    expect((await start()).records()).toEqual([]);
+  });
+
   for (const [name, damage] of [
     ["is missing", (file: string) => rmSync(file)],
     ["is cut", (file: string) => writeFileSync(file, readFileSync(file, "utf8").slice(0, -20))],
