@@ -14,7 +14,7 @@ export interface WholeRequest {
   /** Undefined: none. */
   readonly body: Buffer | undefined;
   readonly route: Route;
-  /** Until the whole answer is there. */
+  /** Until the whole answer is there; of a success, its beginning. */
   readonly timeoutMs: number;
   /** The request is cut when it aborts. */
   readonly stop: AbortSignal;
@@ -26,9 +26,12 @@ export interface WholeAnswer {
   readonly body: Buffer;
 }
 
+const NO_BYTES = Buffer.alloc(0);
 const ANSWER_BYTES_MAX = 1024 * 1024;
+/** How long the rest of a success is waited for: a connection can only be kept when it has come. */
+const REST_OF_SUCCESS_MS = 500;
 
-/** @throws Error when there is no whole answer: the network's, `no answer within … ms`, or that the answer is too large */
+/** @throws Error when there is no whole answer, and no success: the network's, `no answer within … ms`, or that the answer is too large */
 export function sendWhole({ method, url, headers, body, route, timeoutMs, stop }: WholeRequest): Promise<WholeAnswer> {
   return new Promise((resolve, reject) => {
     if (stop.aborted) return reject(new Error("stopped"));
@@ -45,18 +48,26 @@ export function sendWhole({ method, url, headers, body, route, timeoutMs, stop }
       stop.removeEventListener("abort", giveUp);
       settle();
     };
-    const fail = (error: Error): void => end(() => reject(withText(error)));
+    let succeed: (() => void) | undefined;
+    const fail = (error: Error): void => end(succeed ?? (() => reject(withText(error))));
     // Without a reason, for a connection that is cut has an error of its own, which would come first where there is an answer already.
     const cut = (why: string): void => {
       fail(new Error(why));
       request.destroy();
     };
     const giveUp = (): void => cut("stopped");
-    const timer = setTimeout(() => cut(`no answer within ${timeoutMs} ms`), Math.min(timeoutMs, TIMER_MS_MAX));
+    let timer = setTimeout(() => cut(`no answer within ${timeoutMs} ms`), Math.min(timeoutMs, TIMER_MS_MAX));
     stop.addEventListener("abort", giveUp);
     request.on("error", fail);
     request.on("response", (response) => {
-      const take = (body: Buffer): void => end(() => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
+      const { statusCode: status = 0, headers } = response;
+      const take = (body: Buffer): void => end(() => resolve({ status, headers, body }));
+      if (status >= 200 && status <= 299) {
+        // What has been accepted must not be sent again, whatever becomes of the rest.
+        succeed = () => resolve({ status, headers, body: NO_BYTES });
+        clearTimeout(timer);
+        timer = setTimeout(() => cut("the answer goes on"), Math.min(timeoutMs, REST_OF_SUCCESS_MS));
+      }
       readWhole(response, take, fail, () => cut(`the answer is larger than ${ANSWER_BYTES_MAX} bytes`));
     });
     request.end(body);
