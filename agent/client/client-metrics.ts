@@ -34,11 +34,16 @@ export function createClientMetrics(registry: Registry): ClientMetrics {
     encodedBytes: counter(registry, "promtail_encoded_bytes_total", "Number of bytes encoded and ready to send.", ["host"]),
     sentBytes: counter(registry, "promtail_sent_bytes_total", "Number of bytes sent.", ["host"]),
     sentEntries: counter(registry, "promtail_sent_entries_total", "Number of log entries sent to the ingester.", ["host"]),
-    droppedBytes: counter(registry, "promtail_dropped_bytes_total", "Number of bytes dropped because failed to be sent.", perReason),
+    droppedBytes: counter(
+      registry,
+      "promtail_dropped_bytes_total",
+      "Number of bytes dropped because failed to be sent to the ingester after all retries.",
+      perReason,
+    ),
     droppedEntries: counter(
       registry,
       "promtail_dropped_entries_total",
-      "Number of log entries dropped because failed to be sent.",
+      "Number of log entries dropped because failed to be sent to the ingester after all retries.",
       perReason,
     ),
     mutatedBytes: counter(registry, "promtail_mutated_bytes_total", "The total number of bytes that have been mutated.", perReason),

@@ -181,7 +181,10 @@ describe("answers", () => {
       ["/loki/api/v1/push", "secret"],
     ]);
     expect(elsewhere.accepted).toEqual(["two", "three"]);
-    for (const { headers } of elsewhere.requests) expect(headers).toMatchObject({ "content-type": "application/x-protobuf" });
+    for (const { headers } of elsewhere.requests) {
+      expect(headers).toMatchObject({ "content-type": "application/x-protobuf" });
+      expect(headers.authorization).toBeUndefined();
+    }
     expect(bench.ledger.committed()).toBe(3);
     await elsewhere.close();
   });
@@ -214,6 +217,13 @@ describe("answers", () => {
       expect(await bench.metric("promtail_dropped_entries_total", { reason: "ingester_error" })).toBe(1);
     });
   }
+
+  test("what is dropped has Promtail's help", async () => {
+    await open();
+    const metrics = await bench.registry.metrics();
+    for (const what of ["bytes", "log entries"])
+      expect(metrics).toContain(`Number of ${what} dropped because failed to be sent to the ingester after all retries.`);
+  });
 
   test("what is dropped is counted by reason, per host and tenant", async () => {
     await open([429, 429, 429, 429, 429]);

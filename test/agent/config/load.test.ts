@@ -325,6 +325,9 @@ describe("flags and labels", () => {
   takes("make a client", "", ({ config, refusals }) => expect([config.clients[0]!.url, refusals]).toEqual(["http://f/", []]), {
     overrides: new Map([["client.url", "http://f/"]]),
   });
+  takes("make a client that follows redirects", "", ({ config }) => expect(config.clients[0]!.follow_redirects).toBe(true), {
+    overrides: new Map([["client.url", "http://f/"]]),
+  });
   takes(
     "give labels to every client, the file's own win",
     "clients: [{url: http://a/, external_labels: {a: file}}, {url: http://b/}]",
