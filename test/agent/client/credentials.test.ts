@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request as httpRequest } from "node:http";
 import { type AddressInfo, connect } from "node:net";
@@ -268,13 +269,23 @@ describe("tls", () => {
     });
   }
 
-  test("a certificate that cannot be read stops the start", async () => {
-    server = await PushServer.open();
-    bench = new Bench([]);
-    expect(() => new Bench([{ ...OPTIONS, url: server.url, tls: { ...NO_TLS, caFile: "/nowhere.pem" } }])).toThrow(
-      /ca_file \/nowhere\.pem/,
-    );
-  });
+  const junk = file("junk.pem", "-----BEGIN CERTIFICATE-----\njunk\n-----END CERTIFICATE-----\n");
+  const otherKey = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" }) as string;
+  for (const [name, tls, words] of [
+    ["that cannot be read", { caFile: "/nowhere.pem" }, "could not read ca_file /nowhere.pem"],
+    ["that is none", { ca: "notpem" }, "ca has no certificate"],
+    ["that is none, of a file", { caFile: junk }, `ca_file ${junk} has no certificate`],
+    ["in a pair that is none", { cert: "a", key: "b" }, "cert and key cannot be used: "],
+    ["in a pair that is none, of files", { certFile: junk, keyFile: junk }, `cert_file ${junk} and key_file ${junk} cannot be used: `],
+    ["with another's key", { certFile: CERT, key: otherKey }, `cert_file ${CERT} and key cannot be used: `],
+    ["for versions that exclude each other", { minVersion: "TLS13", maxVersion: "TLS12" }, "min_version TLS13 is above max_version TLS12"],
+  ] as const) {
+    test(`a certificate ${name} stops the start`, async () => {
+      server = await PushServer.open();
+      bench = new Bench([]);
+      expect(() => new Bench([{ ...OPTIONS, url: server.url, tls: { ...NO_TLS, ...tls } }])).toThrow(words);
+    });
+  }
 });
 
 describe("back-off", () => {

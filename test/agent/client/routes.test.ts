@@ -6,6 +6,7 @@ import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
+import { rootCertificates } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import type { ClientOptions, ClientsShared } from "../../../agent/client/clients.ts";
 import { proxyFor } from "../../../agent/client/proxy.ts";
@@ -139,7 +140,7 @@ describe("tls", () => {
 
   test("files of certificates are read again when they change", async () => {
     const ca = join(folder, "ca.pem");
-    writeFileSync(ca, "");
+    writeFileSync(ca, rootCertificates[0]!);
     let nowMs = 1_000;
     const clock = { ...systemClock, nowMs: () => nowMs };
     const { server, push } = await open({ tls: { ...NO_TLS, caFile: ca } }, SERVER_TLS, [], { clock });
