@@ -52,14 +52,12 @@ test("a request without a body has no length", async () => {
 
 describe("a success is one from its beginning on", () => {
   test.each<[string, Answer, Partial<WholeRequest>]>([
-    ["it does not end", (_, response) => void response.writeHead(200).write("x"), {}],
+    ["it does not end", (_, response) => void response.writeHead(200).write("x"), { timeoutMs: 3_600_000 }],
     ["it does not end in time", (_, response) => void response.writeHead(200).write("x"), { timeoutMs: 50 }],
     ["it is cut", (_, response) => void response.writeHead(299, { "content-length": 9 }).write("x", () => response.destroy()), {}],
     ["it is too large", (_, response) => void response.end(Buffer.alloc(1024 * 1024 + 1)), {}],
   ])("%s", async (_name, answer, options) => {
-    const startedMs = Date.now();
     expect((await ask(answer, options)).status).toBeLessThan(300);
-    expect(Date.now() - startedMs).toBeLessThan(2_000);
   });
 
   test("the agent stops before it has ended", async () => {
