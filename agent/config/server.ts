@@ -18,6 +18,17 @@ const httpTlsSchema = once(() =>
 
 const port = (standard: number) => int(0, 65_535).default(standard);
 
+const clusterValidationSchema = () =>
+  z.strictObject({
+    label: text().default(""),
+    grpc: z.strictObject(protocolValidation()).prefault({}),
+    http: z
+      .strictObject({ ...protocolValidation(), excluded_paths: text().default(""), excluded_user_agents: text().default("") })
+      .prefault({}),
+  });
+
+const protocolValidation = () => ({ enabled: bool().default(false), soft_validation: bool().default(false) });
+
 /** Accepted and without effect here: there is no gRPC server, and the listener is Node's. */
 const withoutEffect = () => ({
   http_listen_network: text().default("tcp"),
@@ -26,6 +37,7 @@ const withoutEffect = () => ({
   grpc_listen_address: text().default(""),
   grpc_listen_port: port(9095),
   grpc_listen_conn_limit: int(0).default(0),
+  grpc_collect_max_streams_by_conn: bool().default(true),
   grpc_tls_config: httpTlsSchema().prefault({}),
   proxy_protocol_enabled: bool().default(false),
   tls_cipher_suites: text().default(""),
@@ -36,9 +48,9 @@ const withoutEffect = () => ({
   grpc_server_max_recv_msg_size: int().default(4_194_304),
   grpc_server_max_send_msg_size: int().default(4_194_304),
   grpc_server_max_concurrent_streams: int().default(100),
-  grpc_server_max_connection_idle: goDuration().prefault("2562047h47m16s"),
-  grpc_server_max_connection_age: goDuration().prefault("2562047h47m16s"),
-  grpc_server_max_connection_age_grace: goDuration().prefault("2562047h47m16s"),
+  grpc_server_max_connection_idle: goDuration().prefault("2562047h47m16.854775807s"),
+  grpc_server_max_connection_age: goDuration().prefault("2562047h47m16.854775807s"),
+  grpc_server_max_connection_age_grace: goDuration().prefault("2562047h47m16.854775807s"),
   grpc_server_keepalive_time: goDuration().prefault("2h"),
   grpc_server_keepalive_timeout: goDuration().prefault("20s"),
   grpc_server_min_time_between_pings: goDuration().prefault("5m"),
@@ -47,6 +59,8 @@ const withoutEffect = () => ({
   grpc_server_num_stream_workers: int().default(0),
   grpc_server_stats_tracking_enabled: bool().default(true),
   grpc_server_recv_buffer_pools_enabled: bool().default(false),
+  grpc_server_read_buffer_size: int().default(32_768),
+  grpc_server_write_buffer_size: int().default(32_768),
   log_source_ips_enabled: bool().default(false),
   log_source_ips_full: bool().default(false),
   log_source_ips_header: text().default(""),
@@ -56,6 +70,8 @@ const withoutEffect = () => ({
   log_request_exclude_headers_list: text().default(""),
   trace_request_headers: bool().default(false),
   trace_request_exclude_headers_list: text().default(""),
+  create_new_traces: bool().default(false),
+  cluster_validation: clusterValidationSchema().prefault({}),
 });
 
 export const serverSchema = () =>

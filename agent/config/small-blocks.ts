@@ -70,7 +70,8 @@ export const limitsSchema = () =>
 
 export const optionsSchema = () => z.strictObject({ stream_lag_labels: text().optional() });
 
-export const tracingSchema = () => z.strictObject({ enabled: bool().default(false) });
+export const tracingSchema = () =>
+  z.strictObject({ enabled: bool().default(false), filter_gcs_spans: bool().default(false), profiling_enabled: bool().default(false) });
 
 export const walSchema = () =>
   z.strictObject({

@@ -4,6 +4,8 @@ export interface FlagSpec {
   readonly kind: "string" | "boolean";
   readonly help: string;
   readonly default?: string;
+  /** What the usage calls the value of a flag that is no boolean; `value` by default. The default of a `string` is shown in quotes. */
+  readonly word?: string;
 }
 
 export interface ParsedFlags {
@@ -61,9 +63,13 @@ export function parseFlagsAnywhere(args: readonly string[], specs: Readonly<Reco
 export function usageOf(program: string, specs: Readonly<Record<string, FlagSpec>>): string {
   const lines = Object.entries(specs)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(
-      ([name, spec]) =>
-        `  -${name}${spec.kind === "string" ? " value" : ""}\n    \t${spec.help}${spec.default ? ` (default ${spec.default})` : ""}\n`,
-    );
+    .map(([name, spec]) => `  -${name}${wordOf(spec)}\n    \t${spec.help}${defaultOf(spec)}\n`);
   return `Usage of ${program}:\n${lines.join("")}`;
+}
+
+const wordOf = ({ kind, word = "value" }: FlagSpec): string => (kind === "string" ? ` ${word}` : "");
+
+function defaultOf({ default: standard, word }: FlagSpec): string {
+  if (!standard) return "";
+  return ` (default ${word === "string" ? JSON.stringify(standard) : standard})`;
 }

@@ -18,6 +18,8 @@ const GO_UNIT_NS: Readonly<Record<string, number>> = {
   h: 3_600e9,
 };
 const GO_DURATION_NS_MAX = 2 ** 63;
+/** Stands for "for ever". In a double it is one nanosecond too long. */
+const GO_DURATION_LONGEST = "2562047h47m16.854775807s";
 const POINT = 46;
 /** Whole numbers of so many digits are exact in a double. */
 const EXACT_DIGITS = 15;
@@ -29,6 +31,7 @@ const EXACT_DIGITS = 15;
  * @throws DurationError in Go's words
  */
 export function parseGoDurationNs(text: string): number {
+  if (text === GO_DURATION_LONGEST) return GO_DURATION_NS_MAX;
   const invalid = (): DurationError => new DurationError(`time: invalid duration ${quote(text)}`);
   let at = text[0] === "-" || text[0] === "+" ? 1 : 0;
   const sign = text[0] === "-" ? -1 : 1;
@@ -158,6 +161,7 @@ export function parsePrometheusDurationMs(text: string): number {
 /** Prints nanoseconds as Go's Duration.String does: `1h0m0s`, `1.5s`, `250ms`, `0s`. */
 export function printGoDuration(ns: number): string {
   if (ns === 0) return "0s";
+  if (ns === GO_DURATION_NS_MAX) return GO_DURATION_LONGEST;
   const sign = ns < 0 ? "-" : "";
   const size = BigInt(Math.trunc(Math.abs(ns)));
   if (size < 1_000n) return `${sign}${size}ns`;

@@ -49,7 +49,7 @@ const job = (stages: string): string => `${CLIENT}scrape_configs: [{job_name: a,
 describe("ends at once", () => {
   ends("-version", ["-version"], { status: 0, stdout: /^skald, version \d/ });
   ends("--version", ["--version"], { status: 0, stdout: /^skald, version \d/ });
-  ends("-help", ["-help"], { status: 2, stdout: /^Usage of skald agent:\n[\s\S]*-config\.file value/ });
+  ends("-help", ["-help"], { status: 2, stdout: /^Usage of skald agent:\n[\s\S]*-config\.file string/ });
   ends("an unknown flag", ["-nope"], { status: 2, stderr: /^flag provided but not defined: -nope\nUsage of skald agent/ });
   ends("a file that is not there", ["-config.file=/nowhere.yaml"], {
     status: 1,

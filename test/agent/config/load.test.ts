@@ -66,6 +66,11 @@ describe("values", () => {
     /:2:\d+: backlog\.max_bytes: expected 1MB or more; set enabled: false/,
   );
   refuses("a key the backlog has not", `${BASE}backlog: {on_full: refuse}\n`, /:2:\d+: unknown key backlog\.on_full/);
+  takes(
+    "keys of servers in a cluster",
+    `${BASE}server: {grpc_collect_max_streams_by_conn: true, cluster_validation: {label: a, grpc: {enabled: true}, http: {excluded_paths: "/a,/b"}}}`,
+    ({ config }) => expect(config.server.cluster_validation).toMatchObject({ label: "a", http: { excluded_paths: "/a,/b" } }),
+  );
   takes("booleans of YAML 1.1", `${BASE}server: {disable: yes, health_check_target: off}`, ({ config }) =>
     expect([config.server.disable, config.server.health_check_target]).toEqual([true, false]),
   );

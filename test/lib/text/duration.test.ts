@@ -24,6 +24,7 @@ for (const [name, text, ns] of [
   ["units in any order, repeated", "1s1h1s", 3602e9],
   ["float-safe", "0.1s0.2s", 300e6],
   ["many fraction digits", "0.3333333333333333333h", 1199999999999],
+  ["the longest", "2562047h47m16.854775807s", 2 ** 63],
 ] as const)
   test(`go duration: ${name}`, () => expect(parseGoDurationNs(text)).toBe(ns));
 
@@ -36,6 +37,7 @@ for (const [name, text, message] of [
   ["a space is part of the unit", "5 s", 'time: unknown unit " s" in duration "5 s"'],
   ["a point alone", ".s", 'time: invalid duration ".s"'],
   ["too large", "3000000h", 'time: invalid duration "3000000h"'],
+  ["too large by a nanosecond", "2562047h47m16.854775808s", 'time: invalid duration "2562047h47m16.854775808s"'],
   ["a prototype's key is no unit", "5constructor", 'time: unknown unit "constructor" in duration "5constructor"'],
 ] as const)
   test(`go duration, refused: ${name}`, () => expect(() => parseGoDurationNs(text)).toThrow(message));
@@ -111,6 +113,7 @@ for (const [ns, text] of [
   [-5400e9, "-1h30m0s"],
   [3723.004e9, "1h2m3.004s"],
   [2562047 * 3600e9, "2562047h0m0s"],
+  [2 ** 63, "2562047h47m16.854775807s"],
 ] as const)
   test(`go duration printed: ${text}`, () => expect(printGoDuration(ns)).toBe(text));
 

@@ -1,0 +1,95 @@
+// Flags of the block `server`. Most are Promtail's by way of the library its servers are made of, and have nothing to work on here.
+
+import { type ConfigFlag, configFlag } from "./config-flag.ts";
+
+const NOT_HERE = "Without effect here.";
+const NO_GRPC = "Without effect: there is no gRPC server.";
+const NO_REQUEST_LOG = "Without effect: requests to the agent's own pages are not logged.";
+const NO_TRACING = "Without effect: there is nothing to trace with.";
+const NO_CLUSTER = "Without effect: the agent is no part of a cluster.";
+
+/** Go's longest duration. */
+const FOREVER = "2562047h47m16.854775807s";
+
+export const SERVER_FLAGS: Readonly<Record<string, ConfigFlag>> = {
+  "server.disable": configFlag("bool", "server.disable", "Do not listen on HTTP."),
+  "server.profiling_enabled": configFlag("bool", "server.profiling_enabled", NOT_HERE),
+  "server.register-instrumentation": configFlag("bool", "server.register_instrumentation", "Serve /metrics.", "true"),
+  "server.enable-runtime-reload": configFlag("bool", "server.enable_runtime_reload", "Reload the configuration on /reload."),
+  "server.enable-tap": configFlag("bool", "server.enable_tap", "Show log lines on /tap to other machines too."),
+  "server.health-check-target": configFlag("bool", "server.health_check_target", "Let /ready depend on the targets.", "true"),
+  "server.graceful-shutdown-timeout": configFlag("duration", "server.graceful_shutdown_timeout", "Longest time to end.", "30s"),
+  "server.http-listen-address": configFlag("text", "server.http_listen_address", "Address to listen on; empty is every one."),
+  "server.http-listen-port": configFlag("int", "server.http_listen_port", "Port to listen on; 0 is any free one.", "80"),
+  "server.http-listen-network": configFlag("text", "server.http_listen_network", NOT_HERE, "tcp"),
+  "server.http-conn-limit": configFlag("int", "server.http_listen_conn_limit", NOT_HERE),
+  "server.http-read-timeout": configFlag("duration", "server.http_server_read_timeout", "Longest time to read a request.", "30s"),
+  "server.http-write-timeout": configFlag("duration", "server.http_server_write_timeout", "Longest time to answer.", "30s"),
+  "server.http-idle-timeout": configFlag("duration", "server.http_server_idle_timeout", "Longest idle time of a connection.", "2m0s"),
+  "server.http-tls-cert-path": configFlag("text", "server.http_tls_config.cert_file", "Certificate of the HTTP server."),
+  "server.http-tls-key-path": configFlag("text", "server.http_tls_config.key_file", "Key of the HTTP server."),
+  "server.http-tls-client-auth": configFlag("text", "server.http_tls_config.client_auth_type", "How clients are verified."),
+  "server.http-tls-ca-path": configFlag("text", "server.http_tls_config.client_ca_file", "Authority of clients' certificates."),
+  "server.path-prefix": configFlag("text", "server.http_path_prefix", "Prefix of every HTTP path."),
+  "server.http-read-header-timeout": configFlag("duration", "server.http_server_read_header_timeout", NOT_HERE),
+  "server.http-log-closed-connections-without-response-enabled": configFlag(
+    "bool",
+    "server.http_log_closed_connections_without_response_enabled",
+    NOT_HERE,
+  ),
+  "server.tls-cipher-suites": configFlag("text", "server.tls_cipher_suites", NOT_HERE),
+  "server.tls-min-version": configFlag("text", "server.tls_min_version", NOT_HERE),
+  "server.proxy-protocol-enabled": configFlag("bool", "server.proxy_protocol_enabled", NOT_HERE),
+  "server.log-source-ips-enabled": configFlag("bool", "server.log_source_ips_enabled", NO_REQUEST_LOG),
+  "server.log-source-ips-full": configFlag("bool", "server.log_source_ips_full", NO_REQUEST_LOG),
+  "server.log-source-ips-header": configFlag("text", "server.log_source_ips_header", NO_REQUEST_LOG),
+  "server.log-source-ips-regex": configFlag("text", "server.log_source_ips_regex", NO_REQUEST_LOG),
+  "server.log-request-headers": configFlag("bool", "server.log_request_headers", NO_REQUEST_LOG),
+  "server.log-request-headers-exclude-list": configFlag("text", "server.log_request_exclude_headers_list", NO_REQUEST_LOG),
+  "server.log-request-at-info-level-enabled": configFlag("bool", "server.log_request_at_info_level_enabled", NO_REQUEST_LOG),
+  "server.trace-request-headers": configFlag("bool", "server.trace_request_headers", NO_TRACING),
+  "server.trace-request-headers-exclude-list": configFlag("text", "server.trace_request_exclude_headers_list", NO_TRACING),
+  "server.create-new-traces": configFlag("bool", "server.create_new_traces", NO_TRACING),
+  "server.throughput.latency-cutoff": configFlag("duration", undefined, NOT_HERE),
+  "server.throughput.unit": configFlag("text", undefined, NOT_HERE, "samples_processed"),
+  "server.cluster-validation.label": configFlag("text", "server.cluster_validation.label", NO_CLUSTER),
+  "server.cluster-validation.grpc.enabled": configFlag("bool", "server.cluster_validation.grpc.enabled", NO_CLUSTER),
+  "server.cluster-validation.grpc.soft-validation": configFlag("bool", "server.cluster_validation.grpc.soft_validation", NO_CLUSTER),
+  "server.cluster-validation.http.enabled": configFlag("bool", "server.cluster_validation.http.enabled", NO_CLUSTER),
+  "server.cluster-validation.http.soft-validation": configFlag("bool", "server.cluster_validation.http.soft_validation", NO_CLUSTER),
+  "server.cluster-validation.http.excluded-paths": configFlag("list", "server.cluster_validation.http.excluded_paths", NO_CLUSTER),
+  "server.cluster-validation.http.excluded-user-agents": configFlag(
+    "list",
+    "server.cluster_validation.http.excluded_user_agents",
+    NO_CLUSTER,
+  ),
+  "server.grpc-listen-address": configFlag("text", "server.grpc_listen_address", NO_GRPC),
+  "server.grpc-listen-port": configFlag("int", "server.grpc_listen_port", NO_GRPC, "9095"),
+  "server.grpc-listen-network": configFlag("text", "server.grpc_listen_network", NO_GRPC, "tcp"),
+  "server.grpc-conn-limit": configFlag("int", "server.grpc_listen_conn_limit", NO_GRPC),
+  "server.grpc-collect-max-streams-by-conn": configFlag("bool", "server.grpc_collect_max_streams_by_conn", NO_GRPC, "true"),
+  "server.report-grpc-codes-in-instrumentation-label-enabled": configFlag(
+    "bool",
+    "server.report_grpc_codes_in_instrumentation_label_enabled",
+    NO_GRPC,
+  ),
+  "server.grpc-tls-cert-path": configFlag("text", "server.grpc_tls_config.cert_file", NO_GRPC),
+  "server.grpc-tls-key-path": configFlag("text", "server.grpc_tls_config.key_file", NO_GRPC),
+  "server.grpc-tls-client-auth": configFlag("text", "server.grpc_tls_config.client_auth_type", NO_GRPC),
+  "server.grpc-tls-ca-path": configFlag("text", "server.grpc_tls_config.client_ca_file", NO_GRPC),
+  "server.grpc-max-recv-msg-size-bytes": configFlag("int", "server.grpc_server_max_recv_msg_size", NO_GRPC, "4194304"),
+  "server.grpc-max-send-msg-size-bytes": configFlag("int", "server.grpc_server_max_send_msg_size", NO_GRPC, "4194304"),
+  "server.grpc-max-concurrent-streams": configFlag("uint", "server.grpc_server_max_concurrent_streams", NO_GRPC, "100"),
+  "server.grpc.keepalive.max-connection-idle": configFlag("duration", "server.grpc_server_max_connection_idle", NO_GRPC, FOREVER),
+  "server.grpc.keepalive.max-connection-age": configFlag("duration", "server.grpc_server_max_connection_age", NO_GRPC, FOREVER),
+  "server.grpc.keepalive.max-connection-age-grace": configFlag("duration", "server.grpc_server_max_connection_age_grace", NO_GRPC, FOREVER),
+  "server.grpc.keepalive.time": configFlag("duration", "server.grpc_server_keepalive_time", NO_GRPC, "2h0m0s"),
+  "server.grpc.keepalive.timeout": configFlag("duration", "server.grpc_server_keepalive_timeout", NO_GRPC, "20s"),
+  "server.grpc.keepalive.min-time-between-pings": configFlag("duration", "server.grpc_server_min_time_between_pings", NO_GRPC, "5m0s"),
+  "server.grpc.keepalive.ping-without-stream-allowed": configFlag("bool", "server.grpc_server_ping_without_stream_allowed", NO_GRPC),
+  "server.grpc.stats-tracking-enabled": configFlag("bool", "server.grpc_server_stats_tracking_enabled", NO_GRPC, "true"),
+  "server.grpc.recv-buffer-pools-enabled": configFlag("bool", "server.grpc_server_recv_buffer_pools_enabled", NO_GRPC),
+  "server.grpc.num-workers": configFlag("int", "server.grpc_server_num_workers", NO_GRPC),
+  "server.grpc.read-buffer-size-bytes": configFlag("int", "server.grpc_server_read_buffer_size", NO_GRPC, "32768"),
+  "server.grpc.write-buffer-size-bytes": configFlag("int", "server.grpc_server_write_buffer_size", NO_GRPC, "32768"),
+};
