@@ -63,13 +63,13 @@ export interface AgentFlags {
   readonly externalLabels: Readonly<Record<string, string>>;
   /** Values by dotted key, which win over the file's. */
   readonly overrides: ReadonlyMap<string, string | Plain>;
+  /** The first argument that is no flag, and what follows it: no flag behind it counts, as in Go. */
+  readonly ignored: readonly string[];
 }
 
-/** @throws FlagError for an unknown flag, an argument that is no flag, or a value its flag cannot take */
+/** @throws FlagError for an unknown flag or a value its flag cannot take */
 export function parseAgentFlags(args: readonly string[]): AgentFlags {
-  const parsed: ParsedFlags = parseFlags(args, AGENT_FLAGS);
-  if (parsed.rest.length > 0) throw new FlagError(`unexpected argument ${JSON.stringify(parsed.rest[0])}: the agent takes flags only`);
-  const { given } = parsed;
+  const { given, rest }: ParsedFlags = parseFlags(args, AGENT_FLAGS);
   const externalLabels = given.get("client.external-labels");
   const on = (name: string): boolean => given.get(name) === "true";
   const overrides = new Map<string, string | Plain>();
@@ -80,7 +80,10 @@ export function parseAgentFlags(args: readonly string[]): AgentFlags {
     if (flag.key !== undefined) overrides.set(flag.key, override);
   }
   return {
-    configFiles: (given.get("config.file") ?? "").split(",").filter((file) => file !== ""),
+    configFiles: (given.get("config.file") ?? "")
+      .split(",")
+      .map((file) => file.trim())
+      .filter((file) => file !== ""),
     expandEnv: on("config.expand-env"),
     checkSyntax: on("check-syntax"),
     strict: on("strict"),
@@ -93,6 +96,7 @@ export function parseAgentFlags(args: readonly string[]): AgentFlags {
     help: on("help") || on("h"),
     externalLabels: externalLabels === undefined ? {} : readExternalLabels(externalLabels),
     overrides,
+    ignored: rest,
   };
 }
 

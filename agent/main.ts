@@ -40,18 +40,34 @@ export async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${usageOf("skald agent", AGENT_FLAGS)}\nOther uses: ${others.join(", ")}\n`);
     return WRONG_USE;
   }
-  if (flags.version) {
-    process.stdout.write(`skald, version ${VERSION} (agent, node ${process.version}, ${process.platform}/${process.arch})\n`);
-    return 0;
-  }
+  if (flags.ignored.length > 0) process.stderr.write(`warning: ${ignoredText(flags.ignored)}\n`);
   try {
-    if (flags.checkSyntax) return await (await import("./check.ts")).checkSyntax(loadOptions(flags), flags.strict);
-    return await run(await load(flags), flags);
+    if (flags.checkSyntax) return await checkFile(flags);
+    const loaded = await load(flags);
+    return flags.version ? printVersion() : await run(loaded, flags);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`unable to parse config:\n${error.message}\n`);
     return 1;
   }
+}
+
+function ignoredText([first, ...others]: readonly string[]): string {
+  const what = `${JSON.stringify(first)} is no flag, and ignored`;
+  return others.length === 0 ? what : `${what} with all that follows it: ${others.join(" ")}`;
+}
+
+async function checkFile(flags: AgentFlags): Promise<number> {
+  if (flags.configFiles.length === 0) {
+    process.stderr.write("Invalid config file: -check-syntax needs -config.file\n");
+    return 1;
+  }
+  return (await import("./check.ts")).checkSyntax(loadOptions(flags), flags.strict);
+}
+
+function printVersion(): number {
+  process.stdout.write(`skald, version ${VERSION} (agent, node ${process.version}, ${process.platform}/${process.arch})\n`);
+  return 0;
 }
 
 async function load(flags: AgentFlags): Promise<LoadedConfig> {

@@ -49,6 +49,15 @@ const job = (stages: string): string => `${CLIENT}scrape_configs: [{job_name: a,
 describe("ends at once", () => {
   ends("-version", ["-version"], { status: 0, stdout: /^skald, version \d/ });
   ends("--version", ["--version"], { status: 0, stdout: /^skald, version \d/ });
+  ends("-version with a file that is not there", ["-version", "-config.file=/nowhere.yaml"], {
+    status: 1,
+    stderr: /^unable to parse config:\n\/nowhere\.yaml does not exist/,
+  });
+  ends("-check-syntax without a file", ["-check-syntax"], { status: 1, stderr: /^Invalid config file: / });
+  ends("an argument that is no flag", ["-server.disable", "true", "-version"], {
+    status: 1,
+    stderr: /^warning: "true" is no flag, and ignored with all that follows it: -version\ncannot start:\n.*at least one client/,
+  });
   ends("-help", ["-help"], { status: 2, stdout: /^Usage of skald agent:\n[\s\S]*-config\.file string/ });
   ends("an unknown flag", ["-nope"], { status: 2, stderr: /^flag provided but not defined: -nope\nUsage of skald agent/ });
   ends("a file that is not there", ["-config.file=/nowhere.yaml"], {
@@ -60,6 +69,7 @@ describe("ends at once", () => {
 
 describe("-check-syntax", () => {
   checks("of a good file", job("{cri: {}}"), [], { status: 0, stdout: VALID });
+  checks("of a good file, before -version", job("{cri: {}}"), ["-version"], { status: 0, stdout: VALID });
   checks("of an empty file", "", [], { status: 0, stdout: VALID, stderr: /^warning: .*at least one client/ });
   checks("of an empty file, strictly", "", ["-strict"], { status: 1, stderr: /at least one client/ });
   checks("of an unknown key", "nope: 1\n", [], { status: 1, stderr: /config\.yaml:1:1: unknown key nope/ });
