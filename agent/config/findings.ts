@@ -39,15 +39,17 @@ export function sortedFindings(findings: readonly Finding[]): Finding[] {
 /** Items that stand in for faulty ones, so that the others keep their place in the list. Nothing is to be said of them. */
 const STAND_INS: Readonly<Record<string, (index: number) => unknown>> = {
   clients: (index) => ({ url: `http://stand-in-${index}` }),
-  scrape_configs: (index) => ({ job_name: `stand-in ${index}` }),
+  scrape_configs: (index) => ({ job_name: `stand-in ${index}`, static_configs: [] }),
   static_configs: () => ({}),
   relabel_configs: () => ({ target_label: "stand_in" }),
 };
 
-/** Texts without which a part is wrong for another reason. */
-const NEEDED: Readonly<Record<string, (index: unknown) => string>> = {
+/** What a part is wrong without, for another reason. */
+const NEEDED: Readonly<Record<string, (index: unknown) => unknown>> = {
   job_name: (index) => `stand-in ${index}`,
   url: (index) => `http://stand-in-${index}`,
+  static_configs: () => [],
+  file_sd_configs: () => [],
 };
 
 /** Each round may uncover faults that others hid; files need two or three. */

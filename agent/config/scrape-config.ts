@@ -94,3 +94,9 @@ export const scrapeConfigSchema = () =>
 export type ScrapeConfig = z.infer<ReturnType<typeof scrapeConfigSchema>>;
 export type StaticConfig = z.infer<ReturnType<typeof staticConfigSchema>>;
 export type FileSdConfig = z.infer<ReturnType<typeof fileSdSchema>>;
+
+/** The discoveries of a scrape config that find files; containers are read through Docker's API. Empty lists are there. */
+export function fileDiscoveriesOf(scrape: ScrapeConfig): (keyof ScrapeConfig)[] {
+  const all: readonly (keyof ScrapeConfig)[] = ["static_configs", "file_sd_configs", ...RARE_DISCOVERIES];
+  return all.filter((key) => key !== "docker_sd_configs" && scrape[key] !== undefined);
+}

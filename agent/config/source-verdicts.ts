@@ -9,13 +9,17 @@ import { parseMatches } from "../targets/journal/matches.ts";
 import type { JournalConfig } from "../targets/journal/open-journal.ts";
 import { readMaxAgeMs } from "../targets/journal/start-point.ts";
 import { type KafkaConfig, kafkaSettings } from "../targets/kafka/settings.ts";
+import { sourceKeyOf } from "../targets/open-sources.ts";
 import { type SyslogConfig, syslogSettings } from "../targets/syslog/settings.ts";
-import type { ScrapeConfig } from "./scrape-config.ts";
+import type { RareBlock, ScrapeConfig } from "./scrape-config.ts";
 
+/** Only the source that is read is looked at: the others are not opened. */
 export function sourceRefusals(scrape: ScrapeConfig, path: ConfigPath): ConfigIssue[] {
   const { journal, syslog, gelf, kafka, azure_event_hubs: azure, cloudflare } = scrape;
   const issues: ConfigIssue[] = [];
-  const check = (key: string, attempt: () => unknown): void => {
+  const read = sourceKeyOf(scrape);
+  const check = (key: RareBlock, attempt: () => unknown): void => {
+    if (key !== read) return;
     try {
       attempt();
     } catch (error) {

@@ -10,12 +10,14 @@ import type { ClientConfig } from "./clients.ts";
 import type { ProxyConfig } from "./http-client.ts";
 import { DURATIONS } from "./print.ts";
 import type { AgentConfig } from "./schema.ts";
-import { RARE_DISCOVERIES, RARE_SOURCES, type RareBlock, type ScrapeConfig } from "./scrape-config.ts";
+import { fileDiscoveriesOf, RARE_DISCOVERIES, RARE_SOURCES, type RareBlock, type ScrapeConfig } from "./scrape-config.ts";
 import { sourceRefusals } from "./source-verdicts.ts";
 import { whyUnsupported } from "./unsupported.ts";
 
 /** Rare blocks that can be run; the others are checked, and refused at start. */
 export const SUPPORTED_BLOCKS: ReadonlySet<RareBlock> = new Set<RareBlock>([...DISCOVERY_KEYS, ...SOURCE_KEYS]);
+
+const SOURCE_ORDER: readonly RareBlock[] = [...RARE_SOURCES.filter((key) => key !== "heroku_drain"), "docker_sd_configs", "heroku_drain"];
 
 const DECOMPRESSIONS = ["gz", "z", "bz2"];
 
@@ -36,10 +38,16 @@ export function refusalsOf(config: AgentConfig): ConfigIssue[] {
   }
   issues.push(...sharedDeadLetters(config));
   for (const [i, scrape] of config.scrape_configs.entries()) {
-    issues.push(...sourceRefusals(scrape, ["scrape_configs", i]));
+    const path = ["scrape_configs", i];
+    // Standard input takes the place of all targets, so that none is needed.
+    if (!config.target_config.stdin && !hasTarget(scrape)) {
+      const name = JSON.stringify(scrape.job_name);
+      issues.push(error(path, `no valid target scrape config defined for ${name}: name what it reads, for instance static_configs`));
+    }
+    issues.push(...sourceRefusals(scrape, path));
     for (const key of rareKeysOf(scrape)) {
       if (SUPPORTED_BLOCKS.has(key)) continue;
-      issues.push(error(["scrape_configs", i, key], `scrape_configs[${i}].${key}: ${whyUnsupported(key)}`));
+      issues.push(error([...path, key], `scrape_configs[${i}].${key}: ${whyUnsupported(key)}`));
     }
   }
   return issues;
@@ -60,8 +68,19 @@ function sharedDeadLetters({ clients }: AgentConfig): ConfigIssue[] {
   return issues;
 }
 
+/** The sources of a scrape config, in the order in which they are looked for. */
+function sourcesOf(scrape: ScrapeConfig): RareBlock[] {
+  return SOURCE_ORDER.filter((key) => scrape[key] !== undefined);
+}
+
+function hasTarget(scrape: ScrapeConfig): boolean {
+  return fileDiscoveriesOf(scrape).length > 0 || sourcesOf(scrape).length > 0;
+}
+
+/** Sources beside files are not opened, so they need not be supported. */
 function rareKeysOf(scrape: ScrapeConfig): RareBlock[] {
-  return [...RARE_DISCOVERIES, ...RARE_SOURCES].filter((key) => scrape[key] !== undefined);
+  const read = fileDiscoveriesOf(scrape).length > 0 ? RARE_DISCOVERIES : [...RARE_DISCOVERIES, ...RARE_SOURCES];
+  return read.filter((key) => scrape[key] !== undefined);
 }
 
 /** Keys that are accepted and change nothing, or not what their writer expects. */
@@ -151,16 +170,18 @@ function scrapeWarnings(scrape: ScrapeConfig, path: ConfigPath): ConfigIssue[] {
       ),
     );
   }
-  // Containers are read through Docker's API, not from files.
-  const sources = [...RARE_SOURCES, "docker_sd_configs" as const].filter((key) => scrape[key] !== undefined);
-  const discoveries = RARE_DISCOVERIES.filter((key) => key !== "docker_sd_configs");
-  const files = [...discoveries, "static_configs" as const, "file_sd_configs" as const].filter((key) => scrape[key] !== undefined);
-  if (sources.length + (files.length > 0 ? 1 : 0) > 1) {
-    issues.push(
-      warning(path, `a scrape config has one kind of target: ${sources[0]} is read, ${[...sources.slice(1), ...files].join(", ")} ignored`),
-    );
-  }
+  issues.push(...ignoredTargets(scrape, path));
   return issues;
+}
+
+function ignoredTargets(scrape: ScrapeConfig, path: ConfigPath): ConfigIssue[] {
+  const files = fileDiscoveriesOf(scrape);
+  const sources = sourcesOf(scrape);
+  const read = files.length > 0 ? files : sources.slice(0, 1);
+  const ignored = files.length > 0 ? sources : sources.slice(1);
+  if (ignored.length === 0) return [];
+  const verb = read.length === 1 ? "is" : "are";
+  return [warning(path, `a scrape config has one kind of target: ${read.join(", ")} ${verb} read, ${ignored.join(", ")} ignored`)];
 }
 
 function labelNameIssues(labels: Readonly<Record<string, string>>, path: ConfigPath): ConfigIssue[] {

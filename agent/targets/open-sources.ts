@@ -1,6 +1,6 @@
 // The source of a scrape config, if it has one. Each is loaded only when it is configured.
 
-import type { RareBlock, ScrapeConfig } from "../config/scrape-config.ts";
+import { fileDiscoveriesOf, type RareBlock, type ScrapeConfig } from "../config/scrape-config.ts";
 import type { OpenSource, Source, SourceContext } from "./source.ts";
 
 const SOURCES: Readonly<Partial<Record<RareBlock, () => Promise<OpenSource>>>> = {
@@ -12,15 +12,16 @@ const SOURCES: Readonly<Partial<Record<RareBlock, () => Promise<OpenSource>>>> =
   azure_event_hubs: async () => (await import("./azure-event-hubs/open-azure-event-hubs.ts")).openAzureEventHubs,
   gelf: async () => (await import("./gelf/open-gelf.ts")).openGelf,
   cloudflare: async () => (await import("./cloudflare/open-cloudflare.ts")).openCloudflare,
-  heroku_drain: async () => (await import("./heroku/open-heroku.ts")).openHerokuDrain,
   docker_sd_configs: async () => (await import("./docker/open-docker.ts")).openDocker,
+  heroku_drain: async () => (await import("./heroku/open-heroku.ts")).openHerokuDrain,
 };
 
 /** The blocks that name a source, in the order Promtail looks for them: the first that is there is read. */
 export const SOURCE_KEYS = Object.keys(SOURCES) as readonly RareBlock[];
 
+/** The source that is read; none where files are, whatever stands beside them. */
 export function sourceKeyOf(scrape: ScrapeConfig): RareBlock | undefined {
-  return SOURCE_KEYS.find((key) => scrape[key] !== undefined);
+  return fileDiscoveriesOf(scrape).length > 0 ? undefined : SOURCE_KEYS.find((key) => scrape[key] !== undefined);
 }
 
 /** @throws Error when the source cannot begin */

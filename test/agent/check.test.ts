@@ -27,7 +27,8 @@ function file(yaml: string): string {
 
 const CLIENT = "clients: [{url: http://h/push}]\n";
 /** A scrape config from line 3 on; its stages from line 5. */
-const stages = (yaml: string): string => `${CLIENT}scrape_configs:\n- job_name: a\n  pipeline_stages:\n${yaml.replace(/^/gm, "  ")}\n`;
+const stages = (yaml: string): string =>
+  `${CLIENT}scrape_configs:\n- job_name: a\n  pipeline_stages:\n${yaml.replace(/^/gm, "  ")}\n  static_configs: []\n`;
 
 /** Each line that is found, up to a place in its sentence. */
 const finds = (name: string, yaml: string, wanted: readonly string[], flags: readonly string[] = []): void =>
@@ -67,7 +68,7 @@ describe("each kind of fault, with its place", () => {
   finds("a database", stages("- geoip: {db: /nowhere.mmdb, source: ip, db_type: city}"), ["f.yaml:5:5: error: geoip stage: open database"]);
   finds(
     "relabel rules",
-    `${CLIENT}scrape_configs:\n- job_name: a\n  relabel_configs:\n  - {action: nope}\n  - {regex: '('}\n  - {action: hashmod, target_label: x}`,
+    `${CLIENT}scrape_configs:\n- job_name: a\n  relabel_configs:\n  - {action: nope}\n  - {regex: '('}\n  - {action: hashmod, target_label: x}\n  static_configs: []`,
     [
       "f.yaml:5:6: error: scrape_configs[0].relabel_configs[0].action: unknown relabel action",
       "f.yaml:6:6: error: scrape_configs[0].relabel_configs[1].regex: error parsing regexp",
@@ -75,6 +76,18 @@ describe("each kind of fault, with its place", () => {
     ],
   );
   finds("what stops a start", "server: {}\n", ["f.yaml:1:1: error: at least one client config must be provided"]);
+  finds("a scrape config that reads nothing", `${CLIENT}scrape_configs:\n- {job_name: a}\n`, [
+    'f.yaml:3:3: error: no valid target scrape config defined for "a"',
+  ]);
+  finds(
+    "no want of a target where it is faulty",
+    `${CLIENT}scrape_configs:\n- {job_name: a, static_configs: 5}\n- {file_sd_configs: [{}]}\n`,
+    [
+      "f.yaml:3:17: error: scrape_configs[0].static_configs: expected a list",
+      "f.yaml:4:3: error: scrape_configs[1].job_name",
+      "f.yaml:4:22: error: scrape_configs[1].file_sd_configs",
+    ],
+  );
   finds("text that is not YAML", "a: [\nb: c\n", ["f.yaml:2:1: error: Flow sequence"]);
   finds("a variable, when variables are not expanded", "clients: [{url: 'http://${A}'}]\n", [
     "f.yaml:1:12: error: clients[0].url: parse",
@@ -130,6 +143,7 @@ scrape_configs:
     "f.yaml:2:32: error",
     "f.yaml:2:49: error",
     "f.yaml:2:77: warning",
+    "f.yaml:4:3: error",
     "f.yaml:6:13: error",
     "f.yaml:7:11: warning",
     "f.yaml:9:6: error",
@@ -142,7 +156,8 @@ scrape_configs:
     "f.yaml:16:3: error",
     "f.yaml:17:13: error",
     "f.yaml:18:3: error",
-    "f.yaml: 11 errors, 5 warnings",
+    "f.yaml:18:3: error",
+    "f.yaml: 13 errors, 5 warnings",
   ]);
   expect(status).toBe(1);
 });

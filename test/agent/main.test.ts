@@ -44,7 +44,7 @@ const checks = (name: string, yaml: string, flags: string[], wanted: Wanted): vo
 
 const CLIENT = "clients: [{url: http://h/push}]\n";
 const VALID = /^Valid config file! No syntax issues found\n$/;
-const job = (stages: string): string => `${CLIENT}scrape_configs: [{job_name: a, pipeline_stages: [${stages}]}]\n`;
+const job = (stages: string): string => `${CLIENT}scrape_configs: [{job_name: a, pipeline_stages: [${stages}], static_configs: []}]\n`;
 
 describe("ends at once", () => {
   ends("-version", ["-version"], { status: 0, stdout: /^skald, version \d/ });

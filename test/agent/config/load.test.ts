@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { type LoadedConfig, type LoadOptions, loadAgentConfig } from "../../../agent/config/load.ts";
 import { printConfig } from "../../../agent/config/print.ts";
 import { Plain } from "../../../agent/config/written.ts";
+import { sourceKeyOf } from "../../../agent/targets/open-sources.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "agent-config-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -235,6 +236,16 @@ describe("starts", () => {
     /duplicate for name: x/,
   );
   refusesStart("not with two equal clients", "clients: [{url: http://a/}, {url: http://a/}]", /duplicate/);
+  refusesStart(
+    "not with a scrape config that reads nothing",
+    `${BASE}scrape_configs: [{job_name: a}]`,
+    /no valid target scrape config defined for "a"/,
+  );
+  refusesStart("not with an empty target", job("static_configs:"), /no valid target scrape config defined for "a"/);
+  takes("with an empty list of targets", job("static_configs: []"), ({ refusals }) => expect(refusals).toEqual([]));
+  takes("with standard input in place of targets", `${job("pipeline_stages: []")}target_config: {stdin: true}`, ({ refusals }) =>
+    expect(refusals).toEqual([]),
+  );
   takes("with the old client", "client: {url: http://a/}", ({ config, refusals, warnings }) => {
     expect(config.clients.map(({ url }) => url)).toEqual(["http://a/"]);
     expect(refusals).toEqual([]);
@@ -274,6 +285,9 @@ describe("a source that could not be opened does not start:", () => {
     /syslog\.listen_protocol "sctp" is not one of/,
   );
   refusesStart("a format", job('syslog: {listen_address: ":1514", syslog_format: rfc1}'), /syslog\.syslog_format "rfc1" is not one of/);
+  takes("but one beside files, which are read", job("syslog: {}\nwindows_events: {}\nstatic_configs: []"), ({ refusals }) =>
+    expect(refusals).toEqual([]),
+  );
   refusesStart("an address", job('gelf: {listen_address: "::1:12201"}'), /gelf\.listen_address .*square brackets/);
   takes("but one that can", job('journal: {namespace: a}\nsyslog: {listen_address: ":1514"}\ngelf: {}'), ({ refusals }) =>
     expect(refusals).toEqual([]),
@@ -297,13 +311,31 @@ describe("a source that could not be opened does not start:", () => {
   );
 });
 
+describe("of several kinds of target", () => {
+  const reads = (name: string, blocks: string, wanted: string | undefined): void =>
+    takes(name, job(blocks), ({ config }) => expect(sourceKeyOf(config.scrape_configs[0]!)).toBe(wanted));
+  reads("files come first", "journal: {}\nstatic_configs: []", undefined);
+  reads("then the sources in their order", 'gelf: {}\nsyslog: {listen_address: ":1514"}\nkafka: {}', "syslog");
+  reads("containers before drains", "heroku_drain: {}\ndocker_sd_configs: [{host: unix:///s}]", "docker_sd_configs");
+});
+
 describe("warns of", () => {
   warns("a label name Loki does not take", labelled("{a-b: x}"), /"a-b" is no label name/);
   warns("an unknown compression", job("decompression: {enabled: true, format: rar}"), /:4:\d+: unknown format "rar"/);
   warns(
     "files beside containers",
     job("docker_sd_configs: [{host: unix:///s}]\nstatic_configs: [{labels: {__path__: /a}}]"),
-    /one kind of target: docker_sd_configs is read, static_configs ignored/,
+    /one kind of target: static_configs is read, docker_sd_configs ignored/,
+  );
+  warns(
+    "a source beside containers",
+    job("heroku_drain: {}\ndocker_sd_configs: [{host: unix:///s}]\ngelf: {}"),
+    /gelf is read, docker_sd_configs, heroku_drain ignored/,
+  );
+  warns(
+    "two kinds of discovery beside a source",
+    job("syslog: {}\nstatic_configs: []\nfile_sd_configs: []"),
+    /static_configs, file_sd_configs are read, syslog ignored/,
   );
   warns("an unknown encoding", job("encoding: klingon"), /:4:3: encoding "klingon" is not known.*; nothing will be read/);
   warns("a duration without a unit", "clients:\n- url: http://h/\n  batchwait: 5", /:3:3: batchwait is less than a microsecond/);
