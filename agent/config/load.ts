@@ -6,7 +6,15 @@
 
 import { readFileSync, statSync } from "node:fs";
 import { z } from "zod";
-import { type ConfigDocument, ConfigError, type ConfigIssue, type ConfigPath, issuesOf, parseYaml } from "../../lib/runtime/config-file.ts";
+import {
+  type ConfigDocument,
+  ConfigError,
+  type ConfigIssue,
+  type ConfigPath,
+  issuesOf,
+  parseYaml,
+  unknownKeyIssue,
+} from "../../lib/runtime/config-file.ts";
 import { expandEnv } from "../../lib/runtime/expand-env.ts";
 import { checkPipeline, type PipelineContext } from "../../pipelines/compile.ts";
 import { type ClientConfig, nameOfClient } from "./clients.ts";
@@ -14,7 +22,7 @@ import { type Finding, findingOf, findingOfText, printFinding, sortedFindings, w
 import { type AgentConfig, agentSchema } from "./schema.ts";
 import { RARE_DISCOVERIES, RARE_SOURCES, type RareBlock } from "./scrape-config.ts";
 import { refusalsOf, warningsOf } from "./verdicts.ts";
-import { keepAsWritten, type Plain, withoutNulls, withoutWritten } from "./written.ts";
+import { keepAsWritten, nullPaths, type Plain, withoutNulls, withoutWritten } from "./written.ts";
 
 export interface LoadOptions {
   /** Candidates; the first that exists is read. None at all: the defaults, and what flags say. */
@@ -36,6 +44,8 @@ export interface LoadedConfig {
 
 // A configuration is read once: compiling each schema to code first would cost more than it saves.
 z.config({ jitless: true });
+
+const RARE_BLOCKS = [...RARE_DISCOVERIES, ...RARE_SOURCES];
 
 let schema: ReturnType<typeof agentSchema> | undefined;
 
@@ -84,6 +94,7 @@ async function judgeText(text: string, file: string, options: LoadOptions, world
   const parsed = schema.safeParse(value);
   const sound = parsed.success ? parsed.data : withoutFaults(value, schema);
   const issues: ConfigIssue[] = parsed.success ? [] : issuesOf(parsed.error, value, schema);
+  issues.push(...(await emptyKeyIssues(document.value, schema)));
   issues.push(...(await rareIssues(value, sound)), ...jobIssues(value), ...pipelineIssues(value, world));
   const failed = issues.some(({ severity }) => severity === "error");
   const config = sound === undefined ? undefined : withClients(sound, options.externalLabels);
@@ -163,12 +174,29 @@ function withOverrides(value: unknown, overrides: ReadonlyMap<string, string | P
   return root;
 }
 
+/** Keys without a value are taken out before the schema sees them; their names have to be known all the same. */
+async function emptyKeyIssues(value: unknown, schema: z.ZodType): Promise<ConfigIssue[]> {
+  const issues: (ConfigIssue | undefined)[] = [];
+  for (const path of nullPaths(value)) {
+    const block = path.slice(0, 3);
+    const rest = path.slice(3);
+    const key = RARE_BLOCKS.find((name) => path[0] === "scrape_configs" && path[2] === name);
+    if (key === undefined || rest.length === 0) issues.push(unknownKeyIssue(schema, path));
+    else {
+      const { rareSchema } = await import("./rare-blocks.ts");
+      const issue = unknownKeyIssue(rareSchema(key), rest);
+      issues.push(issue && inside(issue, block));
+    }
+  }
+  return issues.filter((issue) => issue !== undefined);
+}
+
 /** Blocks that few files have are checked by schemas that are loaded only then. What they read goes into `config`. */
 async function rareIssues(value: Record<string, unknown>, config: AgentConfig | undefined): Promise<ConfigIssue[]> {
   const issues: ConfigIssue[] = [];
   for (const [i, scrape] of listOf(value.scrape_configs).entries()) {
     if (typeof scrape !== "object" || scrape === null) continue;
-    for (const key of [...RARE_DISCOVERIES, ...RARE_SOURCES]) {
+    for (const key of RARE_BLOCKS) {
       const part = (scrape as Partial<Record<RareBlock, unknown>>)[key];
       if (part === undefined) continue;
       const { rareSchema } = await import("./rare-blocks.ts");

@@ -3,6 +3,7 @@
 // with both faces until a field has read them (fields.ts). Pipeline stages get plain values: Promtail decides there as we do.
 
 import { type Document, isAlias, isMap, isPair, isScalar, isSeq, type Pair, type Scalar, visit, type YAMLMap } from "yaml";
+import type { ConfigPath } from "../../lib/runtime/config-file.ts";
 
 /** A number or a boolean that stood without quotes. */
 export class Plain {
@@ -97,4 +98,14 @@ export function withoutNulls(value: unknown): unknown {
       .filter(([, inner]) => inner !== null)
       .map(([key, inner]) => [key, KEEP_NULLS.has(key) ? inner : withoutNulls(inner)]),
   );
+}
+
+/** Where the keys stand that `withoutNulls` takes out. */
+export function nullPaths(value: unknown, path: ConfigPath = []): ConfigPath[] {
+  if (Array.isArray(value)) return value.flatMap((item, i) => nullPaths(item, [...path, i]));
+  if (typeof value !== "object" || value === null || value instanceof Plain) return [];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    if (inner === null) return [[...path, key]];
+    return KEEP_NULLS.has(key) ? [] : nullPaths(inner, [...path, key]);
+  });
 }

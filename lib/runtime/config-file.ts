@@ -127,15 +127,8 @@ export function issuesOf(error: z.ZodError, input: unknown, schema: z.ZodType): 
   for (const issue of error.issues) {
     const path = issue.path.map((step) => (typeof step === "symbol" ? String(step) : step));
     if (issue.code === "unrecognized_keys") {
-      const known = knownKeys(schema, path);
-      for (const key of issue.keys) {
-        const near = nearest(key, known);
-        out.push({
-          severity: "error",
-          path: [...path, key],
-          message: `unknown key ${printPath([...path, key])}${near === undefined ? "" : `; did you mean "${near}"?`}`,
-        });
-      }
+      const known = knownKeys(schema, path) ?? [];
+      out.push(...issue.keys.map((key) => unknownKey(path, key, known)));
     } else if (issue.code === "invalid_union" && issue.errors.length > 0) {
       out.push({
         severity: "error",
@@ -151,24 +144,42 @@ export function issuesOf(error: z.ZodError, input: unknown, schema: z.ZodType): 
   return out;
 }
 
+/** That no part of a schema has the name at the end of a path; undefined where there is one, or where any name may stand. */
+export function unknownKeyIssue(schema: z.ZodType, path: ConfigPath): ConfigIssue | undefined {
+  const parent = path.slice(0, -1);
+  const key = String(path.at(-1));
+  const known = knownKeys(schema, parent);
+  return known === undefined || known.includes(key) ? undefined : unknownKey(parent, key, known);
+}
+
+function unknownKey(parent: ConfigPath, key: string, known: readonly string[]): ConfigIssue {
+  const path = [...parent, key];
+  const near = nearest(key, known);
+  return {
+    severity: "error",
+    path,
+    message: `unknown key ${printPath(path)}${near === undefined ? "" : `; did you mean "${near}"?`}`,
+  };
+}
+
 function printPath(path: ConfigPath): string {
   return path.length === 0
     ? "the file"
     : path.map((step, i) => (typeof step === "number" ? `[${step}]` : i === 0 ? step : `.${step}`)).join("");
 }
 
-/** The keys a schema knows at a path, as far as it can be walked. */
-function knownKeys(schema: z.ZodType, path: ConfigPath): string[] {
+/** The keys a schema knows at a path; undefined where it takes any, or cannot be walked. */
+function knownKeys(schema: z.ZodType, path: ConfigPath): string[] | undefined {
   let here: unknown = schema;
   for (const step of [...path, undefined]) {
     here = unwrapSchema(here);
     const shape = (here as { shape?: Record<string, unknown> }).shape;
-    if (step === undefined) return shape === undefined ? [] : Object.keys(shape);
+    if (step === undefined) return shape && Object.keys(shape);
     const { element, valueType } = here as { element?: unknown; valueType?: unknown };
     here = shape !== undefined ? shape[step] : (element ?? valueType);
-    if (here === undefined) return [];
+    if (here === undefined) return undefined;
   }
-  return [];
+  return undefined;
 }
 
 function unwrapSchema(schema: unknown): unknown {

@@ -186,6 +186,30 @@ describe("keys", () => {
     `${BASE}nope: 1\npositions: {filenam: x}\n`,
     /:2:1: unknown key nope[\s\S]*:3:13: unknown key positions\.filenam; did you mean "filename"/,
   );
+  refuses("a block with nothing in it", `${BASE}nope:\n`, /:2:1: unknown key nope/);
+  refuses("one without a value", `${BASE}server: {log_levl: }`, /:2:10: unknown key server\.log_levl; did you mean "log_level"\?/);
+  refuses(
+    "one whose value sticks to it",
+    `${BASE}server: {http_listen_port:9080}`,
+    /unknown key server\.http_listen_port:9080; did you mean/,
+  );
+  refuses("of a client, without a value", "clients: [{url: http://h/, batch_wait: }]", /:1:\d+: unknown key clients\[0\]\.batch_wait/);
+  refuses(
+    "of a source, without a value",
+    job("loki_push_api: {server: {nope: }}"),
+    /:4:\d+: scrape_configs\[0\]\.loki_push_api: unknown key server\.nope/,
+  );
+  refuses(
+    "of a discovery, without a value",
+    job("dns_sd_configs: [{names: [a], nope: }]"),
+    /:4:\d+: .*dns_sd_configs: unknown key \[0\]\.nope/,
+  );
+  refuses("of a relabel rule, without a value", job("relabel_configs:\n- {target_label: b, nope: }"), /unknown key .*nope/);
+  takes(
+    "that users choose, without a value",
+    `clients: [{url: http://h/, headers: {a: }, external_labels: {b: }, http_headers: {c: }}]\nscrape_configs: [{job_name: a, journal: {labels: {d: }}}]`,
+    ({ refusals }) => expect(refusals).toEqual([]),
+  );
   refuses("static_config", job("static_config: []"), /scrape_configs\[0\]\.static_config; did you mean "static_configs"/);
   refuses("of a relabel rule", job("relabel_configs:\n- {source_labels: [a], target_label: b, nope: 1}"), /:5:\d+: unknown key .*nope/);
   refuses(
