@@ -18,8 +18,8 @@ export class Plain {
 type Fault = readonly [offset: number, message: string];
 
 /**
- * Makes scalars keep how they were written, and refuses what Go's YAML refuses and ours would take: a key that is also in the merged
- * map, and in pipeline stages a key that YAML 1.1 reads as a boolean or number (`n`, `5`).
+ * Makes scalars keep how they were written, and refuses what Go's YAML refuses and ours would take: among names of the user's choice
+ * one that is also in the merged map (<<), and in pipeline stages a key that YAML 1.1 reads as a boolean or number (`n`, `5`).
  */
 export function keepAsWritten(document: Document.Parsed): Fault[] {
   const faults: Fault[] = [];
@@ -31,8 +31,10 @@ export function keepAsWritten(document: Document.Parsed): Fault[] {
       else if (value instanceof Plain && isInStages(ancestors)) faults.push([offsetOf(node), keyFault(value)]);
       else node.value = value instanceof Plain ? value.written : value;
     },
-    Map(_, node) {
-      faults.push(...mergeFaults(node, document));
+    Map(_, node, ancestors) {
+      if (!node.items.some(({ key }) => isMergeKey(key))) return;
+      if (hasFreeNames(ancestors)) faults.push(...mergeFaults(node, document));
+      else letLastWin(node, document);
     },
   });
   return faults;
@@ -53,19 +55,41 @@ function keyFault({ value, written }: Plain): string {
   return `pipeline_stages: the key ${written} of a stage (json, labels, …) is the ${typeof value} ${value} in YAML 1.1; put it in quotes`;
 }
 
+/** Keys of maps that are Go's maps too; the other maps are structs to it, where a key may be merged and written besides. */
+const FREE_NAMES: ReadonlySet<unknown> = new Set(
+  "labels external_labels headers http_headers proxy_connect_header endpoint_params node_meta".split(" "),
+);
+
+function hasFreeNames(ancestors: readonly unknown[]): boolean {
+  const above = ancestors.at(-1);
+  return isInStages(ancestors) || (isPair(above) && isScalar(above.key) && FREE_NAMES.has(above.key.value));
+}
+
 function mergeFaults(map: YAMLMap, document: Document.Parsed): Fault[] {
-  const pairs = (map.items as Pair[]).filter((pair) => isScalar(pair.key));
-  const merged = new Set<unknown>();
-  for (const pair of pairs.filter(({ key }) => isMergeKey(key))) {
-    const sources = isSeq(pair.value) ? pair.value.items : [pair.value];
-    for (const source of sources) {
-      const target = isAlias(source) ? source.resolve(document) : source;
-      if (isMap(target)) for (const { key } of target.items) if (isScalar(key)) merged.add(String(key.value));
-    }
-  }
-  return pairs
-    .filter(({ key }) => !isMergeKey(key) && merged.has(String((key as Scalar).value)))
+  const merged = new Set((map.items as Pair[]).flatMap((pair) => mergedKeys(pair, document)));
+  return (map.items as Pair[])
+    .filter(({ key }) => isScalar(key) && !isMergeKey(key) && merged.has(String(key.value)))
     .map(({ key }) => [offsetOf(key as Scalar), `key ${String((key as Scalar).value)} is already set by the merged map (<<)`]);
+}
+
+/** Written keys win over merged ones wherever they stand; in Go those that stand behind win. So the others are taken out. */
+function letLastWin(map: YAMLMap, document: Document.Parsed): void {
+  const behind = new Set<string>();
+  const kept = [...(map.items as Pair[])].reverse().filter((pair) => {
+    if (isScalar(pair.key) && !isMergeKey(pair.key)) return !behind.has(String(pair.key.value));
+    for (const key of mergedKeys(pair, document)) behind.add(key);
+    return true;
+  });
+  map.items = kept.reverse();
+}
+
+/** The keys that a pair merges into its map; none for any but `<<`. */
+function mergedKeys({ key, value }: Pair, document: Document.Parsed): string[] {
+  if (!isMergeKey(key)) return [];
+  return (isSeq(value) ? value.items : [value]).flatMap((source) => {
+    const target = isAlias(source) ? source.resolve(document) : source;
+    return isMap(target) ? target.items.filter((item) => isScalar(item.key)).map((item) => String((item.key as Scalar).value)) : [];
+  });
 }
 
 function isMergeKey(key: unknown): boolean {

@@ -134,6 +134,35 @@ describe("labels", () => {
   );
 });
 
+describe("merged maps", () => {
+  const second = (client: string, wanted: object): void =>
+    takes(client, `clients:\n- &c {url: http://a/, timeout: 5s, batchwait: 2s}\n- ${client}\n`, ({ config }) =>
+      expect(config.clients[1]).toMatchObject(wanted),
+    );
+  second("{<<: *c, url: http://b/, timeout: 10s}", { url: "http://b/", timeout: 10_000, batchwait: 2_000 });
+  second("{url: http://b/, timeout: 10s, <<: *c}", { url: "http://a/", timeout: 5_000 });
+  second("{url: http://b/, <<: *c, timeout: 10s}", { url: "http://a/", timeout: 10_000 });
+  second("{<<: [{timeout: 1s, name: n}, *c], url: http://b/}", { url: "http://b/", timeout: 1_000, batchwait: 2_000, name: "n" });
+  second("{external_labels: {}, <<: *c}", { url: "http://a/", external_labels: {} });
+  takes(
+    "in scrape configs and relabel rules",
+    `${BASE}scrape_configs:
+- &a {job_name: a, static_configs: [], relabel_configs: [&r {source_labels: [x], target_label: y}, {<<: *r, target_label: z}]}
+- {<<: *a, job_name: b}
+`,
+    ({ config }) =>
+      expect(config.scrape_configs.map((scrape) => [scrape.job_name, scrape.relabel_configs!.map((rule) => rule.target_label)])).toEqual([
+        ["a", ["y", "z"]],
+        ["b", ["y", "z"]],
+      ]),
+  );
+  for (const [block, yaml] of [
+    ["headers", "clients: [{url: http://h/, headers: {<<: {a: b}, a: c}}]"],
+    ["stages", job("pipeline_stages: [{json: {<<: {expressions: {a: }}, expressions: {b: }}}]")],
+  ] as const)
+    refuses(`not of ${block} that are set besides`, yaml, /is already set by the merged map/);
+});
+
 describe("files", () => {
   takes("a byte order mark", `\uFEFF${BASE}`, ({ config }) => expect(config.clients).toHaveLength(1));
   takes("line ends of Windows", BASE.replace("\n", "\r\n") + "server:\r\n  log_level: warn\r\n", ({ config }) =>
