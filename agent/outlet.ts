@@ -6,7 +6,7 @@ import type { Log } from "../lib/runtime/log.ts";
 import { VERSION } from "../lib/runtime/version.ts";
 import type { Backlogs } from "./backlog/backlogs.ts";
 import { clientOptionsOf } from "./client-settings.ts";
-import { printBlocks } from "./config/print.ts";
+import { printClient } from "./config/print.ts";
 import type { AgentConfig } from "./config/schema.ts";
 import { printSink } from "./print-sink.ts";
 import type { Sink } from "./sink.ts";
@@ -47,7 +47,7 @@ export async function openOutlet(config: AgentConfig, context: OutletContext): P
 
 /** Prints the clients, then entries as they come. */
 export function openPrinter(config: AgentConfig, write: (text: string) => Promise<void> | void): Outlet {
-  const shown = config.clients.map((client) => `----------------------\n${printBlocks(client)}\n`);
+  const shown = config.clients.map((client) => `----------------------\n${printClient(client)}\n`);
   void write(`Clients configured:\n${shown.join("")}`);
   return { ...printSink(write), drain: async () => {}, idle: () => true, stopNow: () => {} };
 }

@@ -17,7 +17,7 @@ import {
 } from "../../lib/runtime/config-file.ts";
 import { expandEnv } from "../../lib/runtime/expand-env.ts";
 import { checkPipeline, type PipelineContext } from "../../pipelines/compile.ts";
-import { type ClientConfig, nameOfClient } from "./clients.ts";
+import { nameOfClient } from "./clients.ts";
 import { type Finding, findingOf, findingOfText, printFinding, sortedFindings, withoutFaults } from "./findings.ts";
 import { type AgentConfig, agentSchema } from "./schema.ts";
 import { RARE_DISCOVERIES, RARE_SOURCES, type RareBlock } from "./scrape-config.ts";
@@ -31,7 +31,7 @@ export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Values by dotted key, which win over the file's. */
   readonly overrides: ReadonlyMap<string, string | Plain>;
-  /** Labels for every client; the file's own win. */
+  /** Labels for every client in place of those of the file's `client`; a client's own win. */
   readonly externalLabels: Readonly<Record<string, string>>;
 }
 
@@ -234,17 +234,14 @@ function jobIssues(value: Record<string, unknown>): ConfigIssue[] {
   return issues;
 }
 
-/** One list of clients: the old single `client` (also made by flags) joins it when it has a URL; labels of the flag join each. */
-function withClients(config: AgentConfig, externalLabels: Readonly<Record<string, string>>): AgentConfig {
-  const all: ClientConfig[] = [...config.clients];
-  if (config.client !== undefined && config.client.url !== "") all.push(config.client);
-  const { client: _, ...rest } = config;
-  return {
-    ...rest,
-    clients: all.map((client) => ({
-      ...client,
-      name: nameOfClient(client),
-      external_labels: { ...externalLabels, ...client.external_labels },
-    })),
-  };
+/**
+ * One list of clients: the old single `client` (also made by flags) joins it when it has a URL. Its labels, in whose place come those of
+ * the flag if there are any, are every client's, whose own win.
+ */
+function withClients(config: AgentConfig, flagLabels: Readonly<Record<string, string>>): AgentConfig {
+  const { client: single, ...rest } = config;
+  const base = Object.keys(flagLabels).length > 0 ? flagLabels : single?.external_labels;
+  const all = config.clients.map((client) => ({ ...client, external_labels: { ...base, ...client.external_labels } }));
+  if (single !== undefined && single.url !== "") all.push({ ...single, external_labels: { ...base } });
+  return { ...rest, clients: all.map((client) => ({ ...client, name: nameOfClient(client) })) };
 }

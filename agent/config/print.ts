@@ -3,6 +3,7 @@
 import { stringify } from "yaml";
 import { printConfigBytes } from "../../lib/text/byte-size.ts";
 import { printGoDuration } from "../../lib/text/duration.ts";
+import { type ClientConfig, nameOfClient } from "./clients.ts";
 import type { AgentConfig } from "./schema.ts";
 
 /** Keys whose value is milliseconds here and a duration in the file. */
@@ -16,12 +17,24 @@ const MASK = "<secret>";
 
 /** @returns YAML text in the order of the schema */
 export function printConfig(config: AgentConfig): string {
-  return stringify(readable(config, ""), { aliasDuplicateObjects: false, lineWidth: 0, version: "1.1" });
+  return print({ ...config, clients: config.clients.map(asWritten) });
 }
 
-/** One block, without what is empty in it. */
-export function printBlocks(block: object): string {
-  return stringify(withoutEmpty(readable(block, "")), { aliasDuplicateObjects: false, lineWidth: 0, version: "1.1" });
+/** One client, without what is empty in it. */
+export function printClient(client: ClientConfig): string {
+  return print(asWritten(client), withoutEmpty);
+}
+
+/** As Go prints YAML: lists stand where their key does. */
+function print(block: object, select: (value: unknown) => unknown = (value) => value): string {
+  return stringify(select(readable(block, "")), { aliasDuplicateObjects: false, indentSeq: false, lineWidth: 0, version: "1.1" });
+}
+
+/** Without the name and `optional` that nobody has set. */
+function asWritten(client: ClientConfig): object {
+  const { name, optional, ...rest } = client;
+  const isDigest = name === nameOfClient({ ...client, name: "" });
+  return { ...(isDigest ? {} : { name }), ...rest, ...(optional && { optional }) };
 }
 
 function withoutEmpty(value: unknown): unknown {

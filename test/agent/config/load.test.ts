@@ -418,11 +418,32 @@ describe("flags and labels", () => {
   takes("make a client that follows redirects", "", ({ config }) => expect(config.clients[0]!.follow_redirects).toBe(true), {
     overrides: new Map([["client.url", "http://f/"]]),
   });
+  const labelsOf = ({ config }: LoadedConfig) => config.clients.map((client) => client.external_labels);
+  takes(
+    "labels of client are those of every client, whose own win",
+    "client: {external_labels: {a: client, b: client}}\nclients: [{url: http://a/, external_labels: {a: own}}, {url: http://b/}]",
+    (loaded) =>
+      expect(labelsOf(loaded)).toEqual([
+        { a: "own", b: "client" },
+        { a: "client", b: "client" },
+      ]),
+  );
+  takes(
+    "of the flag take the place of those of client",
+    "client: {url: http://a/, external_labels: {a: file, b: file}}\nclients: [{url: http://b/, external_labels: {c: own}}]",
+    (loaded) => expect(labelsOf(loaded)).toEqual([{ a: "flag", c: "own" }, { a: "flag" }]),
+    { externalLabels: { a: "flag" } },
+  );
+  refusesStart(
+    "two clients that are equal with the labels of client",
+    "client: {external_labels: {a: b}}\nclients: [{url: http://a/}, {url: http://a/, external_labels: {a: b}}]",
+    /duplicate client configs/,
+  );
   takes(
     "give labels to every client, the file's own win",
     "clients: [{url: http://a/, external_labels: {a: file}}, {url: http://b/}]",
-    ({ config }) =>
-      expect(config.clients.map((client) => client.external_labels)).toEqual([
+    (loaded) =>
+      expect(labelsOf(loaded)).toEqual([
         { a: "file", b: "flag" },
         { a: "flag", b: "flag" },
       ]),
@@ -473,6 +494,12 @@ describe("prints", () => {
     expect(text).toMatch(/batchwait: 1s$/m);
     expect(text).toMatch(/^ {2}graceful_shutdown_timeout: 30s$/m);
   });
+  takes("lists without indentation, and of clients no name or optional that nobody has set", BASE, ({ config }) =>
+    expect(printConfig(config)).toMatch(/^clients:\n- url: http:\/\/h\/push\n(?! {2}name:| {2}optional:)(?: {2}.*\n)*positions:$/m),
+  );
+  takes("a client's name and optional where they are set", "clients: [{url: http://h/, name: web, optional: true}]", ({ config }) =>
+    expect(printConfig(config)).toMatch(/^clients:\n- name: web\n {2}url: http:\/\/h\/\n(?: {2}.*\n)* {2}optional: true$/m),
+  );
   takes(
     "no secrets",
     "clients: [{url: 'http://me:pass@h/push', headers: {Authorization: tok, x-b: c}, basic_auth: {username: u, password: sesame}}]",
