@@ -27,7 +27,7 @@ export interface InspectOptions {
 
 /** Stages whose changes Promtail shows: those that work on one entry after the other. */
 const SHOWN_STAGES = new Set([
-  ...["labelallow", "labeldrop", "labels", "logfmt", "metrics", "output", "regex", "replace", "static_labels", "template", "tenant"],
+  ...["labelallow", "labeldrop", "labels", "logfmt", "output", "regex", "replace", "static_labels", "template", "tenant"],
   "timestamp",
 ]);
 

@@ -69,6 +69,10 @@ describe("-inspect", () => {
     expect(said.match(/stage]|\+: .*/g)).toEqual(["stage]", "+: x", "stage]", '+: {a="x"}', "stage]", "+: z", "stage]", '+: {a="z"}']);
     expect(entries.map(({ labels }) => labels.a)).toEqual(["x", "z"]);
   });
+  test("nothing is said of metrics, as Promtail says nothing", () => {
+    const { said } = inspect(STAGES("- metrics: {a: {type: Counter, config: {match_all: true, action: inc}}}"), ["x"], {});
+    expect(said).toBe("");
+  });
   test("composite stages show their parts", () => {
     const { said, entries } = inspect(STAGES("- cri: {}"), ["2020-01-01T00:00:00Z stdout P a", "2020-01-01T00:00:01Z stdout F b"], {});
     expect(said.match(/inspect: \w+/g)).toEqual(
