@@ -48,11 +48,13 @@ const CONFIG_UNIT_NAMES: readonly (readonly string[])[] = [
 ];
 
 /**
- * Reads a size of Promtail's or Loki's configuration: a whole number and a unit in any case, `K` and `KB` both 1024.
+ * Reads a size of Promtail's or Loki's configuration: a whole number and a unit in any case, `K` and `KB` both 1024. Nothing
+ * at all is 0.
  *
  * @throws ByteSizeError
  */
 export function parseConfigBytes(text: string | number): number {
+  if (text === "") return 0;
   const upper = String(text).toUpperCase();
   const match = /^(\d+)\s*([A-Z]*)\s*$/.exec(upper);
   const power = match === null ? -1 : CONFIG_UNIT_NAMES.findIndex((names) => names.includes(match[2]!));

@@ -25,6 +25,7 @@ describe("flags", () => {
   sets("a list", "-server.cluster-validation.http.excluded-paths=/a,/b", "server.cluster_validation.http.excluded_paths", "/a,/b");
   takes("one that no key belongs to", ["-server.throughput.unit=x"], ({ overrides }) => expect(overrides.size).toBe(0));
   sets("a size", "-max-line-size=256kb", "limits_config.max_line_size", "256kb");
+  sets("no size", "-max-line-size=", "limits_config.max_line_size", "");
   sets("stdin", "-stdin", "target_config.stdin", new Plain(true));
   sets("a client", "--client.url=http://h/", "client.url", "http://h/");
   refuses("an unknown one", ["-nope"], /flag provided but not defined: -nope/);

@@ -39,10 +39,11 @@ for (const [name, text, bytes] of [
   ["a number", 1024, 1024],
   ["bytes", "10B", 10],
   ["a space", "1 GB", 1024 ** 3],
+  ["nothing", "", 0],
 ] as const)
   test(`config bytes: ${name}`, () => expect(parseConfigBytes(text)).toBe(bytes));
 
-for (const text of ["", "MB", "1.5MB", "5XB", "-1", "10KiB", "99999999999EB"])
+for (const text of [" ", "MB", "1.5MB", "5XB", "-1", "10KiB", "99999999999EB"])
   test(`config bytes, refused: "${text}"`, () => expect(() => parseConfigBytes(text)).toThrow(/^unable to parse byte size: /));
 
 for (const [bytes, text] of [
