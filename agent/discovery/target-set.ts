@@ -92,7 +92,7 @@ export class TargetSet {
 type Verdict = FoundTarget | DroppedTarget;
 
 function judge(discovered: DiscoveredLabels, { relabel, hostname }: TargetSetOptions): Verdict {
-  const labels = new Map(Object.entries(discovered).filter(([, value]) => value !== ""));
+  const labels = new Map(sortedByName(Object.entries(discovered).filter(([, value]) => value !== "")));
   if (!relabel(labels)) return { reason: "dropped", text: "dropped by a relabel rule", discovered };
   const host = labels.get("__host__");
   if (host !== undefined && host !== hostname)
@@ -103,4 +103,9 @@ function judge(discovered: DiscoveredLabels, { relabel, hostname }: TargetSetOpt
   const shown = LabelSet.of([...labels].filter(([name]) => !name.startsWith("__")));
   const key = excludeGlob === "" ? `${pathGlob}:${shown}` : `${pathGlob}:${shown}:${excludeGlob}`;
   return { key, pathGlob, excludeGlob, labels: shown, discovered };
+}
+
+/** Rules go over labels by their names, which decides where `labelmap` gives one name to several. */
+function sortedByName(labels: [string, string][]): [string, string][] {
+  return labels.sort(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -37,6 +37,12 @@ describe("a target", () => {
     { pathGlob: "/a", excludeGlob: "", labels: { job: "a" } },
   );
   finds("may leave paths out", { __path__: "/a*", __path_exclude__: "/ab" }, { pathGlob: "/a*", excludeGlob: "/ab", labels: {} });
+  finds(
+    "keeps of labels mapped onto one name the last by their own names",
+    { __meta_b_x: "b", __meta_a_x: "a", __path__: "/a" },
+    { pathGlob: "/a", excludeGlob: "", labels: { c: "b" } },
+    [{ action: "labelmap", regex: "__meta_(a|b)_x", replacement: "c" }],
+  );
   finds("may get its path from a rule", { uid: "u" }, { pathGlob: "/pods/u/*.log", excludeGlob: "", labels: { uid: "u" } }, [
     { source_labels: ["uid"], target_label: "__path__", replacement: "/pods/$1/*.log" },
   ]);
