@@ -19,6 +19,9 @@ export const tlsSchema = once(() =>
     ca_file: text().optional(),
     cert_file: text().optional(),
     key_file: text().optional(),
+    ca_ref: text().optional(),
+    cert_ref: text().optional(),
+    key_ref: text().optional(),
     server_name: text().optional(),
     insecure_skip_verify: bool().default(false),
     min_version: tlsVersion().optional(),
@@ -109,15 +112,15 @@ function authFaults(client: HttpClientConfig): string[] {
   if (given(basic, oauth2) > 0 && given(bearer_token, bearer_token_file) > 0)
     faults.push("at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured");
   if (basic !== undefined) {
-    if (given(basic.username, basic.username_file) > 1)
-      faults.push("at most one of basic_auth username & username_file must be configured");
-    if (given(basic.password, basic.password_file) > 1)
-      faults.push("at most one of basic_auth password & password_file must be configured");
+    if (given(basic.username, basic.username_file, basic.username_ref) > 1)
+      faults.push("at most one of basic_auth username, username_file & username_ref must be configured");
+    if (given(basic.password, basic.password_file, basic.password_ref) > 1)
+      faults.push("at most one of basic_auth password, password_file & password_ref must be configured");
   }
   if (authorization !== undefined) {
     if (given(bearer_token, bearer_token_file) > 0) faults.push("authorization is not compatible with bearer_token & bearer_token_file");
-    if (given(authorization.credentials, authorization.credentials_file) > 1)
-      faults.push("at most one of authorization credentials & credentials_file must be configured");
+    if (given(authorization.credentials, authorization.credentials_file, authorization.credentials_ref) > 1)
+      faults.push("at most one of authorization credentials, credentials_file & credentials_ref must be configured");
     if (/^basic$/i.test(authorization.type?.trim() ?? ""))
       faults.push('authorization type cannot be set to "basic", use "basic_auth" instead');
     if (given(basic, oauth2) > 0) faults.push("at most one of basic_auth, oauth2 & authorization must be configured");
@@ -125,8 +128,8 @@ function authFaults(client: HttpClientConfig): string[] {
   if (oauth2 !== undefined) {
     if (oauth2.client_id === "") faults.push("oauth2 client_id must be configured");
     if (oauth2.token_url === "") faults.push("oauth2 token_url must be configured");
-    if (given(oauth2.client_secret, oauth2.client_secret_file) > 1)
-      faults.push("at most one of oauth2 client_secret & client_secret_file must be configured");
+    if (given(oauth2.client_secret, oauth2.client_secret_file, oauth2.client_secret_ref) > 1)
+      faults.push("at most one of oauth2 client_secret, client_secret_file & client_secret_ref must be configured");
   }
   return faults;
 }
@@ -140,21 +143,21 @@ function proxyFaults(client: ProxyConfig): string[] {
     faults.push("if proxy_from_environment is configured, proxy_url must not be configured");
   if (fromEnvironment === true && given(no_proxy) > 0)
     faults.push("if proxy_from_environment is configured, no_proxy must not be configured");
-  if (given(proxy_url) === 0 && fromEnvironment !== true && given(no_proxy) > 0)
+  if (proxy_url === undefined && fromEnvironment !== true && given(no_proxy) > 0)
     faults.push("if no_proxy is configured, proxy_url must also be configured");
   return faults;
 }
 
 function tlsFaults(tls: TlsConfig | undefined): string[] {
   if (tls === undefined) return [];
-  const { ca, ca_file, cert, cert_file, key, key_file } = tls;
+  const { ca, ca_file, ca_ref, cert, cert_file, cert_ref, key, key_file, key_ref } = tls;
   const faults: string[] = [];
-  if (given(ca, ca_file) > 1) faults.push("at most one of ca and ca_file must be configured");
-  if (given(cert, cert_file) > 1) faults.push("at most one of cert and cert_file must be configured");
-  if (given(key, key_file) > 1) faults.push("at most one of key and key_file must be configured");
-  if (given(cert, cert_file) > 0 && given(key, key_file) === 0)
+  if (given(ca, ca_file, ca_ref) > 1) faults.push("at most one of ca, ca_file & ca_ref must be configured");
+  if (given(cert, cert_file, cert_ref) > 1) faults.push("at most one of cert, cert_file & cert_ref must be configured");
+  if (given(key, key_file, key_ref) > 1) faults.push("at most one of key, key_file & key_ref must be configured");
+  if (given(cert, cert_file, cert_ref) > 0 && given(key, key_file, key_ref) === 0)
     faults.push("exactly one of key or key_file must be configured when a client certificate is configured");
-  if (given(key, key_file) > 0 && given(cert, cert_file) === 0)
+  if (given(key, key_file, key_ref) > 0 && given(cert, cert_file, cert_ref) === 0)
     faults.push("exactly one of cert or cert_file must be configured when a client key is configured");
   return faults;
 }

@@ -119,20 +119,22 @@ function clientWarnings(client: ClientConfig, path: ConfigPath): ConfigIssue[] {
     issues.push(warning([...path, "url"], `nothing can be sent to ${JSON.stringify(client.url)}: ${example}`));
   }
   if (client.stream_lag_labels !== undefined) issues.push(warning([...path, "stream_lag_labels"], "stream_lag_labels has no effect"));
-  const { basic_auth: basic, authorization, oauth2 } = client;
-  const references: [string, string, unknown][] = [
-    ["basic_auth", "username_ref", basic?.username_ref],
-    ["basic_auth", "password_ref", basic?.password_ref],
-    ["authorization", "credentials_ref", authorization?.credentials_ref],
-    ["oauth2", "client_secret_ref", oauth2?.client_secret_ref],
-  ];
-  for (const [block, key, value] of references) {
-    if (value === undefined) continue;
-    issues.push(warning([...path, block, key], `${key} has no effect: there is no manager of secrets to ask; use a file`));
-  }
-  issues.push(...proxyWarnings(client, path), ...proxyWarnings(oauth2 ?? {}, [...path, "oauth2"]));
+  issues.push(...references(client, path).map((place) => warning(place, `${place.at(-1)} ${NO_SECRETS_MANAGER}`)));
+  issues.push(...proxyWarnings(client, path), ...proxyWarnings(client.oauth2 ?? {}, [...path, "oauth2"]));
   return issues;
 }
+
+const NO_SECRETS_MANAGER = "has no effect: there is no manager of secrets to ask; use a file";
+
+/** Where secrets are named that a manager of secrets has. */
+function references(block: object, path: ConfigPath): ConfigPath[] {
+  return Object.entries(block).flatMap(([key, value]) => {
+    if (typeof value === "object" && value !== null && REFERRING.has(key)) return references(value, [...path, key]);
+    return key.endsWith("_ref") && value !== undefined ? [[...path, key]] : [];
+  });
+}
+
+const REFERRING: ReadonlySet<string> = new Set(["basic_auth", "authorization", "oauth2", "tls_config"]);
 
 function proxyWarnings({ proxy_url: url = "" }: ProxyConfig, path: ConfigPath): ConfigIssue[] {
   const scheme = /^([a-zA-Z][\w+.-]*):\/\//.exec(url)?.[1] ?? "http";

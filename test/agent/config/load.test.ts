@@ -456,7 +456,16 @@ const client = (rest: string): string => `clients: [{url: http://h/, ${rest}}]`;
 describe("reaching a server", () => {
   for (const [rest, words] of [
     ["tls_config: {min_version: TLS14}", /tls_config\.min_version: unknown TLS version: TLS14; it is one of TLS10/],
-    ["tls_config: {ca: x, ca_file: y}", /at most one of ca and ca_file/],
+    ["tls_config: {ca: x, ca_file: y}", /at most one of ca, ca_file & ca_ref/],
+    ["tls_config: {cert: x, cert_ref: y, key: z}", /at most one of cert, cert_file & cert_ref/],
+    ["tls_config: {key_file: x, key_ref: y, cert: z}", /at most one of key, key_file & key_ref/],
+    ["basic_auth: {username: a, username_ref: x}", /at most one of basic_auth username, username_file & username_ref/],
+    ["basic_auth: {password_file: a, password_ref: x}", /at most one of basic_auth password, password_file & password_ref/],
+    ["authorization: {credentials: a, credentials_ref: x}", /at most one of authorization credentials, credentials_file & credentials_ref/],
+    [
+      "oauth2: {client_id: a, token_url: http://t/, client_secret: b, client_secret_ref: c}",
+      /at most one of oauth2 client_secret, client_secret_file & client_secret_ref/,
+    ],
     ["tls_config: {cert: x}", /exactly one of key or key_file must be configured/],
     ["tls_config: {key_file: x}", /exactly one of cert or cert_file must be configured/],
     ["no_proxy: x", /if no_proxy is configured, proxy_url must also be configured/],
@@ -474,11 +483,14 @@ describe("reaching a server", () => {
   }
   for (const [rest, words] of [
     ["proxy_url: socks5://p:1080", /:1:\d+: nothing can be sent through a proxy of the kind socks5/],
-    ["basic_auth: {username: a, password_ref: b}", /password_ref has no effect/],
+    ["basic_auth: {username: a, password_ref: b}", /:1:\d+: password_ref has no effect/],
+    ["tls_config: {ca_ref: a, cert_ref: b, key_ref: c}", /ca_ref has no effect[\s\S]*cert_ref has no effect[\s\S]*key_ref has no effect/],
+    ["oauth2: {client_id: a, token_url: http://t/, tls_config: {ca_ref: b}}", /ca_ref has no effect/],
     ["optional: true", /every client is optional/],
   ] as const) {
     warns(rest, client(rest), words);
   }
+  takes("exceptions of a proxy that is none", client("no_proxy: x, proxy_url: ''"), ({ refusals }) => expect(refusals).toEqual([]));
   refusesStart(
     "not with one file of dead letters for two clients",
     "clients: [{url: http://a/, dead_letter: {path: /d}}, {url: http://b/, dead_letter: {path: /d}}]",
