@@ -22,7 +22,7 @@ import { type Finding, findingOf, findingOfText, printFinding, sortedFindings, w
 import { type AgentConfig, agentSchema } from "./schema.ts";
 import { RARE_DISCOVERIES, RARE_SOURCES, type RareBlock } from "./scrape-config.ts";
 import { refusalsOf, warningsOf } from "./verdicts.ts";
-import { keepAsWritten, nullPaths, type Plain, withoutNulls, withoutWritten } from "./written.ts";
+import { keepAsWritten, nullPaths, Plain, withoutNulls, withoutWritten } from "./written.ts";
 
 export interface LoadOptions {
   /** Candidates; the first that exists is read. None at all: the defaults, and what flags say. */
@@ -221,7 +221,8 @@ function jobIssues(value: Record<string, unknown>): ConfigIssue[] {
   const seen = new Set<unknown>();
   const issues: ConfigIssue[] = [];
   for (const [i, scrape] of listOf(value.scrape_configs).entries()) {
-    const name = (scrape as { job_name?: unknown } | null)?.job_name;
+    const written = (scrape as { job_name?: unknown } | null)?.job_name;
+    const name = written instanceof Plain ? written.written : written;
     if (typeof name === "string" && seen.has(name)) {
       issues.push({
         severity: "error",

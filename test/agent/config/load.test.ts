@@ -85,6 +85,10 @@ describe("values", () => {
     `${BASE}server:\nlimits_config:\nscrape_configs:\n- job_name: a\n  pipeline_stages:\n`,
     ({ config }) => expect(config.server.http_listen_port).toBe(80),
   );
+  takes("an empty level, and an empty period, are their defaults", `${BASE}server: {log_level: }\npositions: {sync_period: }`, (loaded) => {
+    expect([loaded.config.server.log_level, loaded.config.positions.sync_period]).toEqual(["info", 10_000]);
+    expect(loaded.refusals).toEqual([]);
+  });
   takes(
     "a text as it was written",
     "clients: [{url: http://h/, tenant_id: 0123, basic_auth: {username: 1.50, password: yes}}]",
@@ -257,6 +261,11 @@ describe("scrape configs", () => {
     `${BASE}scrape_configs:\n- job_name: a\n- job_name: a\n`,
     /:4:3: found multiple scrape configs with job name "a"/,
   );
+  refuses(
+    "a job_name twice, in quotes and without",
+    `${BASE}scrape_configs:\n- job_name: 5\n- job_name: "5"\n`,
+    /:4:3: found multiple scrape configs with job name "5"/,
+  );
   refuses("an unknown relabel action", job("relabel_configs:\n- {source_labels: [a], action: rename}"), /unknown relabel action "rename"/);
   refuses(
     "a relabel regex",
@@ -393,6 +402,8 @@ describe("warns of", () => {
   warns("an unknown encoding", job("encoding: klingon"), /:4:3: encoding "klingon" is not known.*; nothing will be read/);
   warns("a duration without a unit", "clients:\n- url: http://h/\n  batchwait: 5", /:3:3: batchwait is less than a microsecond/);
   warns("a URL nothing can be sent to", "clients:\n- url: ${LOKI_URL}\n", /:2:3: nothing can be sent to "\$\{LOKI_URL\}"/);
+  warns("stream_lag_labels", `${BASE}options: {stream_lag_labels: a}`, /:2:11: stream_lag_labels has no effect/);
+  warns("stream_lag_labels of a client", "clients: [{url: http://h/, stream_lag_labels: a}]", /:1:\d+: stream_lag_labels has no effect/);
   warns("a wal", `${BASE}wal: {enabled: true}`, /wal has no effect/);
   warns("an unknown key of a stage", job("pipeline_stages:\n- cri: {nope: 1}"), /:5:\d+: .*nope/);
   takes(
