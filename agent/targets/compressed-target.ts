@@ -4,6 +4,7 @@
 import type { BigIntStats } from "node:fs";
 import { closeSync, fstatSync, openSync } from "node:fs";
 import { messageOf } from "../../lib/runtime/invariant.ts";
+import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { digest, type FileRecord } from "../file-records.ts";
 import type { PositionSource } from "../positions.ts";
 import { batchLines, cleanText } from "../tail/batch-lines.ts";
@@ -22,6 +23,7 @@ const LOOK_AGAIN_MS = 1_000;
 const DRAIN_MS = 30_000;
 /** Files that went are known again if they come back: a folder that cannot be listed for a moment is no reason to read all again. */
 const GONE_MAX = 1_000;
+const CARRIAGE_RETURN = 13;
 
 /** One compressed file, and how many of its lines have been dealt with. */
 interface CompressedFile {
@@ -268,6 +270,7 @@ class CompressedTarget implements FileTarget, PositionSource {
     let malformedLineCount = clean.malformedLineCount;
     while (at < clean.end && !this.#stop.signal.aborted) {
       const { batch, end } = batchLines(clean.bytes, at, clean.end, 512, labels, stamper);
+      dropCarriageReturns(batch);
       const seen = Math.min(batch.count, Math.max(0, file.ledger.issued() - count));
       if (seen > 0) batch.filterLive((i) => i >= seen);
       count += batch.count;
@@ -285,6 +288,11 @@ class CompressedTarget implements FileTarget, PositionSource {
     }
     return count;
   }
+}
+
+/** Of a line end `\r\n`, as Promtail does in compressed files alone. */
+function dropCarriageReturns({ bytes, starts, ends, count }: EntryBatch): void {
+  for (let i = 0; i < count; i++) if (ends[i]! > starts[i]! && bytes[ends[i]! - 1] === CARRIAGE_RETURN) ends[i]!--;
 }
 
 /** More of the head of a file that has grown, before lines of it count as read. */

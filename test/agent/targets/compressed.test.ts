@@ -20,6 +20,7 @@ for (const [name, format, content, lines] of [
   ["zlib", "z", deflateSync("one\ntwo\n"), ["one", "two"]],
   ["two members of gzip", "gz", Buffer.concat([gzipSync("one\n"), gzipSync("two\n")]), ["one", "two"]],
   ["a last line without line feed", "gz", gzipSync("one\ntwo"), ["one", "two"]],
+  ["line ends with a carriage return", "gz", gzipSync("one\r\n\r\nt\rwo\r\r\nthree\r"), ["one", "", "t\rwo\r", "three"]],
   ["a line across pieces", "gz", gzipSync(`a\n${"x".repeat(200_000)}\nb\n`), ["a", "x".repeat(200_000), "b"]],
   ["more lines than a batch has", "gz", gzipSync(numbered("l", 30_000).text), numbered("l", 30_000).list],
 ] as const) {
