@@ -3,7 +3,7 @@
 // between that was never seen at the path. All of them are found again by looking at the neighbours.
 
 import { closeSync, fstatSync, openSync, readdirSync, statSync } from "node:fs";
-import { basename, dirname, extname } from "node:path";
+import { basename, dirname, extname, resolve } from "node:path";
 import { compareNaturally } from "../positions-file.ts";
 import { type FileId, type Fingerprint, idKey, matchesFingerprint } from "./file-identity.ts";
 
@@ -66,7 +66,7 @@ export function namesChangedSince(paths: readonly string[], afterMs: number): bo
 }
 
 function foldersOf(paths: readonly string[]): string[] {
-  return [...new Set(paths.map((path) => dirname(path)))];
+  return [...new Set(paths.map((path) => resolve(dirname(path))))];
 }
 
 /** A copy of the file's former content (copy and truncate): another file of the family that goes on where the fingerprint ends. */

@@ -1,8 +1,9 @@
 // Path patterns as Promtail's glob library takes them: `*` and `?` within a segment (a leading dot included), `[a-z]`, `[^a]`, `{a,b}`,
-// and `**` as a whole segment for any number of folders. A path that exists as it is written is itself, whatever characters it has.
+// and `**` as a whole segment for any number of folders. A path that exists as it is written is itself, whatever characters it has, and
+// keeps its way of writing (`//`, `/../`); what patterns find is written plainly.
 
-import { type Dirent, readdirSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { type Dirent, readdirSync, type Stats, statSync } from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
 import picomatch from "picomatch";
 
 /** Folders below the pattern's start that are looked into: a guard against links that lead in circles. */
@@ -18,25 +19,36 @@ export interface PathGlob {
   list(): { readonly files: string[]; readonly folders: string[] };
 }
 
-const OPTIONS = { dot: true, noextglob: true, nonegate: true, nobracket: false, strictSlashes: true } as const;
+const OPTIONS = { dot: true, nobrace: true, noextglob: true, nonegate: true, nobracket: false, strictSlashes: true } as const;
 
 /** @throws Error when the pattern is malformed (`[` without `]`, `{` without `}`) */
 export function openGlob(pattern: string): PathGlob {
   const absolute = resolve("/", pattern) === pattern ? pattern : resolve(pattern);
   checkBrackets(absolute);
-  return new SegmentGlob(absolute);
+  const asWritten = isAbsolute(pattern) && pattern !== absolute && !SPECIAL.test(pattern) ? pattern : undefined;
+  return new SegmentGlob(absolute, asWritten);
 }
+
+/** Undefined: nothing is excluded. A relative pattern excludes from relative patterns alone, as in Promtail, which compares what both find. */
+export function openExclude(exclude: string, pathGlob: string): PathGlob | undefined {
+  return exclude === "" || isAbsolute(exclude) !== isAbsolute(pathGlob) ? undefined : openGlob(exclude);
+}
+
+const SPECIAL = /[*?[{\\]/;
 
 class SegmentGlob implements PathGlob {
   readonly pattern: string;
+  readonly #asWritten: string | undefined;
   readonly #alternatives: readonly (readonly Segment[])[];
 
-  constructor(pattern: string) {
+  constructor(pattern: string, asWritten: string | undefined) {
     this.pattern = pattern;
+    this.#asWritten = asWritten;
     this.#alternatives = splitSegments(pattern);
   }
 
   matches(path: string): boolean {
+    if (this.#asWritten !== undefined && isFile(this.#asWritten)) return path === this.#asWritten;
     return path === this.pattern || this.#alternatives.some((segments) => matchesAll(segments, namesOf(path)));
   }
 
@@ -45,7 +57,8 @@ class SegmentGlob implements PathGlob {
   }
 
   list(): { readonly files: string[]; readonly folders: string[] } {
-    if (isFile(this.pattern)) return { files: [this.pattern], folders: [join(this.pattern, "..")] };
+    const itself = [this.#asWritten, this.pattern].find((path) => path !== undefined && isFile(path));
+    if (itself !== undefined) return { files: [itself], folders: [join(itself, "..")] };
     const files = new Set<string>();
     const folders = new Set<string>();
     for (const segments of this.#alternatives) walk("/", segments, 0, { files, folders, depth: 0 });
@@ -78,17 +91,22 @@ function segmentOf(text: string): Segment {
   let segment = known.get(text);
   if (segment !== undefined) return segment;
   if (text === "**") segment = { text, kind: "any-depth", regex: undefined };
-  else if (!/[*?[{\\]/.test(text)) segment = { text, kind: "plain", regex: undefined };
+  else if (!SPECIAL.test(text)) segment = { text, kind: "plain", regex: undefined };
   // Only the expression, and not picomatch's own matcher: that keeps all that was found out about the pattern, several kilobytes.
-  else segment = { text, kind: "glob", regex: picomatch.makeRe(text.replace(/\[!/g, "[^"), OPTIONS) };
+  else segment = { text, kind: "glob", regex: regexOf(text) };
   if (known.size >= SEGMENTS_MAX) known.clear();
   known.set(text, segment);
   return segment;
 }
 
+function regexOf(text: string): RegExp {
+  const alternatives = expandBraces(text.replace(/\[!/g, "[^"), () => true).filter((alternative) => alternative !== "");
+  return new RegExp(alternatives.map((alternative) => picomatch.makeRe(alternative, OPTIONS).source).join("|") || "(?!)");
+}
+
 /** Splits at slashes outside braces; a brace group with slashes in it makes the rest one pattern per alternative. */
 function splitSegments(pattern: string): Segment[][] {
-  return expandBraces(pattern).map((alternative) =>
+  return expandBraces(pattern, (group) => group.includes("/") || group.includes("**")).map((alternative) =>
     alternative
       .split("/")
       .filter((text) => text !== "")
@@ -117,12 +135,41 @@ function leadsThrough(segments: readonly Segment[], names: readonly string[]): b
   return true;
 }
 
-function expandBraces(pattern: string): string[] {
-  const open = pattern.search(/\{[^{}]*\/[^{}]*\}/);
-  if (open < 0) return [pattern];
-  const close = pattern.indexOf("}", open);
-  const [before, inside, after] = [pattern.slice(0, open), pattern.slice(open + 1, close), pattern.slice(close + 1)];
-  return inside.split(",").flatMap((choice) => expandBraces(before + choice + after));
+/** Alternatives of the groups that are wanted: one, several or empty ones, groups within groups. There are no ranges (`{1..3}`). */
+function expandBraces(pattern: string, isWanted: (group: string) => boolean, from = 0): string[] {
+  const open = openingBrace(pattern, from);
+  const group = open < 0 ? undefined : groupAt(pattern, open);
+  if (group === undefined) return [pattern];
+  const { choices, end } = group;
+  if (!isWanted(pattern.slice(open, end))) return expandBraces(pattern, isWanted, end);
+  return choices.flatMap((choice) => expandBraces(pattern.slice(0, open) + choice + pattern.slice(end), isWanted, open));
+}
+
+function openingBrace(pattern: string, from: number): number {
+  for (let i = from; i < pattern.length; i++) {
+    if (pattern[i] === "{") return i;
+    if (pattern[i] === "\\") i++;
+    else if (pattern[i] === "[") i = Math.max(i, pattern.indexOf("]", i + 2));
+  }
+  return -1;
+}
+
+function groupAt(pattern: string, open: number): { readonly choices: string[]; readonly end: number } | undefined {
+  const choices: string[] = [];
+  let depth = 0;
+  let start = open + 1;
+  for (let i = start; i < pattern.length; i++) {
+    const char = pattern[i];
+    if (char === "\\") i++;
+    else if (char === "{") depth++;
+    else if (char === "}" && depth > 0) depth--;
+    else if (depth === 0 && (char === "," || char === "}")) {
+      choices.push(pattern.slice(start, i));
+      start = i + 1;
+      if (char === "}") return { choices, end: start };
+    }
+  }
+  return undefined;
 }
 
 interface Found {
@@ -184,11 +231,20 @@ function isFileEntry(entry: Dirent, path: string): boolean {
 }
 
 export function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  return statOf(path)?.isFile() ?? false;
 }
 
 function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return statOf(path)?.isDirectory() ?? false;
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    // Something in its way is no folder, or not ours to look into.
+    return undefined;
+  }
 }
 
 function checkBrackets(pattern: string): void {

@@ -11,7 +11,7 @@ import { batchLines, cleanText } from "../tail/batch-lines.ts";
 import { type Compression, compressionOf, decompress, wholeLines } from "../tail/decompress.ts";
 import { HEAD_BYTES_MAX, idKey, idOf, readAt, statFile } from "../tail/file-identity.ts";
 import { LINE_BYTES_MAX } from "../tail/file-tail.ts";
-import { openGlob, type PathGlob } from "../tail/glob.ts";
+import { openExclude, openGlob, type PathGlob } from "../tail/glob.ts";
 import { offsetOf } from "../tail/noted-records.ts";
 import { sharedTailPool, type TailPool } from "../tail/tail-pool.ts";
 import { TailPump } from "../tail/tail-pump.ts";
@@ -74,7 +74,7 @@ class CompressedTarget implements FileTarget, PositionSource {
     this.#compression = compression;
     this.#initialDelayMs = initialDelayMs;
     this.#glob = openGlob(pathGlob);
-    this.#exclude = excludeGlob === "" ? undefined : openGlob(excludeGlob);
+    this.#exclude = openExclude(excludeGlob, pathGlob);
     this.#encoding = openEncoding(options.options.encoding ?? "");
     this.#owner = digest(`${labels} ${this.#glob.pattern}`);
     this.#pool = options.pool ?? sharedTailPool(log);

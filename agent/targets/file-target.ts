@@ -10,7 +10,7 @@ import type { FolderListener } from "../tail/directory-watch.ts";
 import { statFile } from "../tail/file-identity.ts";
 import { type FileTail, LINE_BYTES_MAX } from "../tail/file-tail.ts";
 import type { FollowContext } from "../tail/follow-context.ts";
-import { isFile, openGlob, type PathGlob } from "../tail/glob.ts";
+import { isFile, openExclude, openGlob, type PathGlob } from "../tail/glob.ts";
 import { offsetOf, takeRecords } from "../tail/noted-records.ts";
 import { PathFollower } from "../tail/path-follower.ts";
 import { leavingKey, sharedTailPool, type TailPool } from "../tail/tail-pool.ts";
@@ -73,7 +73,7 @@ class GlobTarget implements FileTarget, PositionSource, FolderListener, Sleeper 
     const { options: reading, metrics, log, clock, labels, positions, sink, pathGlob } = options;
     this.#pool = options.pool ?? sharedTailPool(log);
     this.#glob = openGlob(pathGlob);
-    this.#exclude = options.excludeGlob === "" ? undefined : openGlob(options.excludeGlob);
+    this.#exclude = openExclude(options.excludeGlob, pathGlob);
     this.#owner = digest(`${labels} ${this.#glob.pattern}`);
     this.#pump = new TailPump({ pipeline: options.pipeline(), sink, pool: this.#pool, metrics, clock, log });
     this.#context = {

@@ -40,6 +40,25 @@ for (const [name, content, lines] of [
   });
 }
 
+test("reading: a path without wildcards is named and noted as it is written, each of its files read once", async () => {
+  await open({ "logs/app.log": "a\n" }, { glob: "logs/..//logs/app.log" });
+  const written = `${rig.folder}/logs/..//logs/app.log`;
+  await rig.untilLines(1);
+  renameSync(rig.path("logs/app.log"), rig.path("logs/app.log.1"));
+  writeFileSync(rig.path("logs/app.log"), "b\n");
+  await rig.untilLines(2);
+  await rig.stop();
+  appendFileSync(rig.path("logs/app.log"), "c\n");
+  renameSync(rig.path("logs/app.log"), rig.path("logs/app.log.2"));
+  writeFileSync(rig.path("logs/app.log"), "d\n");
+  await rig.start();
+  await rig.untilLines(4);
+  await pause(400);
+  expect(rig.lines()).toEqual(["a", "b", "c", "d"]);
+  expect(new Set([...rig.sent, ...rig.sink.acknowledged].map((sent) => sent.filename))).toEqual(new Set([written]));
+  await rig.until(() => rig.positions.get(written) === "2", "the position");
+});
+
 test("reading: lines are stamped in strictly increasing order", async () => {
   await open({ "a.log": "x\n".repeat(20_000) });
   await rig.until(() => rig.lines().length === 20_000, "all lines");

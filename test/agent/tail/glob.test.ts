@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { familyOf } from "../../../agent/tail/generations.ts";
-import { openGlob } from "../../../agent/tail/glob.ts";
+import { openExclude, openGlob } from "../../../agent/tail/glob.ts";
 
 let folder: string;
 beforeAll(() => {
@@ -43,6 +43,15 @@ describe("glob", () => {
     ["[!a].log", ["b.log"]],
     ["[a-b].log*", ["a.log", "b.log", "b.log.1"]],
     ["{a,b}.log", ["a.log", "b.log"]],
+    ["{a}.log", ["a.log"]],
+    ["{a..c}.log", []],
+    ["{a.log,b.{log,log.1}}", ["a.log", "b.log", "b.log.1"]],
+    ["b.log{,.1}", ["b.log", "b.log.1"]],
+    ["{,sub}", []],
+    ["[{a]{.,-}log", ["a.log"]],
+    ["\\{a\\}.log", []],
+    ["{sub/{a,deep/c},other/a}.log", ["other/a.log", "sub/a.log", "sub/deep/c.log"]],
+    ["{sub,none}/{**,none}/*.log", ["sub/a.log", "sub/deep/c.log"]],
     ["{sub,other}/a.log", ["other/a.log", "sub/a.log"]],
     ["{a.log,sub/deep/c.log}", ["a.log", "sub/deep/c.log"]],
     ["*/a.log", ["linked/a.log", "other/a.log", "sub/a.log"]],
@@ -59,6 +68,30 @@ describe("glob", () => {
       for (const path of glob.list().files) expect(glob.matches(path), path).toBe(true);
     });
   }
+
+  for (const spelling of ["/./a.log", "//a.log", "/sub/../a.log"]) {
+    test(`${spelling} keeps its way of writing, and is matched by no other`, () => {
+      const written = `${folder}${spelling}`;
+      const glob = openGlob(written);
+      expect(glob.list()).toEqual({ files: [written], folders: [folder] });
+      expect([written, join(folder, "a.log")].map((path) => glob.matches(path))).toEqual([true, false]);
+    });
+  }
+  test("what a pattern finds is written plainly", () =>
+    expect(openGlob(`${folder}//sub/../b.*`).list().files).toEqual([join(folder, "b.log"), join(folder, "b.log.1")]));
+  test("a file with a slash behind it is the file", () => expect(list("a.log/")).toEqual(["a.log"]));
+
+  for (const [exclude, pathGlob, excludes] of [
+    ["/var/log/b.log", "/var/log/*.log", true],
+    ["*b.log", "/var/log/*.log", false],
+    ["/var/log/b.log", "*.log", false],
+    ["", "/var/log/*.log", false],
+  ] as const) {
+    test(`exclude ${JSON.stringify(exclude)} of ${pathGlob}`, () =>
+      expect(openExclude(exclude, pathGlob)?.matches("/var/log/b.log") === true).toBe(excludes));
+  }
+  test("a relative exclude of a relative pattern", () =>
+    expect(openExclude("*b.log", "*.log")!.matches(join(process.cwd(), "b.log"))).toBe(true));
 
   test("links in circles come to an end", () => expect(list("other/**/b.log").length).toBeGreaterThan(0));
   test("`*` stays within a segment", () => expect(openGlob("/var/*.log").matches("/var/a/b.log")).toBe(false));

@@ -150,7 +150,7 @@ export class Rig {
   async openTarget(labels: Record<string, string>): Promise<void> {
     const log = createLog({ level: "debug", write: (line) => void this.logLines.push(line) });
     this.target = await openFileTarget({
-      pathGlob: this.path(this.options.glob ?? "*.log"),
+      pathGlob: `${this.folder}/${this.options.glob ?? "*.log"}`,
       excludeGlob: this.options.exclude === undefined ? "" : this.path(this.options.exclude),
       labels: LabelSet.fromObject(labels),
       pipeline: this.options.pipeline ?? passThrough,
