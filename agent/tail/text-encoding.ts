@@ -22,13 +22,14 @@ export interface TextEncoding {
  * @throws Error for a name that is not known
  */
 export function openEncoding(name: string): TextEncoding | undefined {
-  const plain = name.toLowerCase().replace(/[^a-z0-9]/g, "");
+  const known = knownNameOf(name);
+  const plain = known.replace(/[^a-z0-9]/g, "");
   if (plain === "" || plain === "utf8") return undefined;
   if (plain === "utf16" || plain === "ucs2" || plain === "unicode") return unicode(name, 2, "be", true);
   if (plain === "utf16le" || plain === "utf16be") return unicode(name, 2, plain.endsWith("le") ? "le" : "be", false);
   if (plain === "utf32") return unicode(name, 4, "be", true);
   if (plain === "utf32le" || plain === "utf32be") return unicode(name, 4, plain.endsWith("le") ? "le" : "be", false);
-  const decode = decoderOf(name);
+  const decode = decoderOf(known);
   if (decode === undefined) {
     throw new Error(`encoding "${name}" is not known; use an IANA name such as UTF-16LE, windows-1252, gbk or shift_jis`);
   }
@@ -43,12 +44,35 @@ export function openEncoding(name: string): TextEncoding | undefined {
   return encoding;
 }
 
+/** Registered names under which neither iconv-lite nor the platform knows an encoding, or not all of its characters (`cp936`). */
+const REGISTERED: Readonly<Record<string, string>> = {
+  cp936: "gbk",
+  ms936: "gbk",
+  "windows-936": "gbk",
+  ccsid00858: "cp858",
+  cp00858: "cp858",
+  csibm00858: "cp858",
+  ibm00858: "cp858",
+  "pc-multilingual-850+euro": "cp858",
+  cseucpkdfmtjapanese: "euc-jp",
+  extended_unix_code_packed_format_for_japanese: "euc-jp",
+  "iso_8859-6-e": "iso-8859-6",
+  "iso_8859-6-i": "iso-8859-6",
+};
+/** For programs, the registry has a name without hyphens of each encoding. */
+const REGISTERED_SHORT = /^cs(utf8|utf16(?:be|le)?|windows\d+|iso88591[3-6]|koi8u|gbk|gb18030)$/;
+
+function knownNameOf(name: string): string {
+  const lower = name.trim().toLowerCase();
+  return REGISTERED[lower] ?? REGISTERED_SHORT.exec(lower)?.[1] ?? lower;
+}
+
 /** What iconv-lite calls encodings too, but what turns text into something else. */
 const NO_TEXT = new Set(["base64", "binary", "hex"]);
 
 /** The decoder of a name; the platform's own knows some that iconv-lite does not (`iso-2022-jp`). */
 function decoderOf(name: string): TextEncoding["decode"] | undefined {
-  if (NO_TEXT.has(name.toLowerCase())) return undefined;
+  if (NO_TEXT.has(name)) return undefined;
   const iconv = loadIconv();
   if (iconv.encodingExists(name)) {
     return (bytes) => iconv.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), name, { stripBOM: false });
