@@ -102,7 +102,7 @@ class GelfReader {
       return;
     }
     const labels = this.#context.relabel.labelsOf(this.#labelsOf(message));
-    if (labels === undefined || labels.size === 0) return this.#metrics.dropped.inc({ reason: "empty_labels" });
+    if (labels === undefined) return this.#metrics.dropped.inc({ reason: "relabel" });
     this.#metrics.entries.inc();
     this.#received.add(message.json, this.#config.use_incoming_timestamp ? message.time : undefined, labels);
   }

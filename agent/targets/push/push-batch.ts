@@ -12,7 +12,7 @@ export interface PushRules {
   readonly relabel: EntryRelabel;
   /** Given to every stream, over its own labels of these names; the rules see them. */
   readonly labels: Readonly<Record<string, string>>;
-  /** Counts entries that the rules drop, or leave without any label. */
+  /** Counts entries that the rules drop. */
   readonly dropped: (entryCount: number) => void;
   readonly nowNs: () => readonly [sec: number, nanos: number];
   /** Entries keep their time; else they get the present. */
@@ -47,8 +47,7 @@ function labelsOf({ labelsText }: PushStream, tenant: string, { relabel, labels 
   }
   if (tenant !== "") raw.set(TENANT_LABEL, tenant);
   for (const [name, value] of Object.entries(labels)) raw.set(name, value);
-  const found = relabel.labelsOf(raw);
-  return found?.size === 0 ? undefined : found;
+  return relabel.labelsOf(raw);
 }
 
 function addStream(batch: EntryBatch, columns: PushColumns, { from, to }: PushStream, labels: LabelSet, rules: PushRules): void {

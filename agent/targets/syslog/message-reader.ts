@@ -60,7 +60,7 @@ export class MessageReader {
     if (message === undefined) return;
     if (message.textEnd <= message.textStart) return metrics.emptyMessages.inc();
     const labels = relabel.labelsOf(this.#labelsOf(message, sender));
-    if (labels === undefined || labels.size === 0) return metrics.dropped.inc({ reason: "empty_labels" });
+    if (labels === undefined) return metrics.dropped.inc({ reason: "relabel" });
     const whole = useWholeMessage && format === "rfc5424";
     const line = whole ? bytes.subarray(start, trimTextEnd(bytes, start, end)) : bytes.subarray(message.textStart, message.textEnd);
     metrics.entries.inc();

@@ -2,7 +2,7 @@ import type { Counter, Registry } from "prom-client";
 import { counter } from "../../metric.ts";
 
 /** Why a message that was received is not sent. */
-export type SyslogDrop = "in_flight_limit" | "socket_buffer" | "empty_labels" | "unconfirmed" | "connection_limit";
+export type SyslogDrop = "in_flight_limit" | "socket_buffer" | "relabel" | "unconfirmed" | "connection_limit";
 
 /** Promtail's metrics of syslog, and our own of what it leaves unsaid. */
 export interface SyslogMetrics {

@@ -106,6 +106,14 @@ describe("the source", () => {
     expect(await metric("entries_total")).toBe(3);
   });
 
+  test("counts what a rule drops, and hands on what has no labels: stages may give it some", async () => {
+    await start({ labels: {} }, { relabel: [{ action: "drop", source_labels: ["__gelf_message_host"], regex: "web" }] });
+    await send(FULL, "{}");
+    await harness.until(() => harness.lines.length === 1);
+    expect(harness.entries).toEqual(["{} {}"]);
+    expect(await metric("dropped_total", { reason: "relabel" })).toBe(1);
+  });
+
   test("counts garbage and messages that stay incomplete", async () => {
     await start();
     await send("garbage", ...chunksOf(Buffer.from(FULL), 4).slice(1), FULL);

@@ -98,6 +98,12 @@ describe("labels", () => {
     expect(await run.metric("logentry_dropped_lines_total", { reason: "relabel" })).toBe(2);
   });
 
+  test("may be none: stages may give some", async () => {
+    await open();
+    await run.post(PUSH, json([{ __x: "1" }, [["1", "l"]]], [{}, [["2", "m"]]]), JSON_TYPE);
+    expect(run.entries.map(({ labels, line }) => [labels, line])).toEqual([[{}, "l"], [{}, "m"]]); // biome-ignore format: one line
+  });
+
   test("that begin with two underscores are for the rules only, and so is the tenant", async () => {
     await open("", [{ source_labels: ["__tenant_id__", "__x"], target_label: "seen" }]);
     await run.post(PUSH, json([{ app: "a", __x: "1" }, [["1", "l"]]]), { ...JSON_TYPE, "x-scope-orgid": "acme" });
