@@ -3,7 +3,7 @@
 
 import { type FSWatcher, watch } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { TIMER_MS_MAX } from "../../lib/runtime/clock.ts";
 import { type ConfigDocument, parseYaml } from "../../lib/runtime/config-file.ts";
 import { messageOf } from "../../lib/runtime/invariant.ts";
@@ -11,7 +11,7 @@ import type { Log } from "../../lib/runtime/log.ts";
 import type { FileSdConfig } from "../config/scrape-config.ts";
 import { keepAsWritten } from "../config/written.ts";
 import type { Discovery, TargetGroup } from "./discovery.ts";
-import { writtenGroups } from "./written-groups.ts";
+import { withFoldedKeys, writtenGroups } from "./written-groups.ts";
 
 /** Editors and atomic replacements make several events of one change. */
 const SETTLE_MS = 50;
@@ -115,9 +115,7 @@ async function listFiles(pattern: string): Promise<string[]> {
   const names = await readdir(folder).catch((): string[] => []);
   if (after === undefined) return names.includes(before!) ? [pattern] : [];
   return names
-    .filter(
-      (name) => name.length >= before!.length + after.length && name.startsWith(before!) && name.endsWith(after) && !name.startsWith("."),
-    )
+    .filter((name) => name.length >= before!.length + after.length && name.startsWith(before!) && name.endsWith(after))
     .sort()
     .map((name) => join(folder, name));
 }
@@ -125,9 +123,8 @@ async function listFiles(pattern: string): Promise<string[]> {
 async function readGroups(file: string): Promise<TargetGroup[]> {
   const text = await readFile(file, "utf8");
   // JSON files may have tabs, which YAML refuses as indentation.
-  const document: ConfigDocument =
-    extname(file).toLowerCase() === ".json"
-      ? { file, value: JSON.parse(text) as unknown, where: (): string => file }
-      : parseYaml(text, file, keepAsWritten);
+  const document: ConfigDocument = /\.json$/i.test(file)
+    ? { file, value: withFoldedKeys(JSON.parse(text)), where: (): string => file }
+    : parseYaml(text, file, keepAsWritten);
   return writtenGroups(document, file, "__meta_filepath");
 }

@@ -8,7 +8,7 @@ import { httpOf } from "../client-settings.ts";
 import type { HttpSdConfig } from "../config/discoveries.ts";
 import type { Discovery, TargetGroup } from "./discovery.ts";
 import { PeriodicDiscovery } from "./periodic.ts";
-import { writtenGroups } from "./written-groups.ts";
+import { withFoldedKeys, writtenGroups } from "./written-groups.ts";
 
 const TIMEOUT_MS = 30_000;
 const JSON_TYPE = /^application\/json(?:;\s*charset=(?:"utf-8"|utf-8))?$/i;
@@ -35,5 +35,5 @@ async function askFor(client: ApiClient, path: string, url: string, signal: Abor
   if (answer.status !== 200) throw new Error(`${url} answered with status ${answer.status}, not 200`);
   const type = answer.header("content-type");
   if (!JSON_TYPE.test(type)) throw new Error(`${url} answered with content type ${JSON.stringify(type)}, not application/json`);
-  return writtenGroups({ file: url, value: answer.body, where: () => url }, url, "__meta_url");
+  return writtenGroups({ file: url, value: withFoldedKeys(answer.body), where: () => url }, url, "__meta_url");
 }

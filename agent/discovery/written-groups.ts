@@ -6,7 +6,19 @@ import { labels, list, textList } from "../config/fields.ts";
 import { withoutNulls } from "../config/written.ts";
 import type { TargetGroup } from "./discovery.ts";
 
-const groupsSchema = list(z.strictObject({ targets: textList(), labels: labels().prefault({}) }));
+const groupSchema = z.strictObject({ targets: textList(), labels: labels().prefault({}) });
+const groupsSchema = list(groupSchema);
+const KEYS = Object.keys(groupSchema.shape);
+
+/** Groups in JSON may have their keys in any case, as Go reads them. */
+export function withFoldedKeys(groups: unknown): unknown {
+  return Array.isArray(groups) ? groups.map(foldKeys) : groups;
+}
+
+function foldKeys(group: unknown): unknown {
+  if (typeof group !== "object" || group === null || Array.isArray(group)) return group;
+  return Object.fromEntries(Object.entries(group).map(([key, value]) => [KEYS.find((known) => known === key.toLowerCase()) ?? key, value]));
+}
 
 /**
  * @param origin names the groups, each with its number, and is the value of each group's label `originLabel`

@@ -56,10 +56,21 @@ describe("reads", () => {
     await start("a.json");
     expect(shown()).toEqual({ "a.json:0": [[{ __address__: "x" }], { __path__: "/a", __meta_filepath: join(folder, "a.json") }] });
   });
+  test("json with keys in any case, of the groups alone", async () => {
+    write("a.json", '[{"Targets": ["x"], "LABELS": {"Job": "a"}}]');
+    write("b.yml", "- Targets: [x]\n");
+    await start("a.json", "b.yml");
+    expect(shown()).toEqual({ "a.json:0": [[{ __address__: "x" }], { Job: "a", __meta_filepath: join(folder, "a.json") }] });
+  });
   test("files by a star", async () => {
     for (const name of ["a-1.json", "a-2.json", "b.json", "a-3.yaml"]) write(name, '[{"targets": ["x"]}]');
     await start("a-*.json");
     expect(Object.keys(shown())).toEqual(["a-1.json:0", "a-2.json:0"]);
+  });
+  test("files by a star, those with a dot in front too", async () => {
+    for (const name of [".a.json", ".json", "b.json"]) write(name, '[\n\t{"targets": ["x"]}\n]');
+    await start("*.json");
+    expect(Object.keys(shown())).toEqual([".a.json:0", ".json:0", "b.json:0"]);
   });
   test("nothing of a broken file, and says where it is broken", async () => {
     write("a.yml", "- targets: [x]\n  label: {}\n");

@@ -61,8 +61,8 @@ async function until(condition: () => boolean): Promise<void> {
 const shown = (): object => [...told.values()].map(({ targets, labels }) => [targets.map(({ __address__: address }) => address), labels]);
 
 describe("groups of an answer", () => {
-  test("have their targets, their labels and the URL", async () => {
-    gives([...ONE, { targets: ["c:80"] }]);
+  test("have their targets, their labels and the URL, keys in any case", async () => {
+    gives([...ONE, { Targets: ["c:80"] }]);
     await start();
     expect(shown()).toEqual([
       [["a:80", "b:80"], { job: "web", __meta_url: urlOf() }],
@@ -81,7 +81,7 @@ describe("groups of an answer", () => {
     ]);
   });
   test("that are gone from the next one are withdrawn", async () => {
-    gives([...ONE, { targets: ["c:80"] }]);
+    gives([...ONE, { Targets: ["c:80"] }]);
     await start();
     gives(ONE);
     await until(() => told.size === 1);
