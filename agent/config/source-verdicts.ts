@@ -10,7 +10,7 @@ import type { JournalConfig } from "../targets/journal/open-journal.ts";
 import { readMaxAgeMs } from "../targets/journal/start-point.ts";
 import { type KafkaConfig, kafkaSettings } from "../targets/kafka/settings.ts";
 import { sourceKeyOf } from "../targets/open-sources.ts";
-import { type SyslogConfig, syslogSettings } from "../targets/syslog/settings.ts";
+import { type SyslogConfig, syslogSettings, syslogWarnings } from "../targets/syslog/settings.ts";
 import type { RareBlock, ScrapeConfig } from "./scrape-config.ts";
 
 /** Only the source that is read is looked at: the others are not opened. */
@@ -30,7 +30,7 @@ export function sourceRefusals(scrape: ScrapeConfig, path: ConfigPath): ConfigIs
     check("journal", () => readMaxAgeMs(journal.max_age));
     check("journal", () => parseMatches(journal.matches));
   }
-  if (isRead<SyslogConfig>(syslog, "listen_address", "listen_protocol", "syslog_format")) check("syslog", () => syslogSettings(syslog));
+  if (isReadSyslog(syslog)) check("syslog", () => syslogSettings(syslog));
   if (isRead<GelfConfig>(gelf, "listen_address")) check("gelf", () => gelfAddress(gelf));
   if (isRead<KafkaConfig>(kafka, "group_id", "version", "assignor") && areLists(kafka.brokers, kafka.topics)) {
     check("kafka", () => kafkaSettings(kafka));
@@ -43,6 +43,15 @@ export function sourceRefusals(scrape: ScrapeConfig, path: ConfigPath): ConfigIs
   }
   return issues;
 }
+
+export function sourceWarnings(scrape: ScrapeConfig, path: ConfigPath): ConfigIssue[] {
+  const { syslog } = scrape;
+  if (sourceKeyOf(scrape) !== "syslog" || !isReadSyslog(syslog)) return [];
+  return syslogWarnings(syslog).map((text) => ({ severity: "warning", path: [...path, "syslog"], message: `syslog.${text}` }));
+}
+
+const isReadSyslog = (block: unknown): block is SyslogConfig =>
+  isRead<SyslogConfig>(block, "listen_address", "listen_protocol", "syslog_format");
 
 /** Whether the schema has read the block: one with a fault, of which the schema tells, is there as it was written. */
 function isRead<Block>(block: unknown, ...texts: (keyof Block & string)[]): block is Block {

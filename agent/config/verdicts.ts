@@ -11,7 +11,7 @@ import type { ProxyConfig } from "./http-client.ts";
 import { DURATIONS } from "./print.ts";
 import type { AgentConfig } from "./schema.ts";
 import { fileDiscoveriesOf, RARE_DISCOVERIES, RARE_SOURCES, type RareBlock, type ScrapeConfig } from "./scrape-config.ts";
-import { sourceRefusals } from "./source-verdicts.ts";
+import { sourceRefusals, sourceWarnings } from "./source-verdicts.ts";
 import { whyUnsupported } from "./unsupported.ts";
 
 /** Rare blocks that can be run; the others are checked, and refused at start. */
@@ -143,7 +143,7 @@ function proxyWarnings({ proxy_url: url = "" }: ProxyConfig, path: ConfigPath): 
 }
 
 function scrapeWarnings(scrape: ScrapeConfig, path: ConfigPath): ConfigIssue[] {
-  const issues: ConfigIssue[] = [];
+  const issues = sourceWarnings(scrape, path);
   for (const [k, group] of (scrape.static_configs ?? []).entries()) {
     issues.push(...labelNameIssues(group.labels, [...path, "static_configs", k, "labels"]));
   }

@@ -340,18 +340,17 @@ describe("starts", () => {
 describe("a source that could not be opened does not start:", () => {
   refusesStart("max_age", job('journal: {max_age: "1 day"}'), /:4:3: journal\.max_age: time: unknown unit/);
   refusesStart("matches", job("journal: {matches: a=b}"), /:4:3: journal\.matches: "a=b" is not of the form FIELD=value/);
-  refusesStart("a syslog without address", job("syslog: {}"), /:4:3: syslog\.listen_address "": no address to listen on/);
+  refusesStart("an address without port", job("syslog: {listen_address: localhost}"), /:4:3: syslog\.listen_address "localhost": no port/);
   refusesStart(
     "a protocol",
     job('syslog: {listen_address: ":1514", listen_protocol: sctp}'),
     /syslog\.listen_protocol "sctp" is not one of/,
   );
-  refusesStart("a format", job('syslog: {listen_address: ":1514", syslog_format: rfc1}'), /syslog\.syslog_format "rfc1" is not one of/);
   takes("but one beside files, which are read", job("syslog: {}\nwindows_events: {}\nstatic_configs: []"), ({ refusals }) =>
     expect(refusals).toEqual([]),
   );
   refusesStart("an address", job('gelf: {listen_address: "::1:12201"}'), /gelf\.listen_address .*square brackets/);
-  takes("but one that can", job('journal: {namespace: a}\nsyslog: {listen_address: ":1514"}\ngelf: {}'), ({ refusals }) =>
+  takes("but one that can", job("journal: {namespace: a}\nsyslog: {syslog_format: rfc1}\ngelf: {}"), ({ refusals }) =>
     expect(refusals).toEqual([]),
   );
   takes("not with a source that could not be opened", job("kafka: {brokers: [b], topics: ['^(']}"), ({ refusals }) =>
@@ -398,6 +397,12 @@ describe("warns of", () => {
     "two kinds of discovery beside a source",
     job("syslog: {}\nstatic_configs: []\nfile_sd_configs: []"),
     /static_configs, file_sd_configs are read, syslog ignored/,
+  );
+  warns("a syslog without address", job("syslog: {}"), /:4:3: syslog\.listen_address is empty: a free port is listened on/);
+  warns(
+    "an unknown format of syslog",
+    job('syslog: {listen_address: ":1514", syslog_format: rfc1}'),
+    /:4:3: syslog\.syslog_format "rfc1" is not one of rfc5424, rfc3164: rfc5424 is read/,
   );
   warns("an unknown encoding", job("encoding: klingon"), /:4:3: encoding "klingon" is not known.*; nothing will be read/);
   warns("a duration without a unit", "clients:\n- url: http://h/\n  batchwait: 5", /:3:3: batchwait is less than a microsecond/);

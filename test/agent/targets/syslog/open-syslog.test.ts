@@ -192,6 +192,14 @@ describe("options", () => {
     expect(harness.times[0]! >= beforeNs && harness.times[1]! > harness.times[0]!).toBe(true);
   });
 
+  test("as RFC 5424 in an unknown format, on a free port without an address", async () => {
+    await start({ listen_address: "", syslog_format: "rfc1" });
+    expect(port()).toBeGreaterThan(0);
+    (await dial()).write(`${message("a")}\n`);
+    await has(1);
+    expect(harness.lines).toEqual(["a"]);
+  });
+
   test("the whole message", async () => {
     await start({ use_rfc5424_message: true });
     (await dial()).write(`${message("a")}\n`);
@@ -225,9 +233,8 @@ describe("options", () => {
   });
 
   test.each([
-    [{ listen_address: "" }, "listen_address"],
+    [{ listen_address: "localhost" }, "listen_address"],
     [{ listen_protocol: "sctp" }, 'listen_protocol "sctp" is not one of tcp, udp'],
-    [{ syslog_format: "rfc1" }, 'syslog_format "rfc1" is not one of rfc5424, rfc3164'],
     [{ tls_config: { cert_file: "/nowhere.pem" } }, "cannot read /nowhere.pem of tls_config.cert_file"],
     [{ tls_config: { ca: "x" } }, "tls_config needs both cert_file and key_file"],
   ])("%j is refused", async (config, error) => expect(start(config)).rejects.toThrow(error));
