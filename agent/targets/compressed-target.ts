@@ -149,7 +149,7 @@ class CompressedTarget implements FileTarget, PositionSource {
   }
 
   *positions(): Iterable<readonly [key: string, value: string]> {
-    for (const { name, ledger } of this.#files.values()) if (ledger.committed() > 0) yield [name, String(ledger.committed())];
+    for (const { name, ledger } of this.#files.values()) yield [name, String(ledger.committed())];
   }
 
   settled(): boolean {

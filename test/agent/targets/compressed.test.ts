@@ -154,6 +154,11 @@ test("decompression: a new file is left alone for a while", async () => {
   await rig.untilLines(1);
 });
 
+test("decompression: of a file of which nothing was read the position is 0", async () => {
+  await open("gz", { "a.packed": Buffer.from("not packed") });
+  await untilNoted(`${rig.path("a.packed")}: "0"`);
+});
+
 test("decompression: what is not acknowledged is read again after a kill", async () => {
   rig = new Rig({ glob: "*.packed", roomLines: 100, reading: { decompression: { format: "gz", initialDelayMs: 0 } } });
   writeFileSync(rig.path("a.packed"), gzipSync(numbered("l", 30_000).text));
