@@ -59,6 +59,20 @@ test("reading: a path without wildcards is named and noted as it is written, eac
   await rig.until(() => rig.positions.get(written) === "2", "the position");
 });
 
+test("reading: how far files are read is a metric from the start, of an empty one and of one that has not grown too", async () => {
+  rig = new Rig();
+  writeFileSync(rig.path("a.log"), "one\n");
+  writeFileSync(rig.path("empty.log"), "");
+  await rig.start();
+  await rig.untilLines(1);
+  await rig.stop();
+  await rig.start();
+  await rig.until(() => rig.target.details().length === 2, "both files");
+  const { values } = await rig.registry.getSingleMetric("promtail_read_bytes_total")!.get();
+  const read = Object.fromEntries(values.map(({ labels, value }) => [labels.path, value]));
+  expect(read).toEqual({ [rig.path("a.log")]: 4, [rig.path("empty.log")]: 0 });
+});
+
 test("reading: lines are stamped in strictly increasing order", async () => {
   await open({ "a.log": "x\n".repeat(20_000) });
   await rig.until(() => rig.lines().length === 20_000, "all lines");
