@@ -2,6 +2,7 @@
 // so that either program can take over the other's file.
 
 import { parseYaml } from "../lib/runtime/config-file.ts";
+import { keepAsWritten, Plain } from "./config/written.ts";
 
 /** @throws ConfigError or Error when the text is not a positions file */
 export function parsePositions(text: string, file: string): Map<string, string> {
@@ -24,7 +25,7 @@ function parseQuick(text: string): Map<string, string> | undefined {
 }
 
 function parseAny(text: string, file: string): Map<string, string> {
-  const { value, where } = parseYaml(text, file);
+  const { value, where } = parseYaml(text, file, keepAsWritten);
   const positions = new Map<string, string>();
   if (value === null || value === undefined) return positions;
   if (!isMap(value)) throw new Error(`${file}: expected a map with the key "positions"`);
@@ -35,16 +36,17 @@ function parseAny(text: string, file: string): Map<string, string> {
   if (map === null || map === undefined) return positions;
   if (!isMap(map)) throw new Error(`${where(["positions"])}: expected a map of paths to positions`);
   for (const [key, position] of Object.entries(map)) {
-    if (typeof position !== "string" && typeof position !== "number") {
+    const written = position === null ? "" : position instanceof Plain ? position.written : position;
+    if (typeof written !== "string") {
       throw new Error(`${where(["positions", key])}: position of ${key} is ${JSON.stringify(position)}, expected a number or a text`);
     }
-    positions.set(key, String(position));
+    positions.set(key, written);
   }
   return positions;
 }
 
 function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Plain);
 }
 
 export function printPositions(positions: ReadonlyMap<string, string>): string {

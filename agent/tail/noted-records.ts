@@ -24,6 +24,6 @@ export function takeRecords(positions: Positions, name: string, owner: string): 
 
 /** The offset that stands for a path in Promtail's file, if it is one. */
 export function offsetOf(value: string | undefined): number | undefined {
-  if (value === undefined || !/^\d{1,15}$/.test(value)) return undefined;
+  if (value === undefined || !/^\+?\d{1,15}$/.test(value)) return undefined;
   return Number(value);
 }

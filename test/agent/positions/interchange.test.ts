@@ -44,6 +44,28 @@ describe("from Promtail", () => {
     });
   }
 
+  for (const [position, lines] of [
+    ["+4", ["two", "three"]],
+    ['"04"', ["two", "three"]],
+    ["010", ["three"]],
+    ['"5"', ["two", "three"]],
+    ["abc", ["one", "two", "three"]],
+    ["true", ["one", "two", "three"]],
+    ["4.5", ["one", "two", "three"]],
+    ["-4", ["one", "two", "three"]],
+    ["0x4", ["one", "two", "three"]],
+    ["", ["one", "two", "three"]],
+  ] as const) {
+    test(`of a position that is ${position === "" ? "empty" : position}, ${lines.length} lines are left`, async () => {
+      rig = new Rig();
+      writeFileSync(rig.path("a.log"), "one\ntwo\nthree\n");
+      writePositions(`positions:\n  $dir/a.log: ${position}\n`);
+      await rig.start();
+      await rig.until(() => rig.lines().at(-1) === "three", "the last line");
+      expect(rig.lines()).toEqual(lines);
+    });
+  }
+
   test("nothing but what it has left is read, of a hundred files", async () => {
     rig = new Rig();
     const names = Array.from({ length: 100 }, (_, i) => `${i}.log`);

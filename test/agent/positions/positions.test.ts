@@ -36,6 +36,11 @@ describe("file format", () => {
 
   for (const [name, text, want] of [
     ["unquoted numbers are read", "positions:\n  /a: 4\n", { "/a": "4" }],
+    [
+      "what is written without quotes is a text all the same",
+      "positions:\n  /a: true\n  /b: 010\n  /c: 1.50\n  /d: +4\n  /e:\n  5: 1_0\n",
+      { "5": "1_0", "/a": "true", "/b": "010", "/c": "1.50", "/d": "+4", "/e": "" },
+    ],
     ["an empty file is empty", "", {}],
     ["a map without entries is empty", "positions:\n", {}],
     ["quoted keys are read", "positions:\n  \"/a\": '4'\n", { "/a": "4" }],
@@ -48,6 +53,7 @@ describe("file format", () => {
     ["NULs are refused", "\0\0\0\0"],
     ["another key is refused", "other: 1\n"],
     ["a list is refused", "positions: [1]\n"],
+    ["a number is refused", "5\n"],
     ["a position that is a map is refused", "positions:\n  /a: {b: 1}\n"],
     ["a key twice is refused", 'positions:\n  /a: "1"\n  /a: "2"\n'],
   ] as const) {

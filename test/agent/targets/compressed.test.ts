@@ -41,11 +41,18 @@ test("decompression: an unknown format is refused", async () => {
   await rig.start();
 });
 
-test("decompression: lines before Promtail's position are passed over", async () => {
-  await open("gz", { "a.packed": gzipSync("one\ntwo\nthree\n") }, 0, 'positions:\n  $dir/a.packed: "2"\n');
-  await rig.untilLines(1);
-  expect(rig.lines()).toEqual(["three"]);
-});
+for (const [position, lines] of [
+  ['"2"', ["three"]],
+  ["+2", ["three"]],
+  ["0x2", ["one", "two", "three"]],
+  ["q", ["one", "two", "three"]],
+] as const) {
+  test(`decompression: of Promtail's position ${position}, ${lines.length} lines are left`, async () => {
+    await open("gz", { "a.packed": gzipSync("one\ntwo\nthree\n") }, 0, `positions:\n  $dir/a.packed: ${position}\n`);
+    await rig.until(() => rig.lines().at(-1) === "three", "the last line");
+    expect(rig.lines()).toEqual(lines);
+  });
+}
 
 test("decompression: a file is not read again after a restart, nor when it is renamed", async () => {
   await open("gz", { "a.packed": gzipSync("one\ntwo\n") });
