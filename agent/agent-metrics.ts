@@ -59,13 +59,17 @@ function addProcessMetrics(registry: Registry): void {
 
 const refreshers = new WeakMap<Registry, () => void>();
 
+const WITH_SIGN = (_: string, before: string, sign: string): string => `${before}${sign || "+"}Inf`;
+
 /**
  * The exposition of all metrics, the process's own brought up to date, as Promtail's has it: labels in the order of their names, and nothing of
  * metrics that have no series.
  */
 export async function printMetrics(registry: Registry): Promise<string> {
   refreshers.get(registry)?.();
-  const text = (await registry.metrics()).replace(/^# HELP [^\n]*\n# TYPE [^\n]*\n+(?![^#])/gm, "");
+  const text = (await registry.metrics())
+    .replace(/^# HELP [^\n]*\n# TYPE [^\n]*\n+(?![^#])/gm, "")
+    .replace(/^(?!#)(.* )(-?)Infinity$/gm, WITH_SIGN);
   return text.replace(
     /^([a-zA-Z_:][\w:]*)\{([^\n]*)\} (?=[^}\n]*$)/gm,
     (_, name: string, labels: string) => `${name}{${sortLabels(labels)}} `,

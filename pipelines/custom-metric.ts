@@ -16,6 +16,13 @@ interface Series {
   lastMs: number;
 }
 
+/** The label as a metric has it: not at all when its name is internal, and with none of the characters that names of metrics' labels lack. */
+function shown(labels: LabelSet, name: string): LabelSet {
+  if (name.startsWith("__")) return labels.without(name);
+  const plain = name.replace(/^\d|\W/g, "_");
+  return plain === name ? labels : labels.without(name).with(plain, labels.get(name));
+}
+
 /** One line of the exposition, as prom-client takes it. */
 interface Sample {
   readonly metricName?: string;
@@ -105,7 +112,7 @@ export class CustomMetric {
   #touch(entryLabels: LabelSet): Series {
     let labels = this.#publicLabels.get(entryLabels);
     if (labels === undefined) {
-      labels = entryLabels.names.reduce((set, name) => (name.startsWith("__") ? set.without(name) : set), entryLabels);
+      labels = entryLabels.names.reduce(shown, entryLabels);
       this.#publicLabels.set(entryLabels, labels);
     }
     let series = this.#series.get(labels);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { openAgentMetrics, printMetrics } from "../../agent/agent-metrics.ts";
-import { counter, histogram } from "../../agent/metric.ts";
+import { counter, gauge, histogram } from "../../agent/metric.ts";
 import { Registry } from "../../lib/runtime/metrics.ts";
 
 describe("exposition", () => {
@@ -13,6 +13,13 @@ describe("exposition", () => {
     const registry = new Registry();
     histogram(registry, "h", "h", ["status", "host"], [1]).observe({ status: "204", host: "x" }, 0.5);
     expect(await printMetrics(registry)).toContain('h_bucket{host="x",status="204",le="+Inf"} 1\n');
+  });
+  test("a value without bound is written as Go writes it", async () => {
+    const registry = new Registry();
+    gauge(registry, "g", "of Infinity", ["x"]).set({ x: "Infinity" }, Number.POSITIVE_INFINITY);
+    gauge(registry, "h", "h").set(Number.NEGATIVE_INFINITY);
+    const lines = (await printMetrics(registry)).split("\n").filter((line) => line !== "" && !line.startsWith("# TYPE"));
+    expect(lines).toEqual(["# HELP g of Infinity", 'g{x="Infinity"} +Inf', "# HELP h h", "h -Inf"]);
   });
   test("nothing is said of a metric without series", async () => {
     const registry = new Registry();

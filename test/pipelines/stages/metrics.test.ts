@@ -102,6 +102,14 @@ describe("metrics", () => {
     const lines = (await exposition(world)).filter((line) => !line.startsWith("#"));
     expect(lines).toEqual(["promtail_custom_m 5", 'logentry_metric_ignored_values_total{metric="promtail_custom_m"} 2']);
   });
+  test("names of labels become what a metric can have", async () => {
+    const world = makeWorld();
+    linesOut("- static_labels: {a-b: v, 9c: w}\n- metrics:\n    m: {type: Counter, config: {match_all: true, action: inc}}", ["x"], {
+      world,
+    });
+    expect((await exposition(world)).at(-1)).toBe('promtail_custom_m{_c="w",a_b="v"} 1');
+  });
+
   test("labels are those at the stage, and make series", async () => {
     const world = makeWorld();
     const stages = `${EXTRACT}- labels: {k: }\n- metrics:\n    m: {type: Counter, description: "what \\"it\\" counts", prefix: my_, config: {match_all: true, action: inc}}\n- static_labels: {late: x}`;
