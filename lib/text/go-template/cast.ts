@@ -1,6 +1,7 @@
 // How sprig's functions take "anything": as an int64, a float64, a text. A text that is no number counts as 0.
 
 import { parseGoFloat } from "../go-float.ts";
+import { parseGoInt64 } from "../go-int.ts";
 import { formatValue } from "./format.ts";
 import { int64, isTrue, TemplateError, type TemplateValue } from "./value.ts";
 
@@ -19,17 +20,7 @@ export function toIntCutting(value: TemplateValue): bigint {
   return decimals === null ? toInt(value) : wholeOf(`${decimals[1]}${decimals[2] || "0"}`);
 }
 
-function wholeOf(text: string): bigint {
-  const match = WHOLE_NUMBER.exec(text);
-  if (match === null) return 0n;
-  const digits = match[2]!.replaceAll("_", "");
-  const size = BigInt(/^0\d/.test(digits) ? `0o${digits.slice(1)}` : digits);
-  const whole = match[1] === "-" ? -size : size;
-  return int64(whole) === whole ? whole : 0n;
-}
-
-/** What strconv.ParseInt takes when it is to find the base by itself: Go's literals, with a leading zero an octal one. */
-const WHOLE_NUMBER = /^([+-]?)(0[xX](?:_?[0-9a-fA-F])+|0[bB](?:_?[01])+|0[oO](?:_?[0-7])+|0(?:_?[0-7])*|[1-9](?:_?\d)*)$/;
+const wholeOf = (text: string): bigint => parseGoInt64(text) ?? 0n;
 
 export function toFloat(value: TemplateValue): number {
   if (typeof value === "number") return value;
