@@ -120,7 +120,7 @@ class IanaZone implements TimeZone {
   #abbreviate(moment: Date, offsetSec: number): string {
     const known = this.#abbreviations.get(`${offsetSec}`);
     if (known !== undefined) return known;
-    let found = ABBREVIATIONS[this.#iana]?.[String(offsetSec / 3600)];
+    let found = ABBREVIATIONS.get(this.#iana)?.[String(offsetSec / 3600)];
     for (const locale of found === undefined ? ABBREVIATING_LOCALES : []) {
       const parts = new Intl.DateTimeFormat(locale, { timeZone: this.#iana, timeZoneName: "short" }).formatToParts(moment);
       const name = parts.find((part) => part.type === "timeZoneName")?.value ?? "";
@@ -136,21 +136,40 @@ class IanaZone implements TimeZone {
 
 const ABBREVIATING_LOCALES = ["en-US", "en-GB", "en-AU", "en-ZA", "en-IN", "en-NZ", "en-CA", "ja"] as const;
 
-/** What the locales lack, or have where Go's zone data has only the offset; by zone and offset in hours. */
-const ABBREVIATIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  GMT: { 0: "GMT" },
-  "Asia/Dubai": { 4: "+04" },
-  "Asia/Hong_Kong": { 8: "HKT" },
-  "Asia/Jakarta": { 7: "WIB" },
-  "Asia/Jerusalem": { 2: "IST", 3: "IDT" },
-  "Asia/Karachi": { 5: "PKT" },
-  "Asia/Manila": { 8: "PST" },
-  "Asia/Seoul": { 9: "KST" },
-  "Asia/Shanghai": { 8: "CST" },
-  "Asia/Taipei": { 8: "CST" },
-  "Europe/Dublin": { 1: "IST" },
-  "Europe/Moscow": { 3: "MSK" },
-};
+/** What the locales lack, or have where Go's zone data has only the offset: by zone, the names of its offsets in hours. */
+const ABBREVIATIONS: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map(
+  (
+    [
+      ["GMT", { 0: "GMT" }],
+      ["America/Adak America/Atka US/Aleutian", { "-10": "HST", "-9": "HDT" }],
+      ["America/Chihuahua", { "-7": "MST", "-6": "CST" }],
+      ["America/Ciudad_Juarez America/Mazatlan Mexico/BajaSur", { "-7": "MST", "-6": "MDT" }],
+      ["America/Dawson America/Hermosillo America/Whitehorse Canada/Yukon", { "-7": "MST" }],
+      ["America/Havana Cuba", { "-5": "CST", "-4": "CDT" }],
+      ["America/Miquelon", { "-3": "-03", "-2": "-02" }],
+      ["America/Ojinaga", { "-6": "CST", "-5": "CDT" }],
+      ["Antarctica/Casey", { 8: "+08" }],
+      ["Asia/Amman Asia/Damascus", { 3: "+03" }],
+      ["Asia/Chongqing Asia/Chungking Asia/Harbin Asia/Macao Asia/Macau Asia/Shanghai Asia/Taipei PRC ROC", { 8: "CST" }],
+      ["Asia/Dubai Asia/Muscat", { 4: "+04" }],
+      ["Asia/Hong_Kong Hongkong", { 8: "HKT" }],
+      ["Asia/Jakarta Asia/Pontianak", { 7: "WIB" }],
+      ["Asia/Makassar Asia/Ujung_Pandang", { 8: "WITA" }],
+      ["Asia/Jayapura", { 9: "WIT" }],
+      ["Asia/Jerusalem Asia/Tel_Aviv Israel", { 2: "IST", 3: "IDT" }],
+      ["Asia/Karachi", { 5: "PKT" }],
+      ["Asia/Manila", { 8: "PST" }],
+      ["Asia/Pyongyang Asia/Seoul ROK", { 9: "KST" }],
+      ["Australia/LHI Australia/Lord_Howe", { 11: "+11" }],
+      ["Eire Europe/Dublin", { 1: "IST" }],
+      ["Europe/Guernsey Europe/Isle_of_Man Europe/Jersey", { 1: "BST" }],
+      ["Europe/Kirov Europe/Moscow Europe/Simferopol Europe/Volgograd W-SU", { 3: "MSK" }],
+      ["MET", { 1: "MET", 2: "MEST" }],
+      ["Pacific/Guam Pacific/Saipan", { 10: "ChST" }],
+      ["Pacific/Midway Pacific/Pago_Pago Pacific/Samoa US/Samoa", { "-11": "SST" }],
+    ] as const
+  ).flatMap(([zones, names]) => zones.split(" ").map((zone): [string, Readonly<Record<string, string>>] => [zone, names])),
+);
 
 function printOffset(offsetSec: number): string {
   const size = Math.abs(offsetSec);

@@ -66,6 +66,14 @@ describe("zones", () => {
     ["America/Sao_Paulo", "-0300 -03 -0300 -03"],
     ["Asia/Kathmandu", "+0545 +0545 +0545 +0545"],
     ["Australia/Sydney", "+1100 AEDT +1000 AEST"],
+    ["America/Adak", "-1000 HST -0900 HDT"],
+    ["America/Chihuahua", "-0600 CST -0600 CST"],
+    ["Cuba", "-0500 CST -0400 CDT"],
+    ["Asia/Amman", "+0300 +03 +0300 +03"],
+    ["Asia/Makassar", "+0800 WITA +0800 WITA"],
+    ["Europe/Jersey", "+0000 GMT +0100 BST"],
+    ["MET", "+0100 MET +0200 MEST"],
+    ["Pacific/Guam", "+1000 ChST +1000 ChST"],
     ["UTC", "+0000 UTC +0000 UTC"],
   ] as const)
     test(`offsets and abbreviations of ${zone}`, () => {
