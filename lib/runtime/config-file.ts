@@ -3,6 +3,7 @@
 
 import { type Document, isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
 import type { z } from "zod";
+import { countExpanded } from "./yaml-aliases.ts";
 
 export type ConfigPath = readonly (string | number)[];
 
@@ -34,8 +35,8 @@ export interface ConfigDocument {
 /** Changes a parsed document before its values are taken, and returns the faults it found: where in the text, and a sentence. */
 export type PrepareDocument = (document: Document.Parsed) => readonly (readonly [offset: number, message: string])[];
 
-/** Aliases may be used, but not to blow a small file up: the YAML library stops at this many expansions. */
-const ALIASES_MAX = 100;
+/** Values of a document with its aliases written out. Below it Go's decoder does not look at aliases either. */
+const VALUES_MAX = 400_000;
 
 /**
  * Parses the first document of a text; what follows it is not read, as in Go's decoder.
@@ -59,11 +60,16 @@ export function parseYaml(text: string, file: string, prepare?: PrepareDocument)
   };
   const errors = document.errors.filter((error) => error.code !== "MULTIPLE_DOCS");
   if (errors.length > 0) throw new ConfigError(errors.map((error) => `${at(error.pos[0])}: ${faultOf(error.message)}`));
+  if (countExpanded(document) > VALUES_MAX) {
+    throw new ConfigError([
+      `${file}:1:1: Excessive alias count: with its aliases (*) written out the file has more than ${VALUES_MAX} values`,
+    ]);
+  }
   const faults = prepare?.(document) ?? [];
   if (faults.length > 0) throw new ConfigError(faults.map(([offset, message]) => `${at(offset)}: ${message}`));
   let value: unknown;
   try {
-    value = document.toJS({ maxAliasCount: ALIASES_MAX });
+    value = document.toJS({ maxAliasCount: -1 });
   } catch (error) {
     throw new ConfigError([`${file}:1:1: ${error instanceof Error ? error.message : String(error)}`]);
   }

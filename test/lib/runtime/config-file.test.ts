@@ -41,6 +41,14 @@ describe("configuration files", () => {
     const levels = Array.from({ length: 10 }, (_, i) => `l${i + 1}: &l${i + 1} [${Array(9).fill(`*l${i}`).join(",")}]`);
     expect(errorsOf(`l0: &l0 [x,x,x,x,x,x,x,x,x]\n${levels.join("\n")}\n`)[0]).toMatch(/alias/i);
   });
+  test("an alias within what it stands for is refused", () => expect(errorsOf("a: &a [1, *a]\n")[0]).toMatch(/alias/i));
+  test("hundreds of aliases of one part are fine", () => {
+    const many = Array.from({ length: 500 }, (_, i) => `x${i}: {<<: *common, k: ${i}, list: *list}`).join("\n");
+    const { value } = parseYaml(`common: &common {a: 1, list: &list [1, 2]}\n${many}\n`, "f");
+    expect((value as Record<string, unknown>).x499).toEqual({ a: 1, k: 499, list: [1, 2] });
+  });
+  test("an anchor stands for what had it last", () =>
+    expect(parseYaml("a: &x [1]\nb: *x\nc: &x {d: 1}\ne: *x\n", "f").value).toEqual({ a: [1], b: [1], c: { d: 1 }, e: { d: 1 } }));
   test("booleans and numbers are those of YAML 1.1", () =>
     expect(parseYaml("a: yes\nb: 0x10\nc: off\n", "f").value).toEqual({ a: true, b: 16, c: false }));
   test("merge keys work", () =>
