@@ -1,7 +1,7 @@
 // What we know of each file beyond Promtail's path: which physical file an offset belongs to. Kept in a sidecar beside the
 // positions file, so that a renamed file is found again and an offset of another file is recognised.
 //
-//   line 1     {"format":"skald-identity-1","positions":"<digest>","before":"<digest>","records":<count>}
+//   line 1     {"format":"skald-identity-1","positions":"<digest>","before":"<digest>","removed":[<key>, …],"records":<count>}
 //   line 2..   one JSON object per file (FileRecord)
 //
 // The digests are of the positions file this sidecar was written along with, and of the one it replaced (after an orderly end the same
@@ -65,6 +65,8 @@ const PIECE_LENGTH = 64 * 1024;
 export interface Sidecar {
   readonly positionsDigest: string;
   readonly beforeDigest: string;
+  /** Keys of the positions file before that this one has no longer: a file that comes to such a path has nothing to do with the position. */
+  readonly removed: readonly string[];
   readonly records: readonly FileRecord[];
 }
 
@@ -81,8 +83,9 @@ export function digestRecords(records: readonly FileRecord[]): string {
 }
 
 /** Prints a sidecar in pieces: of 100 000 files it has 40 MB. */
-export function* printSidecar({ positionsDigest, beforeDigest, records }: Sidecar): Iterable<string> {
-  let piece = `${JSON.stringify({ format: FORMAT, positions: positionsDigest, before: beforeDigest, records: records.length })}\n`;
+export function* printSidecar({ positionsDigest, beforeDigest, removed, records }: Sidecar): Iterable<string> {
+  const head = { format: FORMAT, positions: positionsDigest, before: beforeDigest, removed, records: records.length };
+  let piece = `${JSON.stringify(head)}\n`;
   for (const record of records) {
     piece += `${JSON.stringify(record)}\n`;
     if (piece.length < PIECE_LENGTH) continue;
@@ -95,13 +98,14 @@ export function* printSidecar({ positionsDigest, beforeDigest, records }: Sideca
 /** @throws Error when the text is not a whole sidecar of this format */
 export function parseSidecar(text: string): Sidecar {
   const lines = text.trimEnd().split("\n");
-  const head = JSON.parse(lines[0] ?? "") as { format?: unknown; positions?: unknown; before?: unknown; records?: unknown };
+  const head = JSON.parse(lines[0] ?? "") as Partial<Record<"format" | "positions" | "before" | "removed" | "records", unknown>>;
   if (head.format !== FORMAT) throw new Error(`format is ${JSON.stringify(head.format)}, expected "${FORMAT}"`);
   if (head.records !== lines.length - 1)
     throw new Error(`has ${lines.length - 1} records, its first line says ${JSON.stringify(head.records)}`);
   return {
     positionsDigest: String(head.positions),
     beforeDigest: String(head.before),
+    removed: Array.isArray(head.removed) ? head.removed.map(String) : [],
     records: lines.slice(1).map((line) => checkRecord(JSON.parse(line))),
   };
 }

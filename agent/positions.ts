@@ -132,6 +132,7 @@ class PositionStore implements Positions {
   readonly #closing = new AbortController();
   readonly #loop: Promise<void>;
   #writtenText: string;
+  #writtenKeys: readonly string[];
   #hasSidecar = false;
   /** Digest of the records that are in the sidecar. */
   #writtenRecords = "";
@@ -147,6 +148,7 @@ class PositionStore implements Positions {
     this.#foldersCheckedMs = this.#startedMs;
     this.#values = values;
     this.#writtenText = text;
+    this.#writtenKeys = [...values.keys()];
     for (const record of sidecar === undefined ? [] : trustedRecords(sidecar, values, text)) this.#unclaimed.add(record);
     if (options.registry !== undefined) {
       this.#failures = counter(options.registry, "promtail_positions_write_failures_total", "Failed writes of the positions file.");
@@ -242,13 +244,16 @@ class PositionStore implements Positions {
     this.#collectPositions();
     await this.#pruneGone();
     await this.#pruneFolderless();
+    // Readers have gone on meanwhile. Both are of one moment: a position without its record would be taken for that of the next file there.
+    this.#collectPositions();
     const records = this.#collectRecords();
     for (const source of this.#sources) if (source.settled()) this.removeSource(source);
     if (this.#options.readOnly) return;
     const text = printPositions(this.#values);
+    const keys = [...this.#values.keys()];
     try {
-      await this.#replaceBoth(text, records);
-      if (this.#closing.signal.aborted && this.#hasSidecar) await this.#replaceSidecar(text, text, records);
+      await this.#replaceBoth(text, keys, records);
+      if (this.#closing.signal.aborted && this.#hasSidecar) await this.#replaceSidecar(text, text, [], records);
     } catch (error) {
       this.#failures?.inc();
       this.#options.log.error(
@@ -262,24 +267,27 @@ class PositionStore implements Positions {
    * The sidecar first: it is trusted together with the positions file before as well as with the one after. At the end, when both are in
    * place, it is bound to the one after alone: who sets positions back to what they were before means it.
    */
-  async #replaceBoth(text: string, records: readonly FileRecord[]): Promise<void> {
+  async #replaceBoth(text: string, keys: readonly string[], records: readonly FileRecord[]): Promise<void> {
     const { path } = this.#options;
     const noted = digestRecords(records);
     const changed = text !== this.#writtenText;
     if (!changed && noted === this.#writtenRecords) return;
     await mkdir(dirname(path), { recursive: true });
     if (records.length > 0 || this.#hasSidecar) {
-      await this.#replaceSidecar(text, this.#writtenText, records);
+      const there = new Set(keys);
+      const removed = this.#writtenKeys.filter((key) => !there.has(key));
+      await this.#replaceSidecar(text, this.#writtenText, removed, records);
       this.#hasSidecar = true;
       this.#writtenRecords = noted;
     }
     if (!changed) return;
     await replaceFile(path, text, 0o600);
     this.#writtenText = text;
+    this.#writtenKeys = keys;
   }
 
-  async #replaceSidecar(text: string, before: string, records: readonly FileRecord[]): Promise<void> {
-    const sidecar = { positionsDigest: digest(text), beforeDigest: digest(before), records };
+  async #replaceSidecar(text: string, before: string, removed: readonly string[], records: readonly FileRecord[]): Promise<void> {
+    const sidecar = { positionsDigest: digest(text), beforeDigest: digest(before), removed, records };
     await replaceFile(`${this.#options.path}.identity`, printSidecar(sidecar), 0o600);
   }
 
@@ -354,8 +362,13 @@ async function isGone(path: string): Promise<boolean> {
  * and they may be of other files than ours were: what it has changed or dropped is gone by its path alone. Files rotated away it
  * knows nothing of.
  */
-function trustedRecords(sidecar: Sidecar, values: ReadonlyMap<string, string>, text: string): readonly FileRecord[] {
+function trustedRecords(sidecar: Sidecar, values: Map<string, string>, text: string): readonly FileRecord[] {
   const found = digest(text);
-  if (found === sidecar.positionsDigest || found === sidecar.beforeDigest) return sidecar.records;
+  if (found === sidecar.positionsDigest) return sidecar.records;
+  if (found === sidecar.beforeDigest) {
+    // The positions file that belongs to the sidecar was not written any more.
+    for (const key of sidecar.removed) values.delete(key);
+    return sidecar.records;
+  }
   return sidecar.records.filter((record) => record.rotated || values.get(record.name) === String(record.offset));
 }

@@ -303,6 +303,46 @@ describe("store", () => {
     });
   }
 
+  test("a position whose file has left the path is not that of the next file there, also after a kill before it was taken out", async () => {
+    const file = join(folder, "a.log");
+    writeFileSync(file, "x");
+    const records = [record()];
+    const positions = await start();
+    positions.addSource(source(records));
+    await positions.sync();
+    const before = readFileSync(path, "utf8");
+    records.pop();
+    records.push(record({ rotated: true, path: `${file}.1` }));
+    await positions.sync();
+    expect(readFileSync(path, "utf8")).not.toContain("a.log");
+    // The sidecar is written first.
+    writeFileSync(path, before);
+    expect((await start()).records()).toEqual(records);
+    expect(open!.get(file)).toBeUndefined();
+  });
+
+  test("positions and records are of one moment, whatever is done while files are looked for", async () => {
+    const [one, two] = [join(folder, "a.log"), join(folder, "b.log")];
+    writeFileSync(two, "x");
+    const positions = await start();
+    // Nobody lists it, so that it is looked for.
+    positions.set(two, "7");
+    let moved = false;
+    positions.addSource({
+      records: () => [record(moved ? { rotated: true, path: `${one}.1` } : {})],
+      positions: () => {
+        setImmediate(() => {
+          moved = true;
+        });
+        return moved ? [] : [[one, "4"] as const];
+      },
+      settled: () => false,
+    });
+    await positions.sync();
+    const noted = readFileSync(`${path}.identity`, "utf8").includes('"rotated":true');
+    expect(readFileSync(path, "utf8").includes("a.log")).toBe(!noted);
+  });
+
   test("positions that are removed after the end do not come back", async () => {
     writeFileSync(join(folder, "a.log"), "x");
     const positions = await start();
