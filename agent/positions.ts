@@ -178,6 +178,9 @@ class PositionStore implements Positions {
 
   claim(record: FileRecord): void {
     this.#unclaimed.delete(record);
+    // The position at its path is the taker's to list, too: if the file has left the path, it must not be taken for the next one's.
+    const value = this.#values.get(record.name);
+    if (value !== undefined) this.#listed.set(record.name, value);
   }
 
   addSource(source: PositionSource): void {

@@ -321,6 +321,21 @@ describe("store", () => {
     expect(open!.get(file)).toBeUndefined();
   });
 
+  test("a position goes when who has taken up its record lists it no longer", async () => {
+    const file = join(folder, "a.log");
+    writeFileSync(file, "x");
+    const first = await start();
+    first.addSource(source([record()]));
+    await first.close();
+    const positions = await start();
+    expect(positions.get(file)).toBe("4");
+    const moved = record({ rotated: true, path: `${file}.1` });
+    positions.claim(positions.records()[0]!);
+    positions.addSource({ records: () => [moved], positions: () => [], settled: () => false });
+    await positions.sync();
+    expect(readFileSync(path, "utf8")).not.toContain("a.log");
+  });
+
   test("positions and records are of one moment, whatever is done while files are looked for", async () => {
     const [one, two] = [join(folder, "a.log"), join(folder, "b.log")];
     writeFileSync(two, "x");
