@@ -4,6 +4,7 @@ import { z } from "zod";
 import { trimSpace } from "../../lib/text/go-template/text-functions.ts";
 import type { EntryBatch } from "../../lib/wire/entry-batch.ts";
 import { isLabelName } from "../../lib/wire/labels.ts";
+import { dropEntries } from "../drop-entries.ts";
 import { hasExtracted } from "../extracted-data.ts";
 import { defineStage, type Stage } from "../stage.ts";
 import { invalidLabelName, strictBoolean, text } from "../stage-config.ts";
@@ -25,15 +26,14 @@ export const eventlogmessage = defineStage({
         const textless = new Set<number>();
         for (let k = 0; k < batch.liveCount; k++) {
           const i = batch.live[k]!;
-          if (!hasExtracted(batch, source, i)) continue;
-          const message = textOfValue(batch.extract(source, i));
+          const value = batch.extract(source, i);
+          if (value === undefined) continue;
+          const message = textOfValue(value);
           if (message === undefined) textless.add(i);
           for (const line of message?.split("\r\n") ?? []) extractPair(batch, i, line, overwrites, dropsInvalid);
         }
-        if (textless.size === 0) return;
         // As Promtail does, which counts none of them.
-        batch.filterLive((i) => !textless.has(i));
-        context.dropped("eventlogmessage_without_text", textless.size);
+        dropEntries(batch, textless, "eventlogmessage_without_text", context);
       },
     };
   },

@@ -6,9 +6,10 @@ import { goJson } from "../../lib/text/go-json.ts";
 import { wellFormed } from "../../lib/text/go-utf8.ts";
 import { compileJmespath } from "../../lib/text/jmespath.ts";
 import type { Column, EntryBatch, Value } from "../../lib/wire/entry-batch.ts";
+import { dropEntries } from "../drop-entries.ts";
 import { columnOf } from "../extracted-data.ts";
 import { type JsonPath, JsonPaths } from "../json-paths.ts";
-import { defineStage, type Stage, type StageContext } from "../stage.ts";
+import { defineStage, type Stage } from "../stage.ts";
 import { attempt, fail, source, strictBoolean, textMap } from "../stage-config.ts";
 import { textOfValue } from "../value-text.ts";
 
@@ -40,7 +41,7 @@ export const json = defineStage({
     return {
       process(batch) {
         const malformed = paths === undefined ? readDocuments(batch, expressions, from) : paths.read(batch);
-        if (dropMalformed && malformed !== undefined) dropEntries(batch, malformed, context);
+        if (dropMalformed && malformed !== undefined) dropEntries(batch, malformed, "malformed_json", context);
       },
     };
   },
@@ -62,12 +63,6 @@ function plainPath(expression: string): string[] | undefined {
     }
   }
   return keys.length === 0 ? undefined : keys;
-}
-
-function dropEntries(batch: EntryBatch, malformed: ReadonlySet<number>, context: StageContext): void {
-  if (malformed.size === 0) return;
-  batch.filterLive((i) => !malformed.has(i));
-  context.dropped("malformed_json", malformed.size);
 }
 
 /** Parses each document whole. Returns the entries whose document is malformed. */
