@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
 import { z } from "zod";
 import { messageOf } from "../../lib/runtime/invariant.ts";
 import { formatFloat } from "../../lib/text/go-template/format.ts";
@@ -44,21 +44,16 @@ export function geoipStage(database: GeoipDatabase, source: string, type: DbType
   };
 }
 
-const MAPPED = new BlockList();
-MAPPED.addSubnet("::ffff:0:0", 96, "ipv6");
-
 /** An IPv4 address that is written as one of IPv6 (`::ffff:192.0.2.1`, RFC 4291 §2.5.5.2) as IPv4. */
 function unmapped(address: string): string {
-  if (!address.includes(":") || !MAPPED.check(address, "ipv6")) return address;
-  const last = /[^:]*$/.exec(address)![0];
-  if (last.includes(".")) return last;
-  // The URL parser writes all forms as the same two hexadecimal words.
-  const [high, low] = new URL(`http://[${address}]`).hostname
-    .slice(1, -1)
-    .split(":")
-    .slice(-2)
-    .map((word) => Number.parseInt(word, 16));
-  return [high! >> 8, high! & 255, low! >> 8, low! & 255].join(".");
+  // The URL parser writes every form of such an address as the same two hexadecimal words. It knows no zones.
+  const host = address.includes(":") && !address.includes("%") ? new URL(`http://[${address}]`).hostname : "";
+  const [, high, low] = /^\[::ffff:([0-9a-f]+):([0-9a-f]+)\]$/.exec(host) ?? [];
+  if (high === undefined || low === undefined) return address;
+  return [high, low]
+    .map((word) => Number.parseInt(word, 16))
+    .flatMap((word) => [word >> 8, word & 255])
+    .join(".");
 }
 
 /** The package is loaded when a pipeline asks for it, for few do. */
