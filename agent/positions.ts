@@ -244,10 +244,9 @@ class PositionStore implements Positions {
   }
 
   async #write(): Promise<void> {
-    this.#collectPositions();
     await this.#pruneGone();
     await this.#pruneFolderless();
-    // Readers have gone on meanwhile. Both are of one moment: a position without its record would be taken for that of the next file there.
+    // Both are of one moment: a position without its record would be taken for that of the next file that comes to the path.
     this.#collectPositions();
     const records = this.#collectRecords();
     for (const source of this.#sources) if (source.settled()) this.removeSource(source);

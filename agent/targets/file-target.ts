@@ -274,8 +274,9 @@ class GlobTarget implements FileTarget, PositionSource, FolderListener, Sleeper 
       if (!tail.rotated && tail.path !== follower.name) this.#wakeBy(tail.path, follower);
       this.#options.metrics.fileBytes.set({ path: tail.name }, tail.sizeBytes);
     }
-    // While nothing is read of it, too.
-    if (follower.chain.length === 1) this.#options.metrics.readBytes.set({ path: follower.name }, follower.chain[0]!.offset);
+    // While nothing is read of it, too; but not at each look, of thousands of files.
+    const isNews = changed || !this.#active.has(follower);
+    if (isNews && follower.chain.length === 1) this.#options.metrics.readBytes.set({ path: follower.name }, follower.chain[0]!.offset);
     this.#setActive(follower);
     if (follower.nextReadable() !== undefined) this.#pump.add(follower);
     if (follower.isEmpty && follower.aliasOf === undefined && statFile(follower.name) === undefined) this.#dropFollower(follower);
